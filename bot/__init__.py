@@ -1,0 +1,1 @@
+"""The core of frontdesk: vocabulary, engine, router, guards, dialogue, store and the wiring around them."""

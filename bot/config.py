@@ -1,0 +1,292 @@
+"""Settings: `frontdesk.toml`, read once, unknown keys refused with the nearest valid name.
+
+Secrets stand in the file only as `${ENV}`; `repr` masks them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from frontdesk.bot.errors import ConfigError
+from frontdesk.bot.types import Identity, Kind
+
+FILE = "frontdesk.toml"
+_ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET_KEYS = re.compile(r"(secret|token|password|api_key)$")
+
+
+class Table(BaseModel):
+    """One table of the file: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Messages(Table):
+    """What the bot says when code, not a model, decides the words. `{{placeholders}}` are filled."""
+
+    clarify: str = "I want to be sure I get this right. Which of these is closest?"
+    clarify_again: str = "I'm still not sure what you need. Would you like to talk to a person?"
+    abstain: str = "I don't have that in my documents, and I'd rather not guess. I can bring in a person if you like."
+    handoff: str = "I'm passing this to a colleague, who will answer you here."
+    waiting: str = "A colleague has your messages and will answer you here."
+    verify: str = "I can only talk about orders once you are signed in. Please sign in, or ask for a person."
+    ask_slot: str = "Could you tell me your {slot}?"
+    apology: str = "Something went wrong on our side. I've passed your message to a colleague."
+    person_button: str = "Talk to a person"
+
+
+class Action(Table):
+    """An account intent: the rasa-sdk action that answers it, the slots it needs, who may ask."""
+
+    action: str
+    slots: tuple[str, ...] = ()
+    identity: Identity = "token"
+
+
+class Slot(Table):
+    """A value remembered in a conversation: how it looks in text and how to ask for it."""
+
+    pattern: str
+    ask: str = ""
+
+
+class Brand(Table):
+    """One brand: how it speaks, what it may say about itself, where each intent goes."""
+
+    name: str
+    voice: str = "warm"
+    locale: str = "en"
+    persona: str = ""
+    profile: dict[str, str] = Field(default_factory=dict)
+    """Placeholders the voice may use; each is a fact whose source is this table."""
+    routes: dict[str, Kind] = Field(default_factory=dict)
+    titles: dict[str, str] = Field(default_factory=dict)
+    """What an intent is called on a button."""
+    replies: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Approved replies per voice intent, used when the voice fails its checks."""
+    acts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """What every reply to an intent must do: apologise, offer_person, ..."""
+    actions: dict[str, Action] = Field(default_factory=dict)
+    slots: dict[str, Slot] = Field(default_factory=dict)
+    messages: Messages = Messages()
+
+
+class Server(Table):
+    """Where the server listens, and the token that guards /admin and /inbox."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=5005, ge=1, le=65535)
+    operator_token: SecretStr | None = None
+
+
+class Store(Table):
+    """Conversations and the inbox. Default: SQLite in `.frontdesk/frontdesk.db`."""
+
+    url: str | None = None
+    workers: int = Field(default=8, ge=1, le=256)
+
+
+class Models(Table):
+    """Names of the models. `threads` bounds each pool: pools that spin on shared cores cost 20 times."""
+
+    base: str = "frontdesk-base"
+    encoder: str = "minilm"
+    threads: int = Field(default=1, ge=1, le=64)
+
+
+class Router(Table):
+    """The router's error target on what it answers; thresholds are fitted to it, never typed in."""
+
+    max_error: float = Field(default=0.05, gt=0, lt=1)
+
+
+class Knowledge(Table):
+    """Folders and files to ingest, relative to the project."""
+
+    sources: tuple[str, ...] = ("knowledge",)
+    passage_chars: int = Field(default=700, ge=200, le=4000)
+
+
+class Limits(Table):
+    """Caps on what one request may cost."""
+
+    text_chars: int = Field(default=8000, ge=1)
+    body_bytes: int = Field(default=1_048_576, ge=1024)
+    wait_seconds: float = Field(default=20.0, gt=0)
+
+
+class Web(Table):
+    """The web widget. `host_secret` verifies the host site's signed customer tokens."""
+
+    allowed_origins: tuple[str, ...] = ()
+    host_secret: SecretStr | None = None
+    demo: bool = False
+
+
+class Slack(Table):
+    """Slack's Events API."""
+
+    signing_secret: SecretStr
+    bot_token: SecretStr
+    api_url: str = "https://slack.com/api/"
+
+
+class Telegram(Table):
+    """Telegram's webhook."""
+
+    bot_token: SecretStr
+    secret_token: SecretStr
+    api_url: str = "https://api.telegram.org"
+
+
+class RasaRest(Table):
+    """Rasa's REST wire; its sender is never trusted with account data."""
+
+    enabled: bool = True
+
+
+class Channels(Table):
+    """Which channels are on."""
+
+    web: Web = Web()
+    rasa: RasaRest = RasaRest()
+    slack: Slack | None = None
+    telegram: Telegram | None = None
+
+
+class Settings(Table):
+    """The whole file."""
+
+    brands: dict[str, Brand] = Field(min_length=1)
+    default_brand: str = ""
+    server: Server = Server()
+    store: Store = Store()
+    models: Models = Models()
+    router: Router = Router()
+    knowledge: Knowledge = Knowledge()
+    limits: Limits = Limits()
+    channels: Channels = Channels()
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="after")
+    def _default_brand_exists(self) -> Settings:
+        if self.default_brand and self.default_brand not in self.brands:
+            raise ValueError(f"default_brand {self.default_brand!r} is not one of [brands]: {', '.join(self.brands)}")
+        return self
+
+    @property
+    def brand_id(self) -> str:
+        """The brand of a message that names none."""
+        return self.default_brand or next(iter(self.brands))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A bot project on disk: a folder with `frontdesk.toml`, and its state in `.frontdesk/`."""
+
+    folder: Path
+    settings: Settings
+
+    @classmethod
+    def load(cls, folder: Path | str = ".") -> Project:
+        """Read the project in `folder`; raises ConfigError naming the file, the key and the fix."""
+        root = Path(folder).resolve()
+        return cls(folder=root, settings=read_settings(root / FILE))
+
+    @cached_property
+    def state(self) -> Path:
+        """The folder of everything the project makes for itself; created private on first use."""
+        path = self.folder / ".frontdesk"
+        path.mkdir(mode=0o700, exist_ok=True)
+        return path
+
+    @property
+    def nlu(self) -> Path:
+        """The example messages per intent."""
+        return self.folder / "nlu.yml"
+
+    @property
+    def store_url(self) -> str:
+        """The SQLAlchemy URL of conversations and inbox."""
+        return self.settings.store.url or f"sqlite:///{self.state / 'frontdesk.db'}"
+
+
+def read_settings(path: Path) -> Settings:
+    """Parse and check one `frontdesk.toml`."""
+    if not path.is_file():
+        raise ConfigError(
+            f"no {FILE} here.", where=str(path.parent), fix="run `frontdesk init FOLDER`, then work in it."
+        )
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not valid TOML: {error}", where=str(path), fix="correct that line.") from None
+    try:
+        return Settings.model_validate(_filled(data, "", path))
+    except ValidationError as error:
+        raise ConfigError(_explain(error), where=str(path), fix="see docs/settings.md for every key.") from None
+
+
+def _filled(value: Any, key: str, path: Path) -> Any:
+    """Return `value` with every `${ENV}` replaced; secrets given literally are refused."""
+    if isinstance(value, dict):
+        return {k: _filled(v, f"{key}.{k}" if key else k, path) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_filled(v, key, path) for v in value]
+    if not isinstance(value, str):
+        return value
+    if _is_secret(key) and not _ENV.fullmatch(value):
+        raise ConfigError(
+            f"{key} is written out in the file.", where=str(path), fix=f'use {key.rsplit(".", 1)[-1]} = "${{NAME}}".'
+        )
+    return _ENV.sub(lambda match: _environment(match.group(1), key, path), value)
+
+
+def _is_secret(key: str) -> bool:
+    return not key.startswith("brands.") and bool(_SECRET_KEYS.search(key))
+
+
+def _environment(name: str, key: str, path: Path) -> str:
+    if name not in os.environ:
+        raise ConfigError(
+            f"{key} needs the environment variable {name}.", where=str(path), fix=f"export {name}=... and start again."
+        )
+    return os.environ[name]
+
+
+def _explain(error: ValidationError) -> str:
+    return "; ".join(_one(problem) for problem in error.errors())
+
+
+def _one(problem: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] != "extra_forbidden":
+        return f"{where}: {problem['msg'].removeprefix('Value error, ')}" if where else str(problem["msg"])
+    near = difflib.get_close_matches(str(problem["loc"][-1]), sorted(_names(Settings)), n=1)
+    return f"unknown key {where}" + (f" (did you mean {near[0]!r}?)" if near else "")
+
+
+def _names(table: type[BaseModel], seen: frozenset[type] = frozenset()) -> set[str]:
+    """Every key name in a table and the tables inside it."""
+    names = set(table.model_fields)
+    for value in table.model_fields.values():
+        for inner in _tables_in(value.annotation):
+            if inner not in seen:
+                names |= _names(inner, seen | {table})
+    return names
+
+
+def _tables_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [table for part in getattr(annotation, "__args__", ()) for table in _tables_in(part)]

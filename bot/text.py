@@ -1,0 +1,35 @@
+"""Text helpers that every part shares: sentence spans and visible length."""
+
+from __future__ import annotations
+
+import re
+
+_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z0-9*_`{])|\n+")
+_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|approx|no|mr|mrs|ms|dr|st|inc|ltd|co|dept)\.$", re.IGNORECASE)
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Return the (start, end) of each sentence, in order; spans exclude surrounding white space."""
+    spans, start = [], 0
+    for match in _END.finditer(text):
+        head = text[start : match.start()]
+        if "\n" not in match.group() and _ABBREVIATION.search(head):
+            continue
+        spans.append((start, match.end()))
+        start = match.end()
+    spans.append((start, len(text)))
+    trimmed = (_trim(text, a, b) for a, b in spans)
+    return [(a, b) for a, b in trimmed if a < b]
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of `text`, trimmed, in order."""
+    return [text[a:b] for a, b in sentence_spans(text)]
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
