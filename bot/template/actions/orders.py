@@ -1,0 +1,160 @@
+"""What a verified customer may ask about orders: the status of one, what is in it, and the list of them.
+
+The framework fills three slots: `customer_id` (verified, never read from text), `order_id` (as the customer wrote it,
+or None) and `project_dir` (the folder of orders.db). Every answer that states a fact carries the record it came from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from . import wording
+from .records import Order, order_number, order_of, orders_of
+
+CHOICES = 5
+"""The most orders offered as buttons or listed at once."""
+
+Events = list[dict[str, Any]]
+
+
+class ActionOrderStatus(Action):  # type: ignore[misc]
+    """Says where an order is."""
+
+    def name(self) -> str:
+        """Return the name the router calls this action by."""
+        return "action_order_status"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """Answer for the order that was named, or for the only open one."""
+        return _about_one(dispatcher, _Asked.by(tracker), "order_status")
+
+
+class ActionOrderDetails(Action):  # type: ignore[misc]
+    """Says what is in an order and what it cost."""
+
+    def name(self) -> str:
+        """Return the name the router calls this action by."""
+        return "action_order_details"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """Answer for the order that was named, or for the only open one."""
+        return _about_one(dispatcher, _Asked.by(tracker), "order_details")
+
+
+class ActionMyOrders(Action):  # type: ignore[misc]
+    """Lists the latest orders."""
+
+    def name(self) -> str:
+        """Return the name the router calls this action by."""
+        return "action_my_orders"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """List the customer's latest orders, with a button for the status of each."""
+        asked = _Asked.by(tracker)
+        if not asked.customer:
+            dispatcher.utter_message(text=wording.NOT_VERIFIED)
+            return []
+        orders = orders_of(asked.project, asked.customer, asked.at.date())
+        if not orders:
+            dispatcher.utter_message(text=wording.NO_ORDERS)
+            return []
+        _tell_list(dispatcher, asked, orders)
+        return []
+
+
+class _Asked(NamedTuple):
+    """What the slots say: whose orders, which one, where they are kept, and when it was asked."""
+
+    customer: str | None
+    order: object
+    project: Path
+    at: datetime
+
+    @classmethod
+    def by(cls, tracker: Tracker) -> _Asked:
+        """Read the slots of the conversation."""
+        slots = tracker.slots
+        customer = slots.get("customer_id")
+        return cls(customer or None, slots.get("order_id"), Path(slots["project_dir"]), datetime.now(UTC))
+
+
+def _about_one(dispatcher: CollectingDispatcher, asked: _Asked, intent: str) -> Events:
+    """Tell about one order: the one named, else the only open one, else ask which."""
+    if not asked.customer:
+        dispatcher.utter_message(text=wording.NOT_VERIFIED)
+        return []
+    if asked.order:
+        number = order_number(asked.order)
+        order = order_of(asked.project, asked.customer, number, asked.at.date()) if number else None
+        return _tell(dispatcher, asked, order, intent) if order else _unknown(dispatcher, number)
+    return _choose(dispatcher, asked, intent)
+
+
+def _choose(dispatcher: CollectingDispatcher, asked: _Asked, intent: str) -> Events:
+    """Take the only open order, or ask which order is meant."""
+    assert asked.customer is not None
+    orders = orders_of(asked.project, asked.customer, asked.at.date())
+    still_open = [order for order in orders if order.open]
+    if len(still_open) == 1:
+        return _tell(dispatcher, asked, still_open[0], intent)
+    if not orders:
+        dispatcher.utter_message(text=wording.NO_ORDERS)
+    elif still_open:
+        dispatcher.utter_message(text=wording.WHICH_OPEN, buttons=_buttons(still_open, intent))
+    else:
+        dispatcher.utter_message(text=wording.WHICH_PAST, buttons=_buttons(orders, intent))
+    return []
+
+
+def _tell(dispatcher: CollectingDispatcher, asked: _Asked, order: Order, intent: str) -> Events:
+    """Tell about this order, with the record behind every word of it."""
+    fields = wording.fields(order, asked.at.date())
+    tell = wording.status if intent == "order_status" else wording.details
+    dispatcher.utter_message(text=tell(fields), json_message=_record(order.id, fields, asked.at))
+    return [SlotSet("order_id", order.id)]
+
+
+def _tell_list(dispatcher: CollectingDispatcher, asked: _Asked, orders: Sequence[Order]) -> None:
+    """List the latest of these orders."""
+    latest = orders[:CHOICES]
+    fields = {
+        "order_count": str(len(orders)),
+        "listed": str(len(latest)),
+        "orders": [wording.fields(order, asked.at.date()) for order in latest],
+    }
+    assert asked.customer is not None
+    dispatcher.utter_message(
+        text=wording.listing(fields),
+        json_message=_record(asked.customer, fields, asked.at),
+        buttons=_buttons(latest, "order_status"),
+    )
+
+
+def _unknown(dispatcher: CollectingDispatcher, number: str | None) -> Events:
+    """Say that no such order is among the customer's own, whoever else may have it."""
+    dispatcher.utter_message(text=wording.unknown(number))
+    return [SlotSet("order_id", None)]
+
+
+def _record(record_id: str, fields: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """The row behind an answer, as the support check and the trace read it."""
+    read_at = at.isoformat(timespec="seconds")
+    return {"record": {"table": "orders", "id": record_id, "fields": fields, "read_at": read_at}}
+
+
+def _buttons(orders: Sequence[Order], intent: str) -> list[dict[str, str]]:
+    """One button for each of the latest orders."""
+    return [{"title": wording.button(order), "payload": _payload(order, intent)} for order in orders[:CHOICES]]
+
+
+def _payload(order: Order, intent: str) -> str:
+    """What comes back when a button is pressed, in Rasa's form."""
+    return f"/{intent}{json.dumps({'order_id': order.id}, separators=(',', ':'))}"
