@@ -22,7 +22,9 @@ class ConfigError(FrontdeskError):
 class ChannelError(FrontdeskError):
     """The caller must act: a request is malformed, forged or too large. `status` is the HTTP status."""
 
-    def __init__(self, what: str, *, where: str = "", fix: str = "", status: int = 400, code: str = "bad_request") -> None:
+    def __init__(
+        self, what: str, *, where: str = "", fix: str = "", status: int = 400, code: str = "bad_request"
+    ) -> None:
         super().__init__(what, where=where, fix=fix)
         self.status, self.code = status, code
 

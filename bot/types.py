@@ -182,7 +182,9 @@ class Encoder(Protocol):
     """Turns texts into unit vectors; `fingerprint` names weights and precision, for caches and indexes."""
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """Name the weights and their precision; vectors of different fingerprints never mix."""
+        ...
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one row per text, shape (len(texts), dimension), L2-normalised."""
@@ -192,4 +194,6 @@ class Encoder(Protocol):
 class Answerer(Protocol):
     """Everything that answers has this shape."""
 
-    def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]: ...
+    def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
+        """Yield the sentences of the answer; nothing means: I don't have that."""
+        ...

@@ -1,0 +1,1 @@
+"""The answerers of the core: voice, clarify and account."""

@@ -1,0 +1,95 @@
+"""Account: a rasa-sdk action answers from the customer's own records, once the customer is verified."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from frontdesk.bot.config import Action, Brand
+from frontdesk.bot.dialogue.actions import Actions, Outcome, Said
+from frontdesk.bot.dialogue.clarify import person_button
+from frontdesk.bot.text import sentences
+from frontdesk.bot.types import Conversation, Effect, Identity, Message, Route, Sentence, Support
+
+PENDING = "pending_intent"
+"""The slot that remembers which account question waits for a missing slot."""
+
+_LEVEL: Mapping[Identity, int] = {"anonymous": 0, "channel": 1, "challenge": 2, "token": 3}
+
+
+class AccountAnswerer:
+    """Runs the intent's action for a verified customer; asks for what is missing, refuses politely else."""
+
+    def __init__(self, actions: Actions, brands: Mapping[str, Brand]) -> None:
+        self.actions, self.brands = actions, brands
+
+    async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
+        """Yield what the action said, sentence by sentence, each supported by its record."""
+        brand = self.brands[message.brand]
+        action = brand.actions.get(route.intent)
+        if action is None:
+            return
+        if _LEVEL[message.customer.identity] < _LEVEL[action.identity]:
+            yield Sentence(text=brand.messages.verify, effect=Effect(buttons=(person_button(brand),)))
+            return
+        slots = {**conversation.slots, **slots_in(message.text, brand), **known_slots(route.slots, brand)}
+        missing = [name for name in action.slots if not slots.get(name)]
+        if missing:
+            yield Sentence(text=ask_for(missing[0], brand), effect=Effect(slots={PENDING: route.intent}))
+            return
+        outcome = await asyncio.to_thread(self._run, action, message, conversation, slots)
+        for sentence in said(outcome, action.action, self._remembered(outcome, slots, brand, route.intent)):
+            yield sentence
+
+    def _run(self, action: Action, message: Message, conversation: Conversation, slots: Mapping[str, Any]) -> Outcome:
+        return self.actions.run(action.action, message, conversation, {**slots, "customer_id": message.customer.id})
+
+    def _remembered(self, outcome: Outcome, slots: Mapping[str, Any], brand: Brand, intent: str) -> dict[str, Any]:
+        """The slots to keep: the brand's own, what the action set, and whether it waits for an answer."""
+        kept = {name: slots[name] for name in brand.slots if slots.get(name)}
+        asks = not any(s.record for s in outcome.said) and any(s.buttons for s in outcome.said)
+        return {**kept, **outcome.slots, PENDING: intent if asks else None}
+
+
+def slots_in(text: str, brand: Brand) -> dict[str, str]:
+    """Return the brand's slots whose pattern occurs in `text`, upper-cased."""
+    found = {name: re.search(slot.pattern, text, re.IGNORECASE) for name, slot in brand.slots.items()}
+    return {name: match.group().upper() for name, match in found.items() if match}
+
+
+def known_slots(slots: Mapping[str, str], brand: Brand) -> dict[str, str]:
+    """Return those slots of a payload that the brand declares and whose value fits the whole pattern."""
+    return {
+        name: value.upper()
+        for name, value in slots.items()
+        if name in brand.slots and re.fullmatch(brand.slots[name].pattern, value, re.IGNORECASE)
+    }
+
+
+def ask_for(slot: str, brand: Brand) -> str:
+    """Return the question that asks for one slot."""
+    declared = brand.slots.get(slot)
+    return (declared.ask if declared else "") or brand.messages.ask_slot.format(slot=slot.replace("_", " "))
+
+
+def said(outcome: Outcome, action: str, remembered: Mapping[str, Any]) -> list[Sentence]:
+    """Turn an action's responses into sentences; buttons and slots ride on the last one."""
+    parts = [(text, response) for response in outcome.said for text in sentences(response.text)]
+    buttons = tuple(button for response in outcome.said for button in response.buttons)
+    last = len(parts) - 1
+    return [
+        Sentence(
+            text=text,
+            support=_support(response),
+            effect=Effect(action=action, buttons=buttons, slots=remembered) if number == last else Effect(),
+        )
+        for number, (text, response) in enumerate(parts)
+    ]
+
+
+def _support(response: Said) -> Support:
+    if not response.record:
+        return Support()
+    return Support(kind="record", source=f"{response.record.get('table')}/{response.record.get('id')}")

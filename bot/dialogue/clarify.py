@@ -1,0 +1,30 @@
+"""Clarify: offer the likeliest intents as buttons, and a person."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+
+from frontdesk.bot.config import Brand
+from frontdesk.bot.types import Button, Conversation, Effect, Message, Route, Sentence
+
+CHOICES = 3
+
+
+class ClarifyAnswerer:
+    """Asks which of the likeliest intents is meant, in the brand's words."""
+
+    def __init__(self, brands: Mapping[str, Brand]) -> None:
+        self.brands = brands
+
+    async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
+        """Yield one question with its buttons; the last button is always a person."""
+        brand = self.brands[message.brand]
+        likely = [intent for intent, _ in route.alternatives if intent in brand.titles][:CHOICES]
+        buttons = tuple(Button(title=brand.titles[intent], payload=f"/{intent}") for intent in likely)
+        text = brand.messages.clarify if buttons else brand.messages.clarify_again
+        yield Sentence(text=text, effect=Effect(buttons=(*buttons, person_button(brand))))
+
+
+def person_button(brand: Brand) -> Button:
+    """The button that always leads to a person."""
+    return Button(title=brand.messages.person_button, payload="/human_agent")

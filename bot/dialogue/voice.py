@@ -1,0 +1,70 @@
+"""The voice answers what is routine: drawn from the model, checked, filled; else an approved reply."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from frontdesk.bot.config import Brand
+from frontdesk.bot.errors import ModelError
+from frontdesk.bot.guards.acts import missing_acts
+from frontdesk.bot.guards.firewall import PLACEHOLDER, filled, violations
+from frontdesk.bot.text import sentences
+from frontdesk.bot.types import Conversation, Effect, Message, Route, Sentence, Support
+
+TRIES = 3
+
+
+class Speaker(Protocol):
+    """A model that writes one reply with placeholders; the same seed gives the same reply, 0 is greedy."""
+
+    def speak(self, voice: str, intent: str, text: str, *, seed: int) -> tuple[str, str]:
+        """Return (reply, voice version); raises ModelError."""
+        ...
+
+
+class VoiceAnswerer:
+    """Writes routine replies in the brand's voice."""
+
+    def __init__(self, speaker: Speaker, brands: Mapping[str, Brand]) -> None:
+        self.speaker, self.brands = speaker, brands
+
+    async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
+        """Yield the sentences of one reply; nothing when neither voice nor approved reply will do."""
+        brand = self.brands[message.brand]
+        known = known_values(brand, message, conversation)
+        template, version = await asyncio.to_thread(self._template, brand, message, route, known)
+        for number, part in enumerate(sentences(template)):
+            support = Support(kind="profile") if PLACEHOLDER.search(part) else Support()
+            effect = Effect(voice=version) if number == 0 else Effect()
+            yield Sentence(text=filled(part, known), support=support, effect=effect)
+
+    def _template(self, brand: Brand, message: Message, route: Route, known: Mapping[str, str]) -> tuple[str, str]:
+        """Return (reply, who wrote it): the voice's first acceptable draw, else an approved reply."""
+        first = zlib.crc32(message.text.encode("utf-8", "replace"))
+        for attempt in range(TRIES):
+            try:
+                seed = first + attempt if attempt else 0
+                template, version = self.speaker.speak(brand.voice, route.intent, message.text, seed=seed)
+            except ModelError:
+                break
+            if acceptable(template, brand, message, route, known):
+                return template, version
+        approved = [t for t in brand.replies.get(route.intent, ()) if not violations(t, known, message.text)]
+        return (approved[first % len(approved)], "approved") if approved else ("", "")
+
+
+def acceptable(template: str, brand: Brand, message: Message, route: Route, known: Mapping[str, str]) -> bool:
+    """Whether a drawn reply states no fact of its own and does what its intent requires."""
+    if not template or violations(template, known, message.text):
+        return False
+    return not missing_acts(template, brand.acts.get(route.intent, ()))
+
+
+def known_values(brand: Brand, message: Message, conversation: Conversation) -> dict[str, str]:
+    """The values code may put into placeholders: the profile, remembered slots, the customer's own name."""
+    slots = {k: v for k, v in conversation.slots.items() if isinstance(v, str)}
+    name = message.customer.attributes.get("name", "") if message.customer.verified else ""
+    return {"brand": brand.name, **brand.profile, **slots, "customer_name": name.split(" ")[0]}

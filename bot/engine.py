@@ -1,0 +1,167 @@
+"""The path of a message: route, answer, check, send. It has no branch on channel or vendor."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from frontdesk.bot.config import Brand
+from frontdesk.bot.dialogue.clarify import person_button
+from frontdesk.bot.guards import Check, Context, checked
+from frontdesk.bot.handoff import held
+from frontdesk.bot.types import (
+    Answerer,
+    Citation,
+    Conversation,
+    Effect,
+    Kind,
+    Message,
+    Reply,
+    Route,
+    Sentence,
+)
+
+log = logging.getLogger(__name__)
+
+Send = Callable[[Sentence], Awaitable[None]]
+
+
+class Router(Protocol):
+    """Decides where a message goes."""
+
+    def route(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
+        """Return one route per thing the customer asks; never empty, never raises on any text."""
+        ...
+
+
+@dataclass(kw_only=True)
+class Draft:
+    """A reply in the making, and the trace of how it came about."""
+
+    routes: tuple[Route, ...] = ()
+    sentences: list[Sentence] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    started: float = field(default_factory=time.perf_counter)
+
+    def reply(self) -> Reply:
+        """Assemble the reply from the sentences that passed."""
+        effects = [sentence.effect for sentence in self.sentences]
+        return Reply(
+            text=" ".join(_with_notes(sentence) for sentence in self.sentences),
+            routes=self.routes,
+            sentences=tuple(self.sentences),
+            citations=_distinct(citation for sentence in self.sentences for citation in sentence.citations),
+            buttons=tuple(button for effect in effects for button in effect.buttons),
+            actions=tuple(effect.action for effect in effects if effect.action),
+            voice=next((effect.voice for effect in effects if effect.voice), None),
+            trace={"notes": self.notes, "ms": round((time.perf_counter() - self.started) * 1000, 1)},
+        )
+
+
+class Engine:
+    """Routes, answers and checks one message at a time; knows nothing of storage."""
+
+    def __init__(
+        self,
+        *,
+        brands: Mapping[str, Brand],
+        routers: Mapping[str, Router],
+        answerers: Mapping[Kind, Answerer],
+        checks: Sequence[Check],
+    ) -> None:
+        self.brands, self.routers, self.answerers, self.checks = brands, routers, answerers, checks
+
+    async def respond(self, message: Message, conversation: Conversation, send: Send) -> Reply:
+        """Answer one message: every sentence that passes the checks is sent, then the reply is returned."""
+        draft = Draft()
+        try:
+            draft.routes = held_or(self.routers[message.brand].route, message, conversation)
+            for route in draft.routes:
+                async for sentence in self._sentences(message, conversation, route, draft):
+                    await send(sentence)
+                    draft.sentences.append(sentence)
+        except Exception as error:  # the customer sees a handoff, never a traceback
+            log.exception("answering failed; handing off")
+            draft.notes.append(f"failed: {type(error).__name__}")
+            apology = self._apology(message, conversation)
+            draft.routes = draft.routes or (failed(error),)
+            await send(apology)
+            draft.sentences.append(apology)
+        return draft.reply()
+
+    async def _sentences(
+        self, message: Message, conversation: Conversation, route: Route, draft: Draft
+    ) -> AsyncIterator[Sentence]:
+        """Yield what passes; a rerouted or empty answer becomes an abstention or a handoff, never silence."""
+        context = Context(
+            message=asked(message, conversation, route, self.brands[message.brand]),
+            conversation=conversation,
+            route=route,
+            brand=self.brands[message.brand],
+        )
+        passed, rerouted = 0, False
+        async for sentence in self.answerers[route.kind].answer(context.message, conversation, route):
+            verdict = checked(self.checks, sentence, context)
+            if verdict.reason:
+                draft.notes.append(verdict.reason)
+            if verdict.action == "reroute":
+                rerouted = True
+                continue
+            passed += 1
+            yield verdict.sentence
+        if not passed and (rerouted or route.kind != "handoff"):
+            draft.notes.append("nothing to say: abstained")
+            yield self._abstention(message, route)
+
+    def _abstention(self, message: Message, route: Route) -> Sentence:
+        brand = self.brands[message.brand]
+        return Sentence(text=brand.messages.abstain, effect=Effect(buttons=(person_button(brand),)))
+
+    def _apology(self, message: Message, conversation: Conversation) -> Sentence:
+        text = self.brands[message.brand].messages.apology
+        return Sentence(text=text, effect=Effect(state="waiting" if conversation.state == "bot" else None))
+
+
+def held_or(
+    route: Callable[[Message, Conversation], tuple[Route, ...]], message: Message, conversation: Conversation
+) -> tuple[Route, ...]:
+    """Return the handoff route while a person has the conversation, else what the router says."""
+    kept = held(conversation)
+    return (kept,) if kept else route(message, conversation)
+
+
+def failed(error: Exception) -> Route:
+    """The route of a message whose answering failed."""
+    return Route(kind="handoff", intent="", confidence=0.0, reason=f"answering failed ({type(error).__name__})")
+
+
+def asked(message: Message, conversation: Conversation, route: Route, brand: Brand) -> Message:
+    """Return the message with a pressed button put back into words: the question that was unclear, or the title."""
+    if not message.text.startswith("/"):
+        return message
+    before = conversation.turns[-1] if conversation.turns else None
+    clarified = before and before.reply and any(r.kind == "clarify" for r in before.reply.routes)
+    if before and clarified and not before.message.text.startswith("/"):
+        return replace(message, text=before.message.text)
+    return replace(message, text=brand.titles.get(route.intent, route.intent.replace("_", " ")))
+
+
+def after(conversation: Conversation, reply: Reply) -> tuple[dict[str, Any], Any]:
+    """Return (slots, state) of the conversation once `reply` is sent; a slot set to None is forgotten."""
+    slots, state = dict(conversation.slots), conversation.state
+    for sentence in reply.sentences:
+        slots.update(sentence.effect.slots)
+        state = sentence.effect.state or state
+    return {key: value for key, value in slots.items() if value is not None}, state
+
+
+def _with_notes(sentence: Sentence) -> str:
+    marks = "".join(f" [{citation.number}]" for citation in sentence.citations)
+    return sentence.text + marks
+
+
+def _distinct(citations: Any) -> tuple[Citation, ...]:
+    return tuple({citation.number: citation for citation in citations}.values())

@@ -1,0 +1,33 @@
+"""The support check: a knowledge sentence needs its verbatim quote, an account sentence its record."""
+
+from __future__ import annotations
+
+import re
+
+from frontdesk.bot.guards.check import Context, Verdict
+from frontdesk.bot.types import Sentence
+
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+class SupportCheck:
+    """No sentence of knowledge or account leaves without what carries it."""
+
+    def check(self, sentence: Sentence, context: Context) -> Verdict:
+        """Reroute an unsupported sentence, or one with a figure that its quote lacks."""
+        problem = self._problem(sentence, context.route.kind)
+        if problem:
+            return Verdict(action="reroute", sentence=sentence, reason=f"support: {problem}")
+        return Verdict(action="keep", sentence=sentence)
+
+    def _problem(self, sentence: Sentence, kind: str) -> str:
+        figures = set(_FIGURE.findall(sentence.text))
+        if kind == "knowledge" and sentence.support.kind != "profile":
+            quoted = " ".join(citation.quote for citation in sentence.citations)
+            if not quoted:
+                return "no citation"
+            missing = figures - set(_FIGURE.findall(quoted))
+            return f"figures not in the quote: {', '.join(sorted(missing))}" if missing else ""
+        if kind == "account" and figures and sentence.support.kind != "record":
+            return "figures without a record"
+        return ""
