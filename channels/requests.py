@@ -1,0 +1,94 @@
+"""What every webhook does with a request before it trusts it: cap it, parse it, answer problems in one shape."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
+
+from frontdesk.bot.errors import ChannelError, StoreError
+
+RETRY_AFTER = "5"
+_INVISIBLE = re.compile("[\x00\ud800-\udfff\U000e0000-\U000e007f]")
+
+
+class SafeRoute(APIRoute):
+    """A route that turns ChannelError into its 4xx and StoreError into 503, so that nothing is acknowledged."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler; see `problem` for the shape of the answers."""
+        handler = super().get_route_handler()
+
+        async def safe(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except ChannelError as error:
+                return problem(error)
+            except StoreError:
+                return unavailable()
+
+        return safe
+
+
+def problem(error: ChannelError) -> JSONResponse:
+    """Return `{"error": {"code", "message", "hint"}}` with the error's status."""
+    body = {"code": error.code, "message": error.what, "hint": error.fix}
+    return JSONResponse({"error": body}, status_code=error.status)
+
+
+def unavailable() -> JSONResponse:
+    """Return the 503 that makes a platform deliver its request again."""
+    body = {"code": "store_unavailable", "message": "The message could not be stored.", "hint": "Send it again."}
+    return JSONResponse({"error": body}, status_code=503, headers={"Retry-After": RETRY_AFTER})
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the raw body; raises ChannelError 413 as soon as it exceeds `limit` bytes."""
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise ChannelError(
+                    f"The request is larger than {limit} bytes.", fix="Send less.", status=413, code="too_large"
+                )
+    except ClientDisconnect:
+        raise ChannelError("The request was cut off.", fix="Send it again.", code="cut_off") from None
+    return bytes(body)
+
+
+def read_object(body: bytes | str) -> dict[str, Any]:
+    """Parse a JSON object, with its strings cleaned (see `clean`); raises ChannelError saying what is wrong."""
+    try:
+        value = _cleaned(json.loads(body))
+    except RecursionError:
+        raise ChannelError("The JSON is nested too deeply.", fix="Send a flat object.", code="bad_json") from None
+    except ValueError as error:
+        reason = str(error)[:200].encode("ascii", "replace").decode()
+        raise ChannelError(f"The body is not JSON: {reason}", fix="Send a JSON object.", code="bad_json") from None
+    if not isinstance(value, dict):
+        raise ChannelError(
+            f"The body is a JSON {type(value).__name__}.", fix="Send a JSON object.", code="not_an_object"
+        )
+    return value
+
+
+def clean(text: str) -> str:
+    """Drop what no customer types and no store takes: NUL, lone surrogates, the invisible tag characters."""
+    return _INVISIBLE.sub("", text)
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {clean(key): _cleaned(item) for key, item in value.items()}
+    return value
