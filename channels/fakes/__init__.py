@@ -1,0 +1,1 @@
+"""Local stand-ins for chat platforms: real HTTP on a loopback port, the real wire, faults on demand."""

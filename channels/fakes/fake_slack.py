@@ -1,0 +1,149 @@
+"""A local Slack: its Web API for replies, and its signed deliveries for events and button presses."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from frontdesk.channels.fakes.server import Faults, Reset
+from frontdesk.channels.signatures import slack_signature
+
+TEAM, BOT_USER = "T0LOCAL", "U0BOT"
+_TEXT_MAX, _SECTION_MAX, _BLOCKS_MAX, _ELEMENTS_MAX = 40_000, 3_000, 50, 25
+
+
+@dataclass(kw_only=True)
+class FakeSlack:
+    """The state of the fake; serve `app` with LocalServer and give `url + "/api/"` to the sender as `api_url`."""
+
+    bot_token: str = "xoxb-local"
+    signing_secret: str = "local-signing-secret"
+    faults: Faults = field(default_factory=Faults)
+    gone: set[str] = field(default_factory=set)
+    """Channels that do not exist."""
+    posted: list[dict[str, Any]] = field(default_factory=list)
+    """The messages accepted, in order, as they were sent."""
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def app(self) -> FastAPI:
+        """The Web API."""
+        app = FastAPI(openapi_url=None)
+        app.post("/api/chat.postMessage")(self._post_message)
+        app.post("/api/auth.test")(self._auth_test)
+        return app
+
+    def message(self, text: str, *, channel: str = "D1", user: str = "U1", **event: Any) -> dict[str, Any]:
+        """Return the envelope of a message; a channel whose name starts with D is a direct one."""
+        kind = "im" if channel.startswith("D") else "channel"
+        return self._envelope(
+            {"type": "message", "channel_type": kind, "text": text, "channel": channel, "user": user} | event
+        )
+
+    def mention(self, text: str, *, channel: str = "C1", user: str = "U1", **event: Any) -> dict[str, Any]:
+        """Return the envelope of an app_mention; `message` with the same `ts` is its twin."""
+        words = f"<@{BOT_USER}> {text}"
+        return self._envelope({"type": "app_mention", "text": words, "channel": channel, "user": user} | event)
+
+    def press(self, post: Mapping[str, Any], value: str, *, user: str = "U1") -> dict[str, Any]:
+        """Return the payload of pressing the button with `value` in a message of `posted`."""
+        blocks = [element for block in post["blocks"] for element in block.get("elements", ())]
+        button = next(element for element in blocks if element.get("value") == value)
+        message = {"type": "message", "ts": post["ts"], "text": post["text"]}
+        if post.get("thread_ts"):
+            message["thread_ts"] = post["thread_ts"]
+        action = {"type": "button", "action_id": button["action_id"], "value": value, "action_ts": self._ts()}
+        return {
+            "type": "block_actions",
+            "team": {"id": TEAM},
+            "user": {"id": user, "team_id": TEAM},
+            "channel": {"id": post["channel"]},
+            "message": message,
+            "actions": [action | {"text": button["text"]}],
+            "trigger_id": "1.2.3",
+        }
+
+    def signed(self, payload: Mapping[str, Any] | bytes) -> tuple[bytes, dict[str, str]]:
+        """Return body and headers as Slack would deliver them: a form for button presses, else JSON."""
+        kind = "application/json"
+        if isinstance(payload, bytes):
+            body = payload
+        elif payload.get("type") == "block_actions":
+            body, kind = urlencode({"payload": json.dumps(payload)}).encode(), "application/x-www-form-urlencoded"
+        else:
+            body = json.dumps(payload).encode()
+        stamp = str(int(time.time()))
+        signature = slack_signature(self.signing_secret, body, stamp)
+        return body, {"Content-Type": kind, "X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": signature}
+
+    def _envelope(self, event: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "type": "event_callback",
+            "team_id": TEAM,
+            "event_id": f"Ev{next(self._ids):08d}",
+            "event_time": int(time.time()),
+            "authorizations": [{"team_id": TEAM, "user_id": BOT_USER, "is_bot": True}],
+            "event": {"ts": self._ts()} | event,
+        }
+
+    def _ts(self) -> str:
+        return f"{int(time.time())}.{next(self._ids):06d}"
+
+    async def _auth_test(self, request: Request) -> Response:
+        if request.headers.get("authorization") != f"Bearer {self.bot_token}":
+            return _refused("invalid_auth")
+        return JSONResponse({"ok": True, "team_id": TEAM, "user_id": BOT_USER, "bot_id": "B1"})
+
+    async def _post_message(self, request: Request) -> Response:
+        fault = self.faults.take()
+        if fault and fault.kind == "busy":
+            return JSONResponse({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": f"{fault.seconds:g}"})
+        if fault and fault.kind == "broken":
+            return Response("upstream error", 500)
+        post = await request.json()
+        error = self._refusal(request, post)
+        if error:
+            return _refused(error)
+        post["ts"] = self._ts()
+        self.posted.append(post)
+        if fault and fault.kind == "reset":
+            raise Reset
+        await asyncio.sleep(fault.seconds if fault else 0)
+        return JSONResponse({"ok": True, "channel": post["channel"], "ts": post["ts"], "message": post})
+
+    def _refusal(self, request: Request, post: Mapping[str, Any]) -> str | None:
+        """The error Slack itself gives, or None."""
+        if request.headers.get("authorization") != f"Bearer {self.bot_token}":
+            return "invalid_auth"
+        if not post.get("channel") or post["channel"] in self.gone:
+            return "channel_not_found"
+        if not post.get("text") and not post.get("blocks"):
+            return "no_text"
+        if len(post.get("text", "")) > _TEXT_MAX:
+            return "msg_too_long"
+        blocks = post.get("blocks", [])
+        return "invalid_blocks" if len(blocks) > _BLOCKS_MAX or not all(map(_valid, blocks)) else None
+
+
+def _valid(block: Mapping[str, Any]) -> bool:
+    if block["type"] == "section":
+        return 0 < len(block["text"]["text"]) <= _SECTION_MAX
+    elements = block["elements"]
+    if block["type"] == "context":
+        return 0 < len(elements) <= 10 and all(0 < len(e["text"]) <= _SECTION_MAX for e in elements)
+    names = {element["action_id"] for element in elements}
+    fits = all(0 < len(e["text"]["text"]) <= 75 and len(e["value"]) <= 2_000 for e in elements)
+    return fits and 0 < len(elements) <= _ELEMENTS_MAX and len(names) == len(elements)
+
+
+def _refused(error: str) -> Response:
+    return JSONResponse({"ok": False, "error": error})

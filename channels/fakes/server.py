@@ -1,0 +1,98 @@
+"""What the fake platforms share: a server in a thread, and faults that are served in order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+START_SECONDS = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What happens to one request instead of the good answer.
+
+    `delay` waits `seconds`, then answers well; `busy` is a 429 that asks for `seconds`; `broken` is a 500;
+    `reset` takes the message and then drops the connection, so that the sender cannot know.
+    """
+
+    kind: Literal["delay", "busy", "broken", "reset"]
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults:
+    """Faults for the requests to come, in order; None lets one request through."""
+
+    queue: deque[Fault | None] = field(default_factory=deque)
+
+    def add(self, *faults: Fault | None) -> None:
+        """Line up faults for the next requests."""
+        self.queue.extend(faults)
+
+    def take(self) -> Fault | None:
+        """Return the fault of this request, if any."""
+        return self.queue.popleft() if self.queue else None
+
+
+class Reset(Exception):
+    """Raised by a fake's handler to drop the connection without an answer."""
+
+
+class ResetConnection:
+    """ASGI middleware that turns Reset into a TCP reset."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request; on Reset abort uvicorn's transport, which ASGI itself has no word for."""
+        try:
+            await self._app(scope, receive, send)
+        except Reset:
+            receive.__self__.transport.abort()  # type: ignore[attr-defined]
+            # uvicorn would answer 500 if we returned; on a dead transport it is told the answer was sent.
+            receive.__self__.response_started = True  # type: ignore[attr-defined]
+            receive.__self__.response_complete = True  # type: ignore[attr-defined]
+
+
+class LocalServer:
+    """Serves an ASGI app on a free loopback port from a thread: `with LocalServer(app) as server: server.url`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        config = uvicorn.Config(
+            ResetConnection(app), http="h11", ws="none", lifespan="off", proxy_headers=False, log_config=None
+        )
+        self._server = uvicorn.Server(config)
+        self._socket = socket.socket()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        """Start, and wait until the port answers."""
+        self._socket.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise RuntimeError(f"the local server on {self.url} did not start")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop, and wait for the thread."""
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join(START_SECONDS)
+        self._socket.close()
+
+    def _run(self) -> None:
+        asyncio.run(self._server.serve(sockets=[self._socket]))
