@@ -18,8 +18,11 @@ ORDER_NUMBER = re.compile(r"\s*#?\s*(?:LL)?[\s-]*([0-9]{5})\s*[.?!]?\s*", re.IGN
 
 _EVENTS = ("placed", "shipped", "delivered", "cancelled", "returned", "refunded")
 _COLUMNS = ", ".join(
-    ("id", "status", *(f"{event}_days_ago" for event in _EVENTS), "due_in_days", "shipping_method", "carrier")
-    + ("tracking_number", "shipping_cents", "total_cents", "refund_cents")
+    (
+        *("id", "status", "due_in_days", "shipping_method", "carrier", "tracking_number"),
+        *("shipping_cents", "total_cents", "refund_cents"),
+        *(f"{event}_days_ago" for event in _EVENTS),
+    )
 )
 
 
