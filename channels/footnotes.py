@@ -1,4 +1,4 @@
-"""A reply as plain text: numbers after the sentences that cite, and the sources below."""
+"""A reply where there is no rich text: numbers after the sentences that cite, and the sources below."""
 
 from __future__ import annotations
 
@@ -9,34 +9,30 @@ from urllib.parse import urlsplit
 
 _BOLD = re.compile(r"\*\*(\S(?:[^*\n]*\S)?)\*\*")
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\(([^()\s]+)\)")
+_UNSAFE = re.compile(r"[\s<>|\"]")
 _LONGEST_QUOTE = 200
 
 
-def marked_text(reply: Mapping[str, Any]) -> str:
-    """Return the text of a REPLY with `[n]` after each sentence that cites source n."""
-    text, at = str(reply.get("text") or ""), 0
-    for sentence in reply.get("sentences") or ():
-        words = str(sentence.get("text") or "")
-        found = text.find(words, at)
-        if not words or found < 0:
-            continue
-        at = found + len(words)
-        marks = "".join(f"[{number}]" for number in _numbers(sentence.get("citations") or ()))
-        if marks and not text.startswith((marks, " " + marks), at):
-            text = f"{text[:at]} {marks}{text[at:]}"
-            at += len(marks) + 1
-    return text
+def marked(sentence: Mapping[str, Any]) -> str:
+    """Return a sentence's text followed by ` [n]` for each source it cites, as in the text of a REPLY."""
+    text, marks = str(sentence.get("text") or ""), "".join(f" [{n}]" for n in _numbers(sentence.get("citations") or ()))
+    return text if text.endswith(marks) else text + marks
 
 
-def sources(reply: Mapping[str, Any]) -> list[str]:
-    """Return one line per citation of a REPLY: its number, title, quote and address."""
-    return [_line(citation) for citation in reply.get("citations") or ()]
+def sources(citations: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return one line per citation: its number, title, quote and address."""
+    return [_line(citation) for citation in citations]
 
 
 def quote(citation: Mapping[str, Any]) -> str:
     """Return the citation's quote on one line, shortened for a footnote."""
     words = " ".join(str(citation.get("quote") or "").split())
     return words if len(words) <= _LONGEST_QUOTE else words[: _LONGEST_QUOTE - 1].rstrip() + "…"
+
+
+def title(citation: Mapping[str, Any]) -> str:
+    """Return what the source is called, on one line."""
+    return " ".join(str(citation.get("title") or citation.get("document_id") or "Source").split())
 
 
 def address(citation: Mapping[str, Any]) -> str:
@@ -46,7 +42,7 @@ def address(citation: Mapping[str, Any]) -> str:
         parts = urlsplit(url)
     except ValueError:
         return ""
-    return url if parts.scheme in {"http", "https"} and parts.netloc and not re.search(r"[\s<>|\"]", url) else ""
+    return url if parts.scheme in {"http", "https"} and parts.netloc and not _UNSAFE.search(url) else ""
 
 
 def plain(text: str) -> str:
@@ -65,5 +61,6 @@ def _numbers(citations: Iterable[Any]) -> list[Any]:
 
 def _line(citation: Mapping[str, Any]) -> str:
     words, url = quote(citation), address(citation)
-    title = citation.get("title") or citation.get("document_id") or "Source"
-    return f"[{citation.get('number')}] {title}" + (f": “{words}”" if words else "") + (f" {url}" if url else "")
+    return (
+        f"[{citation.get('number')}] {title(citation)}" + (f": “{words}”" if words else "") + (f" {url}" if url else "")
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from fastapi import Request, Response
@@ -82,6 +82,13 @@ def read_object(body: bytes | str) -> dict[str, Any]:
 def clean(text: str) -> str:
     """Drop what no customer types and no store takes: NUL, lone surrogates, the invisible tag characters."""
     return _INVISIBLE.sub("", text)
+
+
+def dig(value: Any, *keys: str) -> str:
+    """Return the text or number at a path of nested objects, as text; empty when something else stands there."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def _cleaned(value: Any) -> Any:

@@ -1,0 +1,141 @@
+"""Rasa's REST channel, so that front ends made for Rasa work unchanged.
+
+The wire is that of Rasa open source 3.6, `rasa/core/channels/rest.py`, with its quirks. Nothing in it proves who
+writes, so its customers are anonymous; and it cannot push, so what a person writes later does not come back here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from frontdesk.bot.config import Limits, Messages
+from frontdesk.bot.errors import ChannelError, StoreError
+from frontdesk.bot.types import Customer, Event, Message, Receipt
+from frontdesk.channels.desk import Desk
+from frontdesk.channels.footnotes import marked, plain, sources
+from frontdesk.channels.requests import RETRY_AFTER, SafeRoute, read_body, read_object
+from frontdesk.channels.turns import collect
+
+STATUS_HEADER = "X-Frontdesk-Status"
+STILL_WORKING = "I'm still working on that. Please ask me again in a moment."
+_LONGEST_ID = 256
+
+RasaMessage = dict[str, Any]
+
+
+def rasa_router(desk: Desk, limits: Limits, brand: str, messages: Messages) -> APIRouter:
+    """Return the routes under /webhooks/rest; `messages` are the brand's words for when there is no reply."""
+    router = APIRouter(prefix="/webhooks/rest", route_class=SafeRoute)
+
+    @router.get("/")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @router.post("/webhook")
+    async def webhook(request: Request) -> Response:
+        body = read_object(await read_body(request, limits.body_bytes))
+        message, event_id = read_message(body, brand)
+        sender = message.conversation_id.removeprefix("rest:")
+        try:
+            receipt = await desk.accept(message, event_id)
+        except StoreError:
+            headers = {"Retry-After": RETRY_AFTER, STATUS_HEADER: "503"}
+            return JSONResponse(_said(sender, messages.apology), 503, headers)
+        if request.query_params.get("stream", "").lower() in {"true", "1"}:
+            lines = _lines(desk, receipt, limits.wait_seconds, sender, messages)
+            return StreamingResponse(lines, media_type="text/event-stream")
+        status, answer = await _answer(desk, receipt, limits.wait_seconds, sender, messages)
+        return JSONResponse(answer, headers={STATUS_HEADER: str(status)})
+
+    return router
+
+
+def read_message(body: Mapping[str, Any], brand: str) -> tuple[Message, str]:
+    """Return the message in a request and its event id; raises ChannelError naming the field that is wrong.
+
+    The format has no event id: `metadata.message_id`, if the client sends one, makes a repeated request harmless.
+    """
+    text, sender, metadata = body.get("message"), body.get("sender"), body.get("metadata")
+    if text is not None and not isinstance(text, str):
+        raise ChannelError(f"message is a {type(text).__name__}.", fix="send it as text.", code="invalid_request")
+    if isinstance(sender, bool) or not isinstance(sender, str | int | None):
+        raise ChannelError(f"sender is a {type(sender).__name__}.", fix="send it as text.", code="invalid_request")
+    name = "default" if sender is None else str(sender)
+    if len(name) > _LONGEST_ID:
+        raise ChannelError("sender is too long.", fix=f"send at most {_LONGEST_ID} characters.", code="invalid_request")
+    client = metadata if isinstance(metadata, dict) else {}
+    key, own = client.get("message_id"), uuid4().hex
+    message = Message(
+        text=text or "",
+        conversation_id=f"rest:{name}",
+        brand=brand,
+        channel="rest",
+        customer=Customer(id=f"rest:{name}"),
+        id=own,
+        metadata={"input_channel": str(body.get("input_channel") or "rest"), "client": client},
+    )
+    return message, f"{name}:{key}" if isinstance(key, str) and 0 < len(key) <= _LONGEST_ID else own
+
+
+async def _answer(
+    desk: Desk, receipt: Receipt, wait: float, sender: str, messages: Messages
+) -> tuple[int, list[RasaMessage]]:
+    """Return the status that is really meant and the messages, never none: Rasa's clients show what they get."""
+    async for event in collect(desk, receipt, wait):
+        if event.kind == "done":
+            return 200, _reply(sender, str(event.data.get("text") or ""), event.data, messages)
+        if event.kind == "error":
+            return 500, _said(sender, messages.apology)
+    return 504, _said(sender, STILL_WORKING)
+
+
+async def _lines(desk: Desk, receipt: Receipt, wait: float, sender: str, messages: Messages) -> AsyncIterator[str]:
+    """Yield one JSON object per line, without `data:`, as each sentence is committed.
+
+    The newest sentence is held back until the next, since the last one carries the buttons.
+    """
+    held, closing = "", _said(sender, STILL_WORKING)
+    async for event in collect(desk, receipt, wait):
+        if event.kind == "sentence":
+            for message in _said(sender, held):
+                yield _line(message)
+            held = marked(event.data)
+        elif event.kind in {"done", "error"}:
+            closing = _closing(event, sender, held, messages)
+    for message in closing:
+        yield _line(message)
+
+
+def _closing(event: Event, sender: str, held: str, messages: Messages) -> list[RasaMessage]:
+    if event.kind == "error":
+        return _said(sender, held) + _said(sender, messages.apology)
+    return _reply(sender, held or str(event.data.get("text") or ""), event.data, messages)
+
+
+def _reply(sender: str, text: str, reply: Mapping[str, Any], messages: Messages) -> list[RasaMessage]:
+    """The messages of a reply; a person who has the conversation leaves the bot without words of its own."""
+    cited = sources(reply.get("citations") or ())
+    words = _said(sender, text) or _said(sender, messages.waiting) or _said(sender, STILL_WORKING)
+    parts = words + _said(sender, "\n".join(cited))
+    last = parts[-1]
+    buttons = [{"title": b["title"], "payload": b["payload"]} for b in reply.get("buttons") or ()]
+    if buttons:
+        last["buttons"] = buttons
+    ours = {key: reply.get(key) for key in ("routes", "citations", "voice", "ms")}
+    last["metadata"] = {key: value for key, value in ours.items() if value is not None}
+    return parts
+
+
+def _said(sender: str, text: str) -> list[RasaMessage]:
+    """Rasa makes one message of each paragraph."""
+    return [{"recipient_id": sender, "text": part.strip()} for part in plain(text).split("\n\n") if part.strip()]
+
+
+def _line(message: RasaMessage) -> str:
+    return json.dumps(message) + "\n"

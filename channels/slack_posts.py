@@ -1,0 +1,80 @@
+"""A reply in Slack's words: mrkdwn text, sources in context blocks, buttons in rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from frontdesk.channels.footnotes import address, quote, title, unlinked
+from frontdesk.channels.split import split
+
+SECTION_LIMIT = 3000
+_ROW, _CONTEXT = 5, 10
+_MOST_BUTTONS, _MOST_SOURCES = 100, 100
+_TITLE_LIMIT, _VALUE_LIMIT = 75, 2000
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_BOLD = re.compile(r"\*\*(\S(?:[^*\n]*\S)?)\*\*")
+
+Block = dict[str, Any]
+
+
+def posts(reply: Mapping[str, Any]) -> list[Block]:
+    """Return the bodies of chat.postMessage for a REPLY, or for a person's message (`text`, `author`)."""
+    author = str(reply.get("author") or "")
+    words = f"**{author}:** {reply.get('text') or ''}" if author else str(reply.get("text") or "")
+    pieces = split(unlinked(words), SECTION_LIMIT, _escaped_size)
+    messages: list[Block] = [{"text": mrkdwn(piece)} for piece in pieces]
+    extras = _context_blocks(reply.get("citations") or ()) + _button_rows(reply.get("buttons") or ())
+    if messages and extras:
+        section = {"type": "section", "text": {"type": "mrkdwn", "text": messages[-1]["text"]}}
+        messages[-1]["blocks"] = [section, *extras]
+    return messages
+
+
+def mrkdwn(text: str) -> str:
+    """Return text as mrkdwn: escaped, so that no mention or disguised link gets through, with bold kept."""
+    return _BOLD.sub(r"*\1*", escape(text))
+
+
+def escape(text: str) -> str:
+    """Escape Slack's three control characters.
+
+    Source: https://docs.slack.dev/messaging/formatting-message-text
+    """
+    return re.sub("[&<>]", lambda match: _ESCAPES[match[0]], text)
+
+
+def _escaped_size(char: str) -> int:
+    return len(_ESCAPES.get(char, char))
+
+
+def _context_blocks(citations: Iterable[Mapping[str, Any]]) -> list[Block]:
+    notes = [{"type": "mrkdwn", "text": _footnote(citation)} for citation in list(citations)[:_MOST_SOURCES]]
+    return [{"type": "context", "elements": rows} for rows in _rows(notes, _CONTEXT)]
+
+
+def _footnote(citation: Mapping[str, Any]) -> str:
+    url, name, words = address(citation), escape(title(citation)), escape(quote(citation))
+    linked = f"<{escape(url)}|{name}>" if url else name
+    return f"[{citation.get('number')}] {linked}" + (f": “{words}”" if words else "")
+
+
+def _button_rows(buttons: Iterable[Mapping[str, Any]]) -> list[Block]:
+    elements = [_button(number, button) for number, button in enumerate(list(buttons)[:_MOST_BUTTONS])]
+    return [{"type": "actions", "elements": row} for row in _rows(elements, _ROW)]
+
+
+def _button(number: int, button: Mapping[str, Any]) -> Block:
+    name, payload = str(button.get("title") or "…"), str(button.get("payload") or "")
+    label = name if len(name) <= _TITLE_LIMIT else name[: _TITLE_LIMIT - 1] + "…"
+    return {
+        "type": "button",
+        "action_id": f"choice_{number}",
+        "text": {"type": "plain_text", "text": label},
+        "value": payload if 0 < len(payload) <= _VALUE_LIMIT else name[:_VALUE_LIMIT],
+    }
+
+
+def _rows(items: Sequence[Block], size: int) -> list[list[Block]]:
+    return [list(items[start : start + size]) for start in range(0, len(items), size)]
