@@ -52,6 +52,8 @@ class Said:
     thread: str = ""
     direct: bool = False
     ts: str = ""
+    title: str = ""
+    """What stood on the button that was pressed."""
 
     @property
     def conversation_id(self) -> str:
@@ -159,6 +161,7 @@ def _pressed(body: Mapping[str, Any]) -> Said | None:
         thread=dig(body, "message", "thread_ts"),
         direct=channel.startswith("D"),
         ts=ts,
+        title=dig(action, "text", "text"),
     )
 
 
@@ -196,6 +199,7 @@ def _reference(match: re.Match[str]) -> str:
 
 
 def _message(said: Said, brand: str, limit: int) -> Message:
+    where = {"team": said.team, "channel": said.channel, "user": said.user, "thread_ts": said.reply_thread}
     return Message(
         text=said.text[:limit],
         conversation_id=said.conversation_id,
@@ -204,7 +208,7 @@ def _message(said: Said, brand: str, limit: int) -> Message:
         customer=Customer(id=_customer_id(said), identity="channel"),
         id=f"slack:{said.key}",
         sent_at=_time(said.ts),
-        metadata={"team": said.team, "channel": said.channel, "user": said.user, "thread_ts": said.reply_thread},
+        metadata=where | ({"title": said.title} if said.title else {}),
     )
 
 
