@@ -125,12 +125,24 @@ class Limits(Table):
     wait_seconds: float = Field(default=20.0, gt=0)
 
 
+class DemoCustomer(Table):
+    """A made-up customer one can be on the demo page."""
+
+    id: str
+    name: str
+    story: str = ""
+    email: str = ""
+
+
 class Web(Table):
     """The web widget. `host_secret` verifies the host site's signed customer tokens."""
 
     allowed_origins: tuple[str, ...] = ()
     host_secret: SecretStr | None = None
     demo: bool = False
+    """Whether anybody may be a demo customer on the page at /; never for a real shop."""
+    demo_customers: tuple[DemoCustomer, ...] = ()
+    demo_questions: tuple[str, ...] = ()
 
 
 class Slack(Table):

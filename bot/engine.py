@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -9,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from frontdesk.bot.config import Brand
+from frontdesk.bot.dialogue.account import resumed
 from frontdesk.bot.dialogue.clarify import person_button
+from frontdesk.bot.errors import StoreError
 from frontdesk.bot.guards import Check, Context, checked
 from frontdesk.bot.handoff import held
 from frontdesk.bot.types import (
@@ -75,22 +78,31 @@ class Engine:
         self.brands, self.routers, self.answerers, self.checks = brands, routers, answerers, checks
 
     async def respond(self, message: Message, conversation: Conversation, send: Send) -> Reply:
-        """Answer one message: every sentence that passes the checks is sent, then the reply is returned."""
+        """Answer one message: every sentence that passes the checks is sent, then the reply is returned.
+
+        A failure inside the path ends in an apology and a person; one of `send` is the caller's.
+        """
         draft = Draft()
         try:
-            draft.routes = held_or(self.routers[message.brand].route, message, conversation)
+            draft.routes = await asyncio.to_thread(self._routes, message, conversation)
             for route in draft.routes:
                 async for sentence in self._sentences(message, conversation, route, draft):
-                    await send(sentence)
                     draft.sentences.append(sentence)
-        except Exception as error:  # the customer sees a handoff, never a traceback
+                    await send(sentence)
+        except StoreError:
+            raise
+        except Exception as error:
             log.exception("answering failed; handing off")
             draft.notes.append(f"failed: {type(error).__name__}")
-            apology = self._apology(message, conversation)
-            draft.routes = draft.routes or (failed(error),)
-            await send(apology)
-            draft.sentences.append(apology)
+            draft.routes = (*draft.routes, failed(error))
+            draft.sentences.append(self._apology(message))
+            await send(draft.sentences[-1])
         return draft.reply()
+
+    def _routes(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
+        """Return what is settled already (a person's conversation, a slot that was asked for), else ask the router."""
+        settled = held(conversation) or resumed(message, conversation, self.brands[message.brand])
+        return (settled,) if settled else self.routers[message.brand].route(message, conversation)
 
     async def _sentences(
         self, message: Message, conversation: Conversation, route: Route, draft: Draft
@@ -120,17 +132,14 @@ class Engine:
         brand = self.brands[message.brand]
         return Sentence(text=brand.messages.abstain, effect=Effect(buttons=(person_button(brand),)))
 
-    def _apology(self, message: Message, conversation: Conversation) -> Sentence:
-        text = self.brands[message.brand].messages.apology
-        return Sentence(text=text, effect=Effect(state="waiting" if conversation.state == "bot" else None))
+    def sorry(self, message: Message, error: Exception) -> Reply:
+        """Return the apology that ends a turn nothing else could end; a person takes over."""
+        draft = Draft(routes=(failed(error),), notes=[f"failed: {type(error).__name__}"])
+        draft.sentences.append(self._apology(message))
+        return draft.reply()
 
-
-def held_or(
-    route: Callable[[Message, Conversation], tuple[Route, ...]], message: Message, conversation: Conversation
-) -> tuple[Route, ...]:
-    """Return the handoff route while a person has the conversation, else what the router says."""
-    kept = held(conversation)
-    return (kept,) if kept else route(message, conversation)
+    def _apology(self, message: Message) -> Sentence:
+        return Sentence(text=self.brands[message.brand].messages.apology, effect=Effect(state="waiting"))
 
 
 def failed(error: Exception) -> Route:

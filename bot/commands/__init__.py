@@ -1,0 +1,37 @@
+"""The `frontdesk` command: one module per command; heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from frontdesk.bot.commands import ask, chat, doctor, evaluate, ingest, init, serve, train, tune, voices
+from frontdesk.bot.errors import FrontdeskError
+
+app = typer.Typer(
+    name="frontdesk",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Hybrid customer support: a brand voice for what is routine, cited knowledge for facts, a person for the rest.",
+)
+app.command("init")(init.init)
+app.command("ingest")(ingest.ingest)
+app.command("train")(train.train)
+app.command("tune")(tune.tune)
+app.add_typer(voices.app, name="voices")
+app.command("chat")(chat.chat)
+app.command("ask")(ask.ask)
+app.command("serve")(serve.serve)
+app.add_typer(evaluate.app, name="eval")
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line and exit code 2, never a traceback."""
+    try:
+        app()
+    except FrontdeskError as error:
+        print(f"frontdesk: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -53,6 +53,14 @@ class AccountAnswerer:
         return {**kept, **outcome.slots, PENDING: intent if asks else None}
 
 
+def resumed(message: Message, conversation: Conversation, brand: Brand) -> Route | None:
+    """Return the account route that waits for the slot this message gives, or None."""
+    intent = conversation.slots.get(PENDING)
+    if not intent or message.text.startswith("/") or not slots_in(message.text, brand):
+        return None
+    return Route(kind="account", intent=intent, confidence=1.0, reason=f"gives what {intent} asked for")
+
+
 def slots_in(text: str, brand: Brand) -> dict[str, str]:
     """Return the brand's slots whose pattern occurs in `text`, upper-cased."""
     found = {name: re.search(slot.pattern, text, re.IGNORECASE) for name, slot in brand.slots.items()}

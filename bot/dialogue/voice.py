@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from frontdesk.bot.config import Brand
+from frontdesk.bot.dialogue.account import slots_in
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.guards.acts import missing_acts
 from frontdesk.bot.guards.firewall import PLACEHOLDER, filled, violations
@@ -67,4 +68,5 @@ def known_values(brand: Brand, message: Message, conversation: Conversation) -> 
     """The values code may put into placeholders: the profile, remembered slots, the customer's own name."""
     slots = {k: v for k, v in conversation.slots.items() if isinstance(v, str)}
     name = message.customer.attributes.get("name", "") if message.customer.verified else ""
-    return {"brand": brand.name, **brand.profile, **slots, "customer_name": name.split(" ")[0]}
+    said = slots_in(message.text, brand)
+    return {"brand": brand.name, **brand.profile, **slots, **said, "customer_name": name.split(" ")[0]}

@@ -1,0 +1,140 @@
+"""The wiring: joins the parts of one bot project, and the HTTP server around them.
+
+Only this module and bot/commands/ see every folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from frontdesk.adapters.encoder import MiniLM
+from frontdesk.adapters.registry import VoiceRegistry
+from frontdesk.adapters.voices import Voices
+from frontdesk.bot.config import Brand, Models, Project
+from frontdesk.bot.desk import FrontDesk
+from frontdesk.bot.dialogue.account import AccountAnswerer
+from frontdesk.bot.dialogue.actions import Actions
+from frontdesk.bot.dialogue.clarify import ClarifyAnswerer
+from frontdesk.bot.dialogue.voice import VoiceAnswerer
+from frontdesk.bot.engine import Engine
+from frontdesk.bot.errors import ConfigError
+from frontdesk.bot.guards import FactFirewall, SupportCheck
+from frontdesk.bot.guards.acts import missing_acts
+from frontdesk.bot.guards.firewall import PLACEHOLDER, facts_in
+from frontdesk.bot.handoff import HandoffAnswerer
+from frontdesk.bot.router.route import load_router
+from frontdesk.bot.types import Encoder
+from frontdesk.finetune.transcripts import Pair
+from frontdesk.knowledge import Knowledge
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bot:
+    """The loaded parts of one project."""
+
+    project: Project
+    encoder: Encoder
+    knowledge: Knowledge
+    voices: Voices
+    engine: Engine
+
+    def warm_up(self) -> None:
+        """Load what the first message would otherwise wait for."""
+        self.encoder.encode(["hello"])
+        for brand in self.project.settings.brands.values():
+            self.voices.warm_up(brand.voice)
+
+
+def encoder_of(models: Models) -> Encoder:
+    """Return the sentence encoder; its exported graph is cached for the whole machine's user."""
+    if models.encoder != "minilm":
+        raise ConfigError(f"no encoder {models.encoder!r}.", where="models.encoder", fix='use "minilm".')
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frontdesk"
+    return MiniLM(cache, threads=models.threads)
+
+
+def knowledge_of(project: Project, encoder: Encoder | None = None) -> Knowledge:
+    """Return the project's knowledge base, not yet loaded."""
+    settings = project.settings
+    return Knowledge(project.state, encoder or encoder_of(settings.models), settings.knowledge)
+
+
+def voices_of(project: Project) -> Voices:
+    """Return the project's voices over the shipped ones."""
+    models = project.settings.models
+    return Voices(VoiceRegistry(project.state / "voices"), models.base, threads=models.threads)
+
+
+def objection_of(brand: Brand) -> Callable[[Pair], str]:
+    """Return why a transcript's pair must not be learned: its reply states a fact, or misses what its intent needs."""
+
+    def objection(pair: Pair) -> str:
+        if facts_in(PLACEHOLDER.sub("", pair.reply)):
+            return "states a fact"
+        if brand.routes.get(pair.intent, "voice") != "voice":
+            return "not a voice intent"
+        return "misses a required act" if missing_acts(pair.reply, brand.acts.get(pair.intent, ())) else ""
+
+    return objection
+
+
+def assemble(project: Project) -> Bot:
+    """Load every part of a project; raises the error of whichever is missing, with the command that makes it."""
+    settings, encoder = project.settings, encoder_of(project.settings.models)
+    knowledge, voices = knowledge_of(project, encoder), voices_of(project)
+    knowledge.load()
+    brands = settings.brands
+    routers = {
+        name: load_router(project.state / "router", encoder, brand.routes, brand.titles)
+        for name, brand in brands.items()
+    }
+    actions = Actions(project.folder)
+    if any(brand.actions for brand in brands.values()):
+        check_actions(actions.load(), brands)
+    engine = Engine(
+        brands=brands,
+        routers=routers,
+        answerers={
+            "voice": VoiceAnswerer(voices, brands),
+            "knowledge": knowledge,
+            "account": AccountAnswerer(actions, brands),
+            "clarify": ClarifyAnswerer(brands),
+            "handoff": HandoffAnswerer(brands),
+        },
+        checks=(FactFirewall(), SupportCheck()),
+    )
+    return Bot(project=project, encoder=encoder, knowledge=knowledge, voices=voices, engine=engine)
+
+
+def check_actions(actions: Actions, brands: Mapping[str, Brand]) -> None:
+    """Raise ConfigError when the settings name an action that actions/ does not have."""
+    for name, brand in brands.items():
+        for intent, action in brand.actions.items():
+            if action.action not in actions.names:
+                raise ConfigError(
+                    f"no action {action.action!r}.",
+                    where=f"brands.{name}.actions.{intent}",
+                    fix=f"actions/ has {', '.join(sorted(actions.names)) or 'none'}.",
+                )
+
+
+def own_secret(project: Project, name: str) -> str:
+    """Return a secret the project made for itself at first use, kept private in its state folder."""
+    path = project.state / "secrets.json"
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    if name not in known:
+        known[name] = secrets.token_urlsafe(32)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(known, file)
+    return str(known[name])

@@ -1,0 +1,65 @@
+"""`frontdesk eval`: figures with intervals; needs no bot project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from frontdesk.bot.commands.output import Json, emit, quiet_libraries, read_rows
+from frontdesk.bot.config import Models
+
+app = typer.Typer(no_args_is_help=True, help="Measure the router, retrieval and answers on labelled rows.")
+
+Documents = Annotated[Path, typer.Option("--documents", help='JSONL rows {"id","title","text"}.')]
+
+
+@app.command()
+def router(
+    train: Annotated[Path, typer.Option(help='JSONL rows {"text","intent"}; intent oos = out of scope.')],
+    test: Annotated[Path, typer.Option(help="JSONL rows of the same shape.")],
+    as_json: Json = False,
+) -> None:
+    """Train a router on one set of rows and measure it on another."""
+    from frontdesk.bot.router.evaluate import evaluate_router
+
+    quiet_libraries()
+    rows = [read_rows(path, "text", "intent") for path in (train, test)]
+    emit(evaluate_router(*rows, _encoder()), as_json)
+
+
+@app.command()
+def retrieval(
+    documents: Documents,
+    questions: Annotated[Path, typer.Option(help='JSONL rows {"question","doc_ids","history"?}.')],
+    as_json: Json = False,
+) -> None:
+    """Index the documents and measure which of them the questions find."""
+    from frontdesk.knowledge.evaluate import evaluate_retrieval
+
+    quiet_libraries()
+    rows = read_rows(documents, "id", "text"), read_rows(questions, "question", "doc_ids")
+    emit(evaluate_retrieval(*rows, _encoder()), as_json)
+
+
+@app.command()
+def answers(
+    documents: Documents,
+    questions: Annotated[
+        Path, typer.Option(help='JSONL rows {"question","doc_ids","answerable","answer"?,"history"?}.')
+    ],
+    as_json: Json = False,
+) -> None:
+    """Index the documents and measure the answers: abstention, citations, support."""
+    from frontdesk.knowledge.evaluate import evaluate_answers
+
+    quiet_libraries()
+    rows = read_rows(documents, "id", "text"), read_rows(questions, "question", "doc_ids", "answerable")
+    emit(evaluate_answers(*rows, _encoder()), as_json)
+
+
+def _encoder() -> Any:
+    from frontdesk.bot.app import encoder_of
+
+    return encoder_of(Models())

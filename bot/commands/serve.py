@@ -1,0 +1,47 @@
+"""`frontdesk serve`: the HTTP server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from frontdesk.bot.commands.output import HERE, ProjectFolder, quiet_libraries
+from frontdesk.bot.config import Project
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default server.host.")] = None,
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Default server.port.")] = None,
+    project: ProjectFolder = HERE,
+) -> None:
+    """Serve the widget, the channels and the inbox; prints the address."""
+    import logging
+
+    import uvicorn
+
+    from frontdesk.bot.app import assemble, create_app, operator_token
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    quiet_libraries()
+    loaded = Project.load(project)
+    logging.getLogger().setLevel(loaded.settings.log_level.upper())
+    bot = assemble(loaded)
+    bot.warm_up()
+    address, number = host or loaded.settings.server.host, port or loaded.settings.server.port
+    shown = f"http://{'localhost' if address in {'127.0.0.1', '0.0.0.0', '::1'} else address}:{number}"
+    print(f"frontdesk: open {shown}/ (inbox for people: {shown}/inbox, operator token {_told(loaded, operator_token)})")
+    uvicorn.run(
+        create_app(bot),
+        host=address,
+        port=number,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+    )
+
+
+def _told(project: Project, token) -> str:  # type: ignore[no-untyped-def]
+    """The token the project made for itself is shown; one from the environment is known to whoever set it."""
+    return token(project) if project.settings.server.operator_token is None else "from the environment"

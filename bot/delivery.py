@@ -1,0 +1,73 @@
+"""Delivery to platforms that take replies by a call (Slack, Telegram): from the outbox, at least once, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Protocol
+
+from frontdesk.bot.errors import StoreError
+from frontdesk.bot.store import Store
+from frontdesk.bot.types import Conversation, Event
+
+log = logging.getLogger(__name__)
+
+PAUSE = 0.2
+"""Seconds between looks at the outbox."""
+RETRY_AFTER = 5.0
+"""Seconds until a failed delivery is tried again, where the platform names none."""
+
+
+class Push(Protocol):
+    """A platform that takes one event; an error with `seconds` says when to try again."""
+
+    async def send(self, event: Event, conversation: Conversation) -> None:
+        """Deliver one event; raise to have it tried again."""
+        ...
+
+
+class Delivery:
+    """Takes unsent events from the outbox and gives them to the channel they belong to."""
+
+    def __init__(self, store: Store, senders: Mapping[str, Push]) -> None:
+        self.store, self.senders = store, senders
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin; what an earlier run did not deliver comes first."""
+        if self.senders:
+            self._task = asyncio.create_task(self._run(), name="frontdesk-delivery")
+
+    async def stop(self) -> None:
+        """Stop; what is not delivered stays in the outbox."""
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                events = await asyncio.to_thread(self.store.unsent, list(self.senders))
+                await asyncio.gather(*(self._deliver(event) for event in events))
+            except StoreError as error:
+                log.warning("the outbox could not be read: %s", error)
+                events = []
+            if not events:
+                await asyncio.sleep(PAUSE)
+
+    async def _deliver(self, event: Event) -> None:
+        conversation = await asyncio.to_thread(self.store.conversation, event.conversation_id)
+        if conversation is None:
+            await asyncio.to_thread(self.store.mark_sent, event.id)
+            return
+        try:
+            await self.senders[conversation.channel].send(event, conversation)
+        except Exception as error:
+            seconds = float(getattr(error, "seconds", RETRY_AFTER))
+            log.warning("event %d was not delivered to %s: %s", event.id, conversation.channel, type(error).__name__)
+            await asyncio.to_thread(self.store.postpone, event.id, seconds)
+            return
+        await asyncio.to_thread(self.store.mark_sent, event.id)

@@ -1,0 +1,127 @@
+"""The desk: what channels talk to. Commits what comes in, has it answered in order, commits what goes out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from itertools import count
+from typing import Any
+
+from frontdesk.bot.config import Limits
+from frontdesk.bot.engine import Engine, after
+from frontdesk.bot.errors import ChannelError
+from frontdesk.bot.handoff import moved
+from frontdesk.bot.store import Dispatcher, Store, Turnwork, follow
+from frontdesk.bot.store.codec import plain
+from frontdesk.bot.types import Conversation, Event, Message, Receipt, Reply, Sentence
+
+
+class FrontDesk:
+    """One running bot over one store."""
+
+    def __init__(self, engine: Engine, store: Store, limits: Limits, *, workers: int) -> None:
+        self.engine, self.store, self.limits = engine, store, limits
+        self.dispatcher = Dispatcher(store, self.answer, workers=workers, give_up=self.give_up)
+
+    async def start(self) -> None:
+        """Open the store and begin to answer; what an earlier run accepted and did not answer comes first."""
+        await asyncio.to_thread(self.store.open)
+        await self.dispatcher.start()
+
+    async def stop(self, grace: float = 10.0) -> None:
+        """Finish the turns in progress, then close the store."""
+        await self.dispatcher.stop(grace)
+        await asyncio.to_thread(self.store.close)
+
+    # A turn
+
+    async def answer(self, work: Turnwork) -> None:
+        """Answer one message; every sentence is committed before anybody can read it."""
+        conversation, numbers = await work.conversation(), count()
+
+        async def send(sentence: Sentence) -> None:
+            data = {"text": sentence.text, "citations": plain(sentence.citations)}
+            await work.commit(next(numbers), "sentence", data)
+
+        await work.commit(next(numbers), "typing", {})
+        reply = await self.engine.respond(work.message, conversation, send)
+        await self._close(work, conversation, reply, numbers)
+
+    async def give_up(self, work: Turnwork, error: Exception) -> None:
+        """Close a turn that failed again and again with an apology, and hand it to a person."""
+        reply = self.engine.sorry(work.message, error)
+        await self._close(work, await work.conversation(), reply, count(1000))
+
+    async def _close(self, work: Turnwork, conversation: Conversation, reply: Reply, numbers: Any) -> None:
+        slots, state = after(conversation, reply)
+        if reply.buttons:
+            await work.commit(next(numbers), "buttons", {"buttons": plain(reply.buttons)})
+        if state != conversation.state:
+            await work.commit(next(numbers), "state", {"state": state})
+        told = reply_data(reply, work.message) if reply.sentences else None
+        await work.close(told, state=state, slots=slots, private={"trace": dict(reply.trace)})
+
+    # What a channel may ask
+
+    async def accept(self, message: Message, event_id: str) -> Receipt:
+        """Commit the message under (channel, event id), then wake the workers."""
+        if not message.text.strip():
+            raise ChannelError("the message is empty.", fix="send some text.", status=422, code="empty_text")
+        if len(message.text) > self.limits.text_chars:
+            raise ChannelError(
+                f"the message has {len(message.text)} characters.",
+                fix=f"send at most {self.limits.text_chars}.",
+                status=413,
+                code="text_too_long",
+            )
+        if message.brand not in self.engine.brands:
+            known = ", ".join(self.engine.brands)
+            raise ChannelError(f"no brand {message.brand!r}.", fix=f"use one of {known}.", status=422, code="no_brand")
+        return await asyncio.wrap_future(self.store.put_async(message, event_id))
+
+    def events(self, conversation_id: str, after: int = 0) -> AsyncIterator[Event]:
+        """Replay the committed events after position `after`, then follow."""
+        return follow(self.store, conversation_id, after)
+
+    async def conversation(self, conversation_id: str) -> Conversation | None:
+        """Return the conversation, or None."""
+        return await asyncio.to_thread(self.store.conversation, conversation_id)
+
+    async def position(self, conversation_id: str) -> int:
+        """Return the outbox position of the conversation's last event."""
+        return await asyncio.to_thread(self.store.last_position, conversation_id)
+
+    async def waiting(self) -> list[Conversation]:
+        """Return the conversations that wait for, or are with, a person."""
+        return await asyncio.to_thread(self.store.waiting)
+
+    async def post(self, conversation_id: str, text: str, author: str) -> Event:
+        """Write to the customer as a person; the conversation is theirs from now on."""
+        await self._move(conversation_id, "human")
+        data = {"text": text, "citations": [], "author": author}
+        return await asyncio.to_thread(self.store.post, conversation_id, "sentence", data)
+
+    async def hand_back(self, conversation_id: str) -> None:
+        """Give the conversation back to the bot."""
+        await self._move(conversation_id, "bot")
+
+    async def _move(self, conversation_id: str, to: Any) -> None:
+        conversation = await self.conversation(conversation_id)
+        if conversation is None:
+            raise ChannelError("no such conversation.", where=conversation_id, status=404, code="not_found")
+        if conversation.state != moved(conversation.state, to):
+            await asyncio.to_thread(self.store.set_state, conversation_id, to)
+            await asyncio.to_thread(self.store.post, conversation_id, "state", {"state": to})
+
+    async def feedback(self, conversation_id: str, message_id: str, value: Mapping[str, Any]) -> None:
+        """Store a vote on one reply."""
+        await asyncio.to_thread(self.store.feedback, conversation_id, message_id, value)
+
+
+def reply_data(reply: Reply, message: Message) -> dict[str, Any]:
+    """Return a reply as the data of its `done` event; `metadata` tells a pushing channel where it goes."""
+    return {
+        **{key: plain(getattr(reply, key)) for key in ("text", "routes", "sentences", "citations", "buttons", "voice")},
+        "ms": round(reply.trace.get("ms", 0)),
+        "metadata": plain(message.metadata),
+    }

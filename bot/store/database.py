@@ -1,0 +1,277 @@
+"""The database under the store: how it is opened, locked, written and read.
+
+SQLite: WAL, `synchronous=FULL`, one thread that writes and checkpoints, and commits everything that waits as one
+group. PostgreSQL: a pool of connections, each write its own transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import IO, Any, Protocol, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from frontdesk.bot.errors import MissingExtra, StoreError
+from frontdesk.bot.store.tables import metadata
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+GROUP = 256
+"""The most writes that share one commit."""
+POOL = 12
+"""Connections to PostgreSQL per process."""
+READERS = 8
+"""Connections that read a SQLite file per process."""
+WAL_RESET_FIXED = (3, 51, 3)
+
+log = logging.getLogger(__name__)
+
+
+class Database(Protocol):
+    """Where plain functions of a connection are run: reads at once, writes to a committed result."""
+
+    shared: bool
+    """Whether other processes may write to it too."""
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        """Return the future of `work`'s result; it resolves after the commit."""
+        ...
+
+    def read(self, work: Work[T]) -> T:
+        """Return `work`'s result from one consistent snapshot."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was submitted and let go of everything."""
+        ...
+
+
+def open_database(url: str) -> Database:
+    """Open the database at a SQLAlchemy `url` and make the tables; raises StoreError naming the fix."""
+    address = _parsed(url)
+    try:
+        return Postgres(address) if address.get_backend_name() == "postgresql" else Sqlite(address)
+    except ModuleNotFoundError:
+        raise MissingExtra("psycopg", "postgres") from None
+    except (SQLAlchemyError, OSError) as error:
+        raise _failed(error, "the database cannot be opened", _shown(address)) from error
+
+
+class Sqlite:
+    """One SQLite file, locked against a second server, with a single writer thread."""
+
+    shared = False
+
+    def __init__(self, address: URL) -> None:
+        self._where = _shown(address)
+        self._lock = _locked(str(address.database))
+        _tell_version()
+        self._writer = _sqlite_engine(address, 1, "PRAGMA synchronous=FULL", "BEGIN IMMEDIATE")
+        self._readers = _sqlite_engine(address, READERS, "PRAGMA query_only=ON", "BEGIN")
+        try:
+            with self._writer.begin() as connection:
+                metadata.create_all(connection)
+        except BaseException:
+            self._lock.close()
+            raise
+        self._queue: SimpleQueue[tuple[Work[Any], Future[Any]] | None] = SimpleQueue()
+        self._gate = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="frontdesk-store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        """Queue `work` for the writer thread."""
+        future: Future[T] = Future()
+        with self._gate:
+            if self._closed:
+                raise StoreError("the store is closed.", where=self._where, fix="open it first.")
+            self._queue.put((work, future))
+        return future
+
+    def read(self, work: Work[T]) -> T:
+        """Read beside the writer."""
+        return _read(self._readers, work, self._where)
+
+    def close(self) -> None:
+        """Commit what waits, close the readers first (the last to close checkpoints), free the file."""
+        with self._gate:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join()
+        self._readers.dispose()
+        self._writer.dispose()
+        self._lock.close()
+
+    def _run(self) -> None:
+        while group := self._take():
+            self._commit([item for item in group if item[1].set_running_or_notify_cancel()])
+
+    def _take(self) -> list[tuple[Work[Any], Future[Any]]]:
+        """Return everything that waits, at least one; an empty list means closed."""
+        first = self._queue.get()
+        if first is None:
+            return []
+        group = [first]
+        with suppress(Empty):
+            while len(group) < GROUP:
+                item = self._queue.get_nowait()
+                if item is None:
+                    self._queue.put(None)
+                    break
+                group.append(item)
+        return group
+
+    def _commit(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
+        """Commit the group at once; if any member fails, commit each by itself."""
+        try:
+            with self._writer.begin() as connection:
+                results = [work(connection) for work, _ in group]
+        except Exception as error:
+            if len(group) == 1:
+                group[0][1].set_exception(_failed(error, "the write was not committed", self._where))
+                return
+            for item in group:
+                self._commit([item])
+            return
+        for (_, future), result in zip(group, results, strict=True):
+            future.set_result(result)
+
+
+class Postgres:
+    """A PostgreSQL database, shared by any number of server processes."""
+
+    shared = True
+
+    def __init__(self, address: URL) -> None:
+        self._where = _shown(address)
+        self._engine = create_engine(address, pool_size=POOL, max_overflow=POOL, pool_pre_ping=True)
+        with self._engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('frontdesk'))"))
+            metadata.create_all(connection)
+        self._threads = ThreadPoolExecutor(POOL, thread_name_prefix="frontdesk-store")
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        """Run `work` in a transaction of its own, in a thread of the pool."""
+        try:
+            return self._threads.submit(self._write, work)
+        except RuntimeError:
+            raise StoreError("the store is closed.", where=self._where, fix="open it first.") from None
+
+    def read(self, work: Work[T]) -> T:
+        """Read through the pool."""
+        return _read(self._engine, work, self._where)
+
+    def close(self) -> None:
+        """Finish what was submitted, then close the connections."""
+        self._threads.shutdown(wait=True)
+        self._engine.dispose()
+
+    def _write(self, work: Work[T]) -> T:
+        try:
+            with self._engine.begin() as connection:
+                return work(connection)
+        except Exception as error:
+            raise _failed(error, "the write was not committed", self._where) from error
+
+
+def _read(engine: Engine, work: Work[T], where: str) -> T:
+    try:
+        with engine.begin() as connection:
+            return work(connection)
+    except SQLAlchemyError as error:
+        raise _failed(error, "the read failed", where) from error
+
+
+def _failed(error: Exception, what: str, where: str) -> Exception:
+    """Return our error for the database's; other errors pass as they are."""
+    if not isinstance(error, SQLAlchemyError | OSError | sqlite3.Error):
+        return error
+    cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    return StoreError(f"{what}: {cause}.", where=where, fix="check that the database runs, is writable and has room.")
+
+
+def _parsed(url: str) -> URL:
+    try:
+        address = make_url(url)
+        address.get_dialect()
+    except ModuleNotFoundError:
+        raise MissingExtra("psycopg", "postgres") from None
+    except (ArgumentError, NoSuchModuleError):
+        raise _wrong_url() from None
+    if address.drivername in ("postgresql", "postgres"):
+        address = address.set(drivername="postgresql+psycopg")
+    if address.get_backend_name() not in ("sqlite", "postgresql"):
+        raise _wrong_url()
+    if address.get_backend_name() == "sqlite" and address.database in (None, "", ":memory:"):
+        raise StoreError(
+            "a database in memory would lose what was acknowledged.", where="store.url", fix="name a file."
+        )
+    return address
+
+
+def _wrong_url() -> StoreError:
+    return StoreError(
+        "this is not a database the store knows.",
+        where="store.url",
+        fix="use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.",
+    )
+
+
+def _shown(address: URL) -> str:
+    return address.render_as_string(hide_password=True)
+
+
+def _locked(database: str) -> IO[bytes]:
+    """Return the open lock file; the lock ends with the process, however it ends."""
+    import fcntl
+
+    lock = open(f"{database}.lock", "ab")  # noqa: SIM115, PTH123
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise StoreError(
+            "another frontdesk server has this file open.",
+            where=database,
+            fix="stop that server, or set store.url to PostgreSQL to run several.",
+        ) from None
+    return lock
+
+
+def _tell_version() -> None:
+    if sqlite3.sqlite_version_info < WAL_RESET_FIXED:
+        log.warning(
+            "SQLite %s has the WAL-reset bug (fixed in 3.51.3). It needs two connections that write; this server has "
+            "one and locks out a second, so the data is safe: let no other program write to the file.",
+            sqlite3.sqlite_version,
+        )
+
+
+def _sqlite_engine(address: URL, size: int, pragma: str, begin: str) -> Engine:
+    """Return an engine whose transactions we begin ourselves, so that a read is one snapshot."""
+    options = {"timeout": 10, "check_same_thread": False}
+    engine = create_engine(address, poolclass=QueuePool, pool_size=size, max_overflow=0, connect_args=options)
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

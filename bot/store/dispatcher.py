@@ -1,0 +1,234 @@
+"""The dispatcher: takes conversations with waiting messages and drains each strictly in order, many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from frontdesk.bot.errors import StoreError
+from frontdesk.bot.store.bell import Bell
+from frontdesk.bot.store.inbox import Lane, LeaseLost, Pending
+from frontdesk.bot.store.store import ARRIVALS, POLL_SECONDS, Store
+from frontdesk.bot.types import Conversation, Customer, Event, EventKind, Message, State
+
+LEASE_SECONDS = 6.0
+"""How long a dead worker's conversations wait for another; a live one renews three times as often."""
+FAILURES = 3
+"""Handler errors on one message before it is given up."""
+STARTS = 6
+"""Starts of one message without an end: it seems to kill the process, so it is given up too."""
+BURST = 16
+"""Messages of one conversation before others have their turn."""
+BACKOFF_SECONDS = 0.5
+APOLOGY = "Something went wrong on our side. I've passed your message to a colleague."
+
+log = logging.getLogger(__name__)
+
+
+class Turnwork:
+    """One message to answer: what the handler reads, and where it commits what it says."""
+
+    def __init__(self, store: Store, lane: Lane, pending: Pending) -> None:
+        self.store, self.lane, self.pending = store, lane, pending
+
+    @property
+    def message(self) -> Message:
+        """The message to answer."""
+        return self.pending.message
+
+    @property
+    def attempt(self) -> int:
+        """1 on the first try, more after errors."""
+        return self.lane.failures + 1
+
+    async def conversation(self) -> Conversation:
+        """Return the conversation so far, without this message."""
+        found = await asyncio.to_thread(self.store.conversation, self.message.conversation_id)
+        if found is None:
+            raise StoreError("the conversation was deleted while it was answered.", where=self.message.conversation_id)
+        return found
+
+    async def commit(self, seq: int, kind: EventKind, data: Mapping[str, Any]) -> Event:
+        """Commit event `seq` (0, 1, ...); see `Store.commit`."""
+        return await asyncio.to_thread(self.store.commit, self.lane, self.pending, seq, kind, data)
+
+    async def close(
+        self,
+        reply: Mapping[str, Any] | None,
+        *,
+        state: State,
+        slots: Mapping[str, Any] | None = None,
+        customer: Customer | None = None,
+        private: Mapping[str, Any] | None = None,
+    ) -> Event:
+        """Close the turn; see `Store.close_turn`. The customer is the message's unless one is given."""
+        who = customer or self.message.customer
+        return await asyncio.to_thread(
+            self.store.close_turn, self.lane, self.pending, reply, slots or {}, state, who, private=private
+        )
+
+
+Handle = Callable[[Turnwork], Awaitable[None]]
+GiveUp = Callable[[Turnwork, Exception], Awaitable[None]]
+
+
+async def apologise(work: Turnwork, error: Exception) -> None:
+    """Close the turn with an apology and leave the conversation to a person; the last resort."""
+    reply: dict[str, Any] = {"text": APOLOGY, "routes": [], "citations": [], "buttons": [], "voice": None}
+    await work.close(reply, state="waiting", private={"trace": {"error": f"{type(error).__name__}: {error}"}})
+
+
+class Dispatcher:
+    """Runs `handle` on every message, one at a time within a conversation, on at most `workers` conversations.
+
+    A handler must close the turn. One that raises, or returns without closing, is tried again after a pause; after
+    FAILURES tries (or STARTS, when it kills the process or the database refuses it) `give_up` closes the turn
+    instead, and if that fails too, a plain apology does.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        handle: Handle,
+        *,
+        workers: int,
+        owner: str | None = None,
+        give_up: GiveUp = apologise,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
+        self._store, self._handle, self._give_up = store, handle, give_up
+        self._workers, self._owner, self._lease = workers, owner or str(uuid4()), lease_seconds
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Begin to take conversations."""
+        self._stopping, self._rest = False, threading.Event()
+        self._bell = Bell()
+        self._store.arrived.join(ARRIVALS, self._bell)
+        self._heart = threading.Thread(target=self._beat, name="frontdesk-lease", daemon=True)
+        self._heart.start()
+        self._main = asyncio.create_task(self._run(), name="frontdesk-dispatcher")
+
+    async def stop(self, grace: float = 10.0) -> None:
+        """Take nothing new, give the turns in progress `grace` seconds, then leave them to the next start."""
+        self._stopping = True
+        self._bell.ring()
+        await self._main
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        self._rest.set()
+        await asyncio.to_thread(self._heart.join)
+        self._store.arrived.leave(ARRIVALS, self._bell)
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            for lane in await self._claim():
+                self._begin(lane)
+            await self._bell.wait(POLL_SECONDS)
+
+    async def _claim(self) -> list[Lane]:
+        free = self._workers - len(self._tasks)
+        if free <= 0:
+            return []
+        try:
+            return await asyncio.to_thread(self._store.claim, self._owner, free, self._lease)
+        except StoreError as error:
+            log.warning("no conversation could be taken: %s", error)
+            return []
+
+    def _begin(self, lane: Lane) -> None:
+        task = asyncio.create_task(self._hold(lane), name=f"frontdesk-lane {lane.conversation_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._bell.ring()
+
+    async def _hold(self, lane: Lane) -> None:
+        """Drain the lane and let it go, whatever happens. A database that fails is no fault of the message."""
+        delay, failed = 0.0, False
+        try:
+            await self._drain(lane)
+        except asyncio.CancelledError:
+            await self._let_go(lane, delay, failed)
+            raise
+        except LeaseLost:
+            log.warning("conversation %s went to another worker", lane.conversation_id)
+            return
+        except StoreError as error:
+            delay = BACKOFF_SECONDS * 2**lane.starts
+            log.warning("conversation %s waits %.1f s: %s", lane.conversation_id, delay, error)
+        except Exception:
+            delay, failed = BACKOFF_SECONDS * 2**lane.failures, True
+            log.exception("a turn failed in conversation %s", lane.conversation_id)
+        await self._let_go(lane, delay, failed)
+
+    async def _let_go(self, lane: Lane, delay: float, failed: bool) -> None:
+        """Release the lane, as soon as the database lets us: until then its lease is renewed."""
+        while True:
+            try:
+                return await asyncio.to_thread(self._store.release, lane, delay, failed=failed)
+            except StoreError:
+                if self._stopping:
+                    return None
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def _drain(self, lane: Lane) -> None:
+        pending = await asyncio.to_thread(self._store.next, lane)
+        for _ in range(BURST):
+            if pending is None or self._stopping:
+                return
+            pending = await self._answer(Turnwork(self._store, lane, pending))
+            lane = replace(lane, starts=1, failures=0)
+
+    async def _answer(self, work: Turnwork) -> Pending | None:
+        """Answer one message, or give it up after too many tries; returns the conversation's next."""
+        try:
+            if work.attempt > FAILURES or work.lane.starts > STARTS:
+                raise RuntimeError("this message was started several times and never answered")
+            await self._handle(work)
+            return await self._next(work)
+        except StoreError:
+            raise
+        except Exception as error:
+            if work.attempt < FAILURES and work.lane.starts <= STARTS:
+                raise
+            log.exception("a message of conversation %s is given up", work.message.conversation_id)
+            return await self._end(work, error)
+
+    async def _end(self, work: Turnwork, error: Exception) -> Pending | None:
+        try:
+            await self._give_up(work, error)
+            return await self._next(work)
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("give_up failed in conversation %s", work.message.conversation_id)
+            await apologise(work, error)
+            return await self._next(work)
+
+    async def _next(self, work: Turnwork) -> Pending | None:
+        """Return what follows `work`; raises when its turn was left open."""
+        pending = await asyncio.to_thread(self._store.next, work.lane)
+        if pending and pending.inbox_id == work.pending.inbox_id:
+            raise RuntimeError("the handler returned without closing the turn")
+        return pending
+
+    def _beat(self) -> None:
+        """Renew the leases from a thread, so that a busy event loop does not lose them."""
+        while not self._rest.wait(self._lease / 3):
+            if self._tasks:
+                try:
+                    self._store.renew(self._owner, self._lease)
+                except StoreError as error:
+                    log.warning("the leases could not be renewed: %s", error)

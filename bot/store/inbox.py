@@ -1,0 +1,237 @@
+"""The inbox: messages under unique keys, and one lane per conversation that one worker at a time may hold.
+
+Every function takes a connection and runs inside one transaction. Locking order on PostgreSQL: the lane row first,
+always; thus ids grow in commit order within a conversation, in the inbox and in the outbox.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from frontdesk.bot.errors import ChannelError, StoreError
+from frontdesk.bot.store import codec
+from frontdesk.bot.store.tables import ID_CHARS, conversations, inbox, lanes, outbox
+from frontdesk.bot.types import Message, Receipt
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+class LeaseLost(StoreError):
+    """Another worker holds the conversation now: stop, and write nothing more for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lane:
+    """A conversation held by one worker. `fence` is the claim's number; older holders can no longer write."""
+
+    conversation_id: str
+    owner: str
+    fence: int
+    starts: int = 1
+    """Claims since the last closed turn, this one included; it grows when processes die over a message."""
+    failures: int = 0
+    """Handler errors since the last closed turn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """The oldest message of a lane that has no turn yet."""
+
+    inbox_id: int
+    message: Message
+
+
+def check_id(value: str, name: str) -> str:
+    """Return `value`; raises ChannelError unless it is 1 to 255 characters that every database can hold."""
+    if 0 < len(value) <= ID_CHARS and "\0" not in value and not _SURROGATE.search(value):
+        return value
+    raise ChannelError(
+        f"{name} is not 1 to {ID_CHARS} characters of Unicode text.", where=name, fix="send another id.", code="bad_id"
+    )
+
+
+def insert(connection: Connection, table: Table) -> Any:
+    """Return the dialect's INSERT, the one that knows ON CONFLICT."""
+    return _INSERT[connection.dialect.name](table)
+
+
+def row_of(message: Message, event_id: str) -> dict[str, Any]:
+    """Return the checked, encoded parameters of `put`; raises ChannelError for ids the store cannot hold."""
+    return {
+        "channel": check_id(message.channel, "channel"),
+        "event_id": check_id(event_id, "event_id"),
+        "conversation_id": check_id(message.conversation_id, "conversation_id"),
+        "message_id": check_id(message.id, "message_id"),
+        "brand": check_id(message.brand, "brand"),
+        "body": codec.dumps(message),
+        "customer": codec.dumps(message.customer),
+        "now": time.time(),
+    }
+
+
+def put(connection: Connection, row: dict[str, Any]) -> Receipt:
+    """Store a message once under (channel, event_id); a repeat returns the first receipt, marked duplicate."""
+    touch_lane, add_message, add_conversation = _puts(connection.dialect.name)
+    connection.execute(touch_lane, row)
+    stored = connection.execute(add_message, row).first()
+    if stored is None:
+        return _first_receipt(connection, row)
+    connection.execute(add_conversation, row)
+    return Receipt(conversation_id=row["conversation_id"], message_id=row["message_id"], position=stored.position)
+
+
+@cache
+def _puts(dialect: str) -> tuple[Executable, Executable, Executable]:
+    """Return the three statements of `put`, built once: lane (this locks it), message, conversation."""
+    make: Any = _INSERT[dialect]
+    ids: dict[str, Any] = {"conversation_id": bindparam("conversation_id")}
+    lane = make(lanes).values(**ids, due_at=bindparam("now"), fence=0, starts=0, failures=0)
+    last = select(func.coalesce(func.max(outbox.c.id), 0)).where(
+        outbox.c.conversation_id == bindparam("conversation_id")
+    )
+    message = make(inbox).values(
+        **ids,
+        channel=bindparam("channel"),
+        event_id=bindparam("event_id"),
+        message_id=bindparam("message_id"),
+        body=bindparam("body"),
+        received_at=bindparam("now"),
+        position=last.scalar_subquery(),
+    )
+    conversation = make(conversations).values(
+        id=bindparam("conversation_id"),
+        brand=bindparam("brand"),
+        channel=bindparam("channel"),
+        customer=bindparam("customer"),
+        slots="{}",
+        state="bot",
+        updated_at=bindparam("now"),
+    )
+    return (
+        lane.on_conflict_do_update(
+            index_elements=["conversation_id"], set_={"due_at": func.coalesce(lanes.c.due_at, lane.excluded.due_at)}
+        ),
+        message.on_conflict_do_nothing(index_elements=["channel", "event_id"]).returning(inbox.c.position),
+        conversation.on_conflict_do_update(
+            index_elements=["id"], set_={"updated_at": conversation.excluded.updated_at}
+        ),
+    )
+
+
+def _first_receipt(connection: Connection, row: dict[str, Any]) -> Receipt:
+    first = connection.execute(
+        select(inbox.c.conversation_id, inbox.c.message_id, inbox.c.position).where(
+            inbox.c.channel == row["channel"], inbox.c.event_id == row["event_id"]
+        )
+    ).one()
+    return Receipt(**first._mapping, duplicate=True)
+
+
+def claim(connection: Connection, owner: str, limit: int, lease_seconds: float) -> list[Lane]:
+    """Take up to `limit` due lanes that nobody holds, longest due first."""
+    now = time.time()
+    free = or_(lanes.c.owner.is_(None), lanes.c.lease_until < now)
+    due = (
+        select(lanes.c.conversation_id)
+        .where(lanes.c.due_at <= now, free)
+        .order_by(lanes.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    taken = connection.execute(
+        update(lanes)
+        .where(lanes.c.conversation_id.in_(select(due.c.conversation_id)))
+        .values(owner=owner, lease_until=now + lease_seconds, fence=lanes.c.fence + 1, starts=lanes.c.starts + 1)
+        .returning(lanes.c.conversation_id, lanes.c.fence, lanes.c.starts, lanes.c.failures)
+    )
+    return [Lane(owner=owner, **row._mapping) for row in taken]
+
+
+def oldest(connection: Connection, lane: Lane) -> Pending | None:
+    """Return the lane's oldest message without a turn."""
+    row = connection.execute(
+        select(inbox.c.id, inbox.c.body).where(_open_in(lane)).order_by(inbox.c.id).limit(1)
+    ).first()
+    return row and Pending(inbox_id=row.id, message=codec.message_from_json(json.loads(row.body)))
+
+
+def _open_in(lane: Lane) -> ColumnElement[bool]:
+    return and_(inbox.c.conversation_id == lane.conversation_id, inbox.c.closed_at.is_(None))
+
+
+def hold(connection: Connection, lane: Lane) -> None:
+    """Lock the lane for this transaction; raises LeaseLost when another claim has taken it."""
+    held = select(lanes.c.fence).where(_held_by(lane)).with_for_update()
+    if connection.execute(held).first() is None:
+        raise LeaseLost(
+            "another worker holds this conversation.", where=lane.conversation_id, fix="stop working on it."
+        )
+
+
+def _held_by(lane: Lane) -> ColumnElement[bool]:
+    return and_(
+        lanes.c.conversation_id == lane.conversation_id, lanes.c.owner == lane.owner, lanes.c.fence == lane.fence
+    )
+
+
+def close(connection: Connection, lane: Lane, pending: Pending) -> bool:
+    """Mark the message as answered; False when it already was."""
+    closing = update(inbox).where(inbox.c.id == pending.inbox_id, inbox.c.closed_at.is_(None))
+    connection.execute(update(lanes).where(_held_by(lane)).values(starts=0, failures=0))
+    return connection.execute(closing.values(closed_at=time.time())).rowcount == 1
+
+
+def renew(connection: Connection, owner: str, lease_seconds: float) -> int:
+    """Prolong every lease of `owner`; returns how many it holds."""
+    renewing = update(lanes).where(lanes.c.owner == owner).values(lease_until=time.time() + lease_seconds)
+    return connection.execute(renewing).rowcount
+
+
+def release(connection: Connection, lane: Lane, delay: float, failed: bool) -> None:
+    """Let the lane go: due again in `delay` seconds if messages wait, idle if none do. Not ours any more: nothing.
+
+    Only a release in good order, without failure or delay, forgets how often the message was started.
+    """
+    try:
+        hold(connection, lane)
+    except LeaseLost:
+        return
+    waits = connection.execute(select(exists().where(_open_in(lane)))).scalar_one()
+    connection.execute(
+        update(lanes)
+        .where(_held_by(lane))
+        .values(
+            owner=None,
+            lease_until=None,
+            starts=lanes.c.starts if failed or delay else 0,
+            failures=lanes.c.failures + int(failed),
+            due_at=time.time() + delay if waits else None,
+        )
+    )
+
+
+def abandon_all(connection: Connection) -> None:
+    """Free every lane: for the only process that may open the database, so that no lease can be alive."""
+    connection.execute(update(lanes).where(lanes.c.owner.isnot(None)).values(owner=None, lease_until=None))

@@ -1,0 +1,147 @@
+"""The outbox: committed events in order, the only delivery stream; and which of them still have to be pushed.
+
+Every function takes a connection and runs inside one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection, Mapping
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, distinct, func, select, update
+
+from frontdesk.bot.errors import ChannelError
+from frontdesk.bot.store import codec
+from frontdesk.bot.store.inbox import Lane, Pending, hold, insert
+from frontdesk.bot.store.tables import conversations, lanes, outbox
+from frontdesk.bot.types import Event, EventKind
+
+DONE_SEQ = -1
+"""The place of a turn's `done` event; the engine numbers its own from 0 up."""
+
+_EVENT = (outbox.c.id, outbox.c.conversation_id, outbox.c.message_id, outbox.c.kind, outbox.c.data)
+
+
+def commit(
+    connection: Connection, lane: Lane, pending: Pending, seq: int, kind: EventKind, data: Mapping[str, Any]
+) -> Event:
+    """Add event `seq` of a turn; one that a crashed run stored already is returned as it stands."""
+    hold(connection, lane)
+    stored = connection.execute(
+        select(*_EVENT).where(outbox.c.inbox_id == pending.inbox_id, outbox.c.seq == seq)
+    ).first()
+    if stored is not None:
+        return _event(stored)
+    message = pending.message
+    return _add(
+        connection,
+        {
+            "conversation_id": message.conversation_id,
+            "message_id": message.id,
+            "channel": message.channel,
+            "inbox_id": pending.inbox_id,
+            "seq": seq,
+        },
+        kind,
+        data,
+    )
+
+
+def post(connection: Connection, conversation_id: str, kind: EventKind, data: Mapping[str, Any]) -> Event:
+    """Add an event outside a turn, under a message id of its own; raises ChannelError 404 when unknown."""
+    connection.execute(select(lanes.c.fence).where(lanes.c.conversation_id == conversation_id).with_for_update())
+    channel = connection.execute(
+        select(conversations.c.channel).where(conversations.c.id == conversation_id)
+    ).scalar_one_or_none()
+    if channel is None:
+        raise unknown(conversation_id)
+    ids = {"conversation_id": conversation_id, "message_id": f"post-{uuid4()}", "channel": channel}
+    return _add(connection, ids, kind, data)
+
+
+def unknown(conversation_id: str) -> ChannelError:
+    """Return the error for a conversation, or a message of it, that is not here."""
+    return ChannelError(
+        "no such conversation or message.",
+        where=conversation_id,
+        fix="use the ids of an earlier answer.",
+        status=404,
+        code="not_found",
+    )
+
+
+def _add(connection: Connection, ids: Mapping[str, Any], kind: EventKind, data: Mapping[str, Any]) -> Event:
+    now = time.time()
+    pushes = kind == "done" and bool(data.get("text") or data.get("buttons"))
+    row = connection.execute(
+        insert(connection, outbox)
+        .values(kind=kind, data=codec.dumps(data), created_at=now, send_at=now if pushes else None, **ids)
+        .returning(*_EVENT)
+    )
+    return _event(row.one())
+
+
+def _event(row: Row[*tuple[Any, ...]]) -> Event:
+    return Event(**{**row._mapping, "data": json.loads(row.data)})
+
+
+def after(connection: Connection, conversation_id: str, position: int, limit: int) -> list[Event]:
+    """Return the conversation's next `limit` events after `position`, in order."""
+    mine = and_(outbox.c.conversation_id == conversation_id, outbox.c.id > position)
+    rows = connection.execute(select(*_EVENT).where(mine).order_by(outbox.c.id).limit(limit))
+    return [_event(row) for row in rows]
+
+
+def last(connection: Connection, conversation_id: str) -> int:
+    """Return the position of the conversation's last event; 0 for none."""
+    newest = select(func.coalesce(func.max(outbox.c.id), 0)).where(outbox.c.conversation_id == conversation_id)
+    return int(connection.execute(newest).scalar_one())
+
+
+def changed_since(connection: Connection, moment: float) -> list[str]:
+    """Return the conversations with an event since `moment`."""
+    rows = connection.execute(select(distinct(outbox.c.conversation_id)).where(outbox.c.created_at >= moment))
+    return list(rows.scalars())
+
+
+def take_unsent(connection: Connection, channels: Collection[str], limit: int, lease_seconds: float) -> list[Event]:
+    """Take events to push, at most the oldest of each conversation; each comes back after `lease_seconds`."""
+    now = time.time()
+    earlier = outbox.alias()
+    waits = and_(
+        earlier.c.conversation_id == outbox.c.conversation_id, earlier.c.id < outbox.c.id, earlier.c.send_at.isnot(None)
+    )
+    ready = (
+        select(outbox.c.id)
+        .where(outbox.c.channel.in_(channels), outbox.c.send_at <= now, ~select(earlier.c.id).where(waits).exists())
+        .order_by(outbox.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("ready")
+    )
+    taking = update(outbox).where(outbox.c.id.in_(select(ready.c.id)))
+    rows = connection.execute(taking.values(send_at=now + lease_seconds, sends=outbox.c.sends + 1).returning(*_EVENT))
+    return sorted((_event(row) for row in rows), key=lambda event: event.id)
+
+
+def mark_sent(connection: Connection, event_id: int) -> None:
+    """Note that the platform has the event."""
+    connection.execute(_one(event_id).values(send_at=None))
+
+
+def postpone(connection: Connection, event_id: int, delay: float) -> None:
+    """Offer the event again in `delay` seconds."""
+    connection.execute(_one(event_id).where(outbox.c.send_at.isnot(None)).values(send_at=time.time() + delay))
+
+
+def _one(event_id: int) -> Any:
+    return update(outbox).where(outbox.c.id == event_id)
+
+
+def abandon_all(connection: Connection) -> None:
+    """Offer everything unsent at once: for the only process that may open the database."""
+    waiting: ColumnElement[bool] = outbox.c.send_at.isnot(None)
+    connection.execute(update(outbox).where(waiting).values(send_at=time.time()))

@@ -1,0 +1,227 @@
+"""The store: what is accepted is committed before it is acknowledged, and what is said is committed before it is sent.
+
+Blocking, thread-safe functions; the async edge calls them with `asyncio.to_thread`, or awaits `put_async`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
+from datetime import datetime
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection
+
+from frontdesk.bot.errors import StoreError
+from frontdesk.bot.store import inbox, outbox, transcript
+from frontdesk.bot.store.bell import Signal
+from frontdesk.bot.store.database import Database, T, Work, open_database
+from frontdesk.bot.store.inbox import Lane, Pending
+from frontdesk.bot.types import Conversation, Customer, Event, EventKind, Message, Receipt, State
+
+ARRIVALS = ""
+"""The key of `Store.arrived`: the dispatchers hear of every conversation."""
+POLL_SECONDS = 1.0
+CLOCKS_DIFFER = 5.0
+"""Seconds by which the clocks of servers that share a database may differ."""
+
+
+class Store:
+    """Inbox, outbox and conversations at a SQLAlchemy URL: SQLite for one server, PostgreSQL for several.
+
+    Every method raises StoreError when the database fails, ChannelError (4xx) for ids it cannot hold or find.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.arrived, self.spoken = Signal(), Signal()
+        self._database: Database | None = None
+        self._closing = threading.Event()
+        self._watch: threading.Thread | None = None
+
+    def open(self) -> Self:
+        """Make the tables and take the file's lock; raises StoreError when another server has it."""
+        self._database = open_database(self.url)
+        if self._database.shared:
+            self._watch = threading.Thread(target=self._listen, name="frontdesk-store-watch", daemon=True)
+            self._watch.start()
+        else:
+            self._write(inbox.abandon_all)
+            self._write(outbox.abandon_all)
+        return self
+
+    def close(self) -> None:
+        """Commit what was submitted and let go of the database."""
+        self._closing.set()
+        if self._watch:
+            self._watch.join()
+        if self._database:
+            self._database.close()
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # The inbox
+
+    def put(self, message: Message, event_id: str) -> Receipt:
+        """Commit the message once under (message.channel, event_id); a repeat returns the first receipt, marked."""
+        return self.put_async(message, event_id).result()
+
+    def put_async(self, message: Message, event_id: str) -> Future[Receipt]:
+        """Return at once; the future resolves after the commit (`asyncio.wrap_future` awaits it)."""
+        future = self._opened().submit(partial(inbox.put, row=inbox.row_of(message, event_id)))
+        future.add_done_callback(self._announce)
+        return future
+
+    def _announce(self, future: Future[Receipt]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self.arrived.tell(ARRIVALS)
+
+    def claim(self, owner: str, limit: int, lease_seconds: float) -> list[Lane]:
+        """Take up to `limit` conversations with waiting messages that nobody holds."""
+        return self._write(partial(inbox.claim, owner=owner, limit=limit, lease_seconds=lease_seconds))
+
+    def next(self, lane: Lane) -> Pending | None:
+        """Return the lane's oldest message without a turn."""
+        return self._opened().read(partial(inbox.oldest, lane=lane))
+
+    def renew(self, owner: str, lease_seconds: float) -> int:
+        """Prolong every lease of `owner` to `lease_seconds` from now; returns how many it holds."""
+        return self._write(partial(inbox.renew, owner=owner, lease_seconds=lease_seconds))
+
+    def release(self, lane: Lane, delay: float = 0.0, *, failed: bool = False) -> None:
+        """Let the lane go, due again in `delay` seconds if messages wait; `failed` counts an attempt."""
+        self._write(partial(inbox.release, lane=lane, delay=delay, failed=failed))
+
+    # A turn
+
+    def commit(self, lane: Lane, pending: Pending, seq: int, kind: EventKind, data: Mapping[str, Any]) -> Event:
+        """Commit event `seq` (0, 1, ...) of a turn before it is sent.
+
+        After a crash the same `seq` returns the event that was stored, unchanged: go on from its data. Raises
+        LeaseLost when another worker has the lane.
+        """
+        return self._say(partial(outbox.commit, lane=lane, pending=pending, seq=seq, kind=kind, data=data))
+
+    def close_turn(
+        self,
+        lane: Lane,
+        pending: Pending,
+        reply: Mapping[str, Any] | None,
+        slots: Mapping[str, Any],
+        state: State,
+        customer: Customer,
+        *,
+        private: Mapping[str, Any] | None = None,
+    ) -> Event:
+        """Store the turn, merge slots (None deletes one), set the state and commit `done`, in one transaction.
+
+        `reply` (JSON types) is the data of `done`; `private` (trace, sentences) joins it in the transcript only. No
+        reply: a person holds the conversation, nothing is pushed. `human` begins and ends only by `set_state`.
+        """
+        closing = partial(
+            transcript.close_turn,
+            lane=lane,
+            pending=pending,
+            reply=reply,
+            slots=slots,
+            state=state,
+            customer=customer,
+            private=private or {},
+        )
+        return self._say(closing)
+
+    # Conversations
+
+    def conversation(self, conversation_id: str, last_turns: int = 20) -> Conversation | None:
+        """Return the conversation with its last turns, or None."""
+        return self._opened().read(partial(transcript.one, conversation_id=conversation_id, last_turns=last_turns))
+
+    def waiting(self, last_turns: int = 20) -> list[Conversation]:
+        """Return the conversations that wait for, or are with, a person; the longest untouched first."""
+        return self._opened().read(partial(transcript.waiting, last_turns=last_turns))
+
+    def set_state(self, conversation_id: str, state: State) -> None:
+        """Change who holds the conversation."""
+        self._write(partial(transcript.set_state, conversation_id=conversation_id, state=state))
+
+    def feedback(self, conversation_id: str, message_id: str, value: Mapping[str, Any]) -> None:
+        """Store the vote on one reply; a later vote replaces it."""
+        self._write(partial(transcript.vote, conversation_id=conversation_id, message_id=message_id, value=value))
+
+    def counts(self) -> Mapping[str, int]:
+        """Return conversations, turns, pending, working, unsent, waiting and human."""
+        return self._opened().read(transcript.counts)
+
+    def forget_before(self, moment: datetime) -> int:
+        """Delete what is answered and older than `moment`; returns how many conversations are gone entirely."""
+        return self._write(partial(transcript.forget_before, moment=moment))
+
+    # The outbox
+
+    def post(self, conversation_id: str, kind: EventKind, data: Mapping[str, Any]) -> Event:
+        """Commit an event outside a turn (a person's message as `done`, a change of state), with its own message id."""
+        return self._say(partial(outbox.post, conversation_id=conversation_id, kind=kind, data=data))
+
+    def events(self, conversation_id: str, after: int = 0, limit: int = 100) -> list[Event]:
+        """Return the next events after position `after`, in order."""
+        return self._opened().read(partial(outbox.after, conversation_id=conversation_id, position=after, limit=limit))
+
+    def last_position(self, conversation_id: str) -> int:
+        """Return the position of the conversation's last event; 0 for none."""
+        return self._opened().read(partial(outbox.last, conversation_id=conversation_id))
+
+    def unsent(self, channels: Collection[str], limit: int = 100, lease_seconds: float = 10.0) -> list[Event]:
+        """Take `done` events with something to say that these channels must push, the oldest of each conversation.
+
+        Each is offered again after `lease_seconds` (also after a crash) unless `mark_sent`, so send within that time.
+        """
+        return self._write(
+            partial(outbox.take_unsent, channels=list(channels), limit=limit, lease_seconds=lease_seconds)
+        )
+
+    def mark_sent(self, event_id: int) -> None:
+        """Note that the platform has the event; the conversation's next one may follow."""
+        self._write(partial(outbox.mark_sent, event_id=event_id))
+
+    def postpone(self, event_id: int, delay: float) -> None:
+        """Offer an event that could not be sent again in `delay` seconds (the platform's Retry-After)."""
+        self._write(partial(outbox.postpone, event_id=event_id, delay=delay))
+
+    # Underneath
+
+    def _opened(self) -> Database:
+        if self._database is None:
+            raise StoreError("the store is not open.", where="store", fix="call open() first.")
+        return self._database
+
+    def _write(self, work: Work[T]) -> T:
+        return self._opened().submit(work).result()
+
+    def _say(self, work: Work[Event]) -> Event:
+        event = self._write(work)
+        self.spoken.tell(event.conversation_id)
+        return event
+
+    def _listen(self) -> None:
+        """Tell of events that other processes committed; PostgreSQL only."""
+        while not self._closing.wait(POLL_SECONDS):
+            try:
+                recent: list[str] = self._opened().read(self._recent)
+            except StoreError:
+                continue
+            for conversation_id in recent:
+                self.spoken.tell(conversation_id)
+
+    @staticmethod
+    def _recent(connection: Connection) -> list[str]:
+        return outbox.changed_since(connection, time.time() - CLOCKS_DIFFER - POLL_SECONDS)

@@ -1,0 +1,120 @@
+"""The tables of the store: lanes, inbox, outbox, conversations, turns and feedback.
+
+Times are seconds since the epoch. Structured values are JSON text in ASCII, so that SQLite and PostgreSQL hold
+the same bytes, NUL characters and lone surrogates included.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+ID_CHARS = 255
+"""The longest conversation, event or message id."""
+
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData()
+
+lanes = Table(
+    "inbox_lane",
+    metadata,
+    Column("conversation_id", String(ID_CHARS), primary_key=True),
+    Column("due_at", Double),  # null: nothing to do
+    Column("owner", String(64)),
+    Column("lease_until", Double),
+    Column("fence", _NUMBER, nullable=False, default=0),  # grows with every claim
+    Column("starts", Integer, nullable=False, default=0),  # claims since the last closed turn
+    Column("failures", Integer, nullable=False, default=0),  # handler errors since the last closed turn
+    Index("inbox_lane_owner", "owner"),
+)
+Index(
+    "inbox_lane_due",
+    lanes.c.due_at,
+    sqlite_where=lanes.c.due_at.isnot(None),
+    postgresql_where=lanes.c.due_at.isnot(None),
+)
+
+inbox = Table(
+    "inbox_message",
+    metadata,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("channel", String(ID_CHARS), nullable=False),
+    Column("event_id", String(ID_CHARS), nullable=False),
+    Column("conversation_id", String(ID_CHARS), nullable=False),
+    Column("message_id", String(ID_CHARS), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("position", _NUMBER, nullable=False),  # the outbox position when it was committed
+    Column("received_at", Double, nullable=False, index=True),
+    Column("closed_at", Double),
+    UniqueConstraint("channel", "event_id"),
+    sqlite_autoincrement=True,
+)
+_OPEN = inbox.c.closed_at.is_(None)
+Index("inbox_message_open", inbox.c.conversation_id, inbox.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
+
+outbox = Table(
+    "outbox_event",
+    metadata,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("conversation_id", String(ID_CHARS), nullable=False),
+    Column("message_id", String(ID_CHARS), nullable=False),
+    Column("channel", String(ID_CHARS), nullable=False),
+    Column("inbox_id", _NUMBER),  # null: an event outside a turn
+    Column("seq", Integer),
+    Column("kind", String(16), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("created_at", Double, nullable=False, index=True),
+    Column("send_at", Double),  # null: nothing to push, or pushed
+    Column("sends", Integer, nullable=False, default=0),
+    UniqueConstraint("inbox_id", "seq"),
+    Index("outbox_event_conversation", "conversation_id", "id"),
+    sqlite_autoincrement=True,
+)
+_UNSENT = outbox.c.send_at.isnot(None)
+Index("outbox_event_unsent", outbox.c.conversation_id, outbox.c.id, sqlite_where=_UNSENT, postgresql_where=_UNSENT)
+
+conversations = Table(
+    "conversation",
+    metadata,
+    Column("id", String(ID_CHARS), primary_key=True),
+    Column("brand", String(ID_CHARS), nullable=False),
+    Column("channel", String(ID_CHARS), nullable=False),
+    Column("customer", Text, nullable=False),
+    Column("slots", Text, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("updated_at", Double, nullable=False, index=True),
+)
+
+turns = Table(
+    "turn",
+    metadata,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("inbox_id", _NUMBER, nullable=False, unique=True),
+    Column("conversation_id", String(ID_CHARS), nullable=False),
+    Column("message_id", String(ID_CHARS), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("reply", Text),  # null: a person held the conversation
+    Column("created_at", Double, nullable=False, index=True),
+    Index("turn_conversation", "conversation_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+votes = Table(
+    "feedback",
+    metadata,
+    Column("conversation_id", String(ID_CHARS), primary_key=True),
+    Column("message_id", String(ID_CHARS), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("created_at", Double, nullable=False, index=True),
+)

@@ -1,0 +1,165 @@
+"""Conversations as they are kept: turns, slots, state, votes, and what is forgotten when.
+
+Every function takes a connection and runs inside one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, exists, func, or_, select, update
+
+from frontdesk.bot.store import codec, outbox
+from frontdesk.bot.store.inbox import Lane, Pending, close, hold, insert
+from frontdesk.bot.store.tables import conversations, inbox, lanes, turns, votes
+from frontdesk.bot.store.tables import outbox as events
+from frontdesk.bot.types import Conversation, Customer, Event, State, Turn
+
+HELD: tuple[State, ...] = ("waiting", "human")
+
+
+def close_turn(
+    connection: Connection,
+    lane: Lane,
+    pending: Pending,
+    reply: Mapping[str, Any] | None,
+    slots: Mapping[str, Any],
+    state: State,
+    customer: Customer,
+    private: Mapping[str, Any],
+) -> Event:
+    """Store the turn, remember, mark the message answered and commit `done`; a second close changes nothing."""
+    hold(connection, lane)
+    if close(connection, lane, pending):
+        _add_turn(connection, pending, None if reply is None else {**reply, **private})
+        _remember(connection, lane.conversation_id, slots, state, customer)
+    return outbox.commit(connection, lane, pending, outbox.DONE_SEQ, "done", reply or {})
+
+
+def _add_turn(connection: Connection, pending: Pending, reply: Mapping[str, Any] | None) -> None:
+    message = pending.message
+    connection.execute(
+        insert(connection, turns).values(
+            inbox_id=pending.inbox_id,
+            conversation_id=message.conversation_id,
+            message_id=message.id,
+            message=codec.dumps(message),
+            reply=None if reply is None else codec.dumps(reply),
+            created_at=time.time(),
+        )
+    )
+
+
+def _remember(
+    connection: Connection, conversation_id: str, slots: Mapping[str, Any], state: State, customer: Customer
+) -> None:
+    mine = conversations.c.id == conversation_id
+    row = connection.execute(select(conversations.c.slots, conversations.c.state).where(mine).with_for_update()).one()
+    merged = {**json.loads(row.slots), **slots}
+    kept = {name: value for name, value in merged.items() if value is not None}
+    held = "human" in (row.state, state)  # only set_state brings a person in or out
+    connection.execute(
+        update(conversations)
+        .where(mine)
+        .values(
+            slots=codec.dumps(kept),
+            state=row.state if held else state,
+            customer=codec.dumps(customer),
+            updated_at=time.time(),
+        )
+    )
+
+
+def set_state(connection: Connection, conversation_id: str, state: State) -> None:
+    """Change who holds the conversation; raises ChannelError 404 when it is unknown."""
+    changing = update(conversations).where(conversations.c.id == conversation_id)
+    if connection.execute(changing.values(state=state, updated_at=time.time())).rowcount == 0:
+        raise outbox.unknown(conversation_id)
+
+
+def one(connection: Connection, conversation_id: str, last_turns: int) -> Conversation | None:
+    """Return the conversation with its last turns, or None."""
+    rows = connection.execute(select(conversations).where(conversations.c.id == conversation_id)).all()
+    return next(iter(_with_turns(connection, rows, last_turns)), None)
+
+
+def waiting(connection: Connection, last_turns: int) -> list[Conversation]:
+    """Return the conversations that wait for or are with a person, longest untouched first."""
+    held = select(conversations).where(conversations.c.state.in_(HELD)).order_by(conversations.c.updated_at)
+    return _with_turns(connection, connection.execute(held).all(), last_turns)
+
+
+def _with_turns(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], last_turns: int) -> list[Conversation]:
+    age = func.row_number().over(partition_by=turns.c.conversation_id, order_by=turns.c.id.desc()).label("age")
+    mine = turns.c.conversation_id.in_([row.id for row in rows])
+    aged = select(turns.c.id, turns.c.conversation_id, turns.c.message, turns.c.reply, age).where(mine).subquery()
+    found = defaultdict(list)
+    for row in connection.execute(select(aged).where(aged.c.age <= last_turns).order_by(aged.c.id)):
+        found[row.conversation_id].append(_turn(row))
+    return [_conversation(row, tuple(found[row.id])) for row in rows]
+
+
+def _turn(row: Row[*tuple[Any, ...]]) -> Turn:
+    reply = row.reply and codec.reply_from_json(json.loads(row.reply))
+    return Turn(message=codec.message_from_json(json.loads(row.message)), reply=reply)
+
+
+def _conversation(row: Row[*tuple[Any, ...]], its_turns: tuple[Turn, ...]) -> Conversation:
+    return Conversation(
+        id=row.id,
+        brand=row.brand,
+        channel=row.channel,
+        customer=codec.customer_from_json(json.loads(row.customer)),
+        turns=its_turns,
+        slots=json.loads(row.slots),
+        state=row.state,
+    )
+
+
+def vote(connection: Connection, conversation_id: str, message_id: str, value: Mapping[str, Any]) -> None:
+    """Store the vote on one reply, replacing an earlier one; raises ChannelError 404 when there is no such reply."""
+    answered = exists().where(events.c.conversation_id == conversation_id, events.c.message_id == message_id)
+    if not connection.execute(select(answered)).scalar_one():
+        raise outbox.unknown(conversation_id)
+    adding = insert(connection, votes).values(
+        conversation_id=conversation_id, message_id=message_id, value=codec.dumps(value), created_at=time.time()
+    )
+    changed = {"value": adding.excluded.value, "created_at": adding.excluded.created_at}
+    connection.execute(adding.on_conflict_do_update(index_elements=["conversation_id", "message_id"], set_=changed))
+
+
+def counts(connection: Connection) -> Mapping[str, int]:
+    """Return how many there are of each: conversations, turns, and what waits for whom."""
+    wanted = {
+        "conversations": select(func.count()).select_from(conversations),
+        "turns": select(func.count()).select_from(turns),
+        "pending": select(func.count()).where(inbox.c.closed_at.is_(None)),
+        "working": select(func.count()).where(lanes.c.owner.isnot(None)),
+        "unsent": select(func.count()).where(events.c.send_at.isnot(None)),
+        "waiting": select(func.count()).where(conversations.c.state == "waiting"),
+        "human": select(func.count()).where(conversations.c.state == "human"),
+    }
+    row = connection.execute(select(*(query.scalar_subquery().label(name) for name, query in wanted.items()))).one()
+    return dict(row._mapping)
+
+
+def forget_before(connection: Connection, moment: datetime) -> int:
+    """Delete what is older than `moment` and answered; returns how many conversations are gone entirely."""
+    limit = moment.timestamp()
+    connection.execute(delete(turns).where(turns.c.created_at < limit))
+    connection.execute(delete(events).where(events.c.created_at < limit, events.c.send_at.is_(None)))
+    connection.execute(delete(votes).where(votes.c.created_at < limit))
+    connection.execute(delete(inbox).where(inbox.c.received_at < limit, inbox.c.closed_at < limit))
+    busy = or_(
+        exists().where(inbox.c.conversation_id == conversations.c.id),
+        exists().where(events.c.conversation_id == conversations.c.id),
+    )
+    gone = connection.execute(delete(conversations).where(conversations.c.updated_at < limit, ~busy)).rowcount
+    orphaned = ~exists().where(conversations.c.id == lanes.c.conversation_id)
+    connection.execute(delete(lanes).where(lanes.c.owner.is_(None), lanes.c.due_at.is_(None), orphaned))
+    return gone
