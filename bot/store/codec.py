@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 from frontdesk.bot.types import Conversation, Customer, Message, Reply, Turn, now
 
@@ -63,7 +63,9 @@ def conversation_from_json(data: Mapping[str, Any]) -> Conversation:
 
 def build(kind: type[V], data: Mapping[str, Any]) -> V:
     """Return a `kind` (a dataclass of the vocabulary) from JSON; what is missing takes its default or a blank."""
-    return kind(**{name: decode(data[name]) if name in data else blank() for name, decode, blank in _plan(kind)})
+    return kind(
+        **{name: decode(data[name]) if name in data else blank() for name, decode, blank in _plan(cast(Any, kind))}
+    )
 
 
 @cache
@@ -82,7 +84,7 @@ def _default(field: dataclasses.Field[Any], hint: Any) -> Callable[[], Any]:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory
     if dataclasses.is_dataclass(hint):
-        return lambda: build(typing.cast(type, hint), {})
+        return lambda: build(cast(type, hint), {})
     return tuple if get_origin(hint) is tuple else _BLANK.get(hint, str)
 
 
@@ -95,7 +97,7 @@ def _decoder(hint: Any) -> Decode:
     if origin is tuple:
         return _tuple_decoder(arguments)
     if dataclasses.is_dataclass(hint):
-        return lambda value: build(typing.cast(type, hint), value)
+        return lambda value: build(cast(type, hint), value)
     if hint is datetime:
         return datetime.fromisoformat
     return float if hint is float else _same

@@ -9,19 +9,21 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
+    Double,
     Executable,
-    Table,
     and_,
     bindparam,
+    case,
     exists,
     func,
+    null,
     or_,
     select,
     update,
@@ -34,7 +36,7 @@ from frontdesk.bot.store.tables import ID_CHARS, conversations, inbox, lanes, ou
 from frontdesk.bot.types import Message, Receipt
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class LeaseLost(StoreError):
@@ -71,11 +73,6 @@ def check_id(value: str, name: str) -> str:
     )
 
 
-def insert(connection: Connection, table: Table) -> Any:
-    """Return the dialect's INSERT, the one that knows ON CONFLICT."""
-    return _INSERT[connection.dialect.name](table)
-
-
 def row_of(message: Message, event_id: str) -> dict[str, Any]:
     """Return the checked, encoded parameters of `put`; raises ChannelError for ids the store cannot hold."""
     return {
@@ -104,7 +101,7 @@ def put(connection: Connection, row: dict[str, Any]) -> Receipt:
 @cache
 def _puts(dialect: str) -> tuple[Executable, Executable, Executable]:
     """Return the three statements of `put`, built once: lane (this locks it), message, conversation."""
-    make: Any = _INSERT[dialect]
+    make: Any = INSERT[dialect]
     ids: dict[str, Any] = {"conversation_id": bindparam("conversation_id")}
     lane = make(lanes).values(**ids, due_at=bindparam("now"), fence=0, starts=0, failures=0)
     last = select(func.coalesce(func.max(outbox.c.id), 0)).where(
@@ -148,59 +145,69 @@ def _first_receipt(connection: Connection, row: dict[str, Any]) -> Receipt:
     return Receipt(**first._mapping, duplicate=True)
 
 
+# Statements of the main path are built once: building one costs more than running it.
+_DUE = (
+    select(lanes.c.conversation_id)
+    .where(lanes.c.due_at <= bindparam("now"), or_(lanes.c.owner.is_(None), lanes.c.lease_until < bindparam("now")))
+    .order_by(lanes.c.due_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+_CLAIM = (
+    update(lanes)
+    .where(lanes.c.conversation_id.in_(select(_DUE.c.conversation_id)))
+    .values(owner=bindparam("by"), lease_until=bindparam("until"), fence=lanes.c.fence + 1, starts=lanes.c.starts + 1)
+    .returning(lanes.c.conversation_id, lanes.c.fence, lanes.c.starts, lanes.c.failures)
+)
+
+
 def claim(connection: Connection, owner: str, limit: int, lease_seconds: float) -> list[Lane]:
     """Take up to `limit` due lanes that nobody holds, longest due first."""
     now = time.time()
-    free = or_(lanes.c.owner.is_(None), lanes.c.lease_until < now)
-    due = (
-        select(lanes.c.conversation_id)
-        .where(lanes.c.due_at <= now, free)
-        .order_by(lanes.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    taken = connection.execute(
-        update(lanes)
-        .where(lanes.c.conversation_id.in_(select(due.c.conversation_id)))
-        .values(owner=owner, lease_until=now + lease_seconds, fence=lanes.c.fence + 1, starts=lanes.c.starts + 1)
-        .returning(lanes.c.conversation_id, lanes.c.fence, lanes.c.starts, lanes.c.failures)
-    )
+    taken = connection.execute(_CLAIM, {"now": now, "most": limit, "by": owner, "until": now + lease_seconds})
     return [Lane(owner=owner, **row._mapping) for row in taken]
+
+
+_OPEN = and_(inbox.c.conversation_id == bindparam("of"), inbox.c.closed_at.is_(None))
+_OLDEST = select(inbox.c.id, inbox.c.body).where(_OPEN).order_by(inbox.c.id).limit(1)
 
 
 def oldest(connection: Connection, lane: Lane) -> Pending | None:
     """Return the lane's oldest message without a turn."""
-    row = connection.execute(
-        select(inbox.c.id, inbox.c.body).where(_open_in(lane)).order_by(inbox.c.id).limit(1)
-    ).first()
+    row = connection.execute(_OLDEST, {"of": lane.conversation_id}).first()
     return row and Pending(inbox_id=row.id, message=codec.message_from_json(json.loads(row.body)))
 
 
-def _open_in(lane: Lane) -> ColumnElement[bool]:
-    return and_(inbox.c.conversation_id == lane.conversation_id, inbox.c.closed_at.is_(None))
+_HELD = and_(
+    lanes.c.conversation_id == bindparam("of"), lanes.c.owner == bindparam("by"), lanes.c.fence == bindparam("under")
+)
+_HOLD = select(lanes.c.fence).where(_HELD).with_for_update()
+_RESET = update(lanes).where(_HELD).values(starts=0, failures=0).returning(lanes.c.fence)
+_CLOSE = update(inbox).where(inbox.c.id == bindparam("closing"), inbox.c.closed_at.is_(None))
+_CLOSE = _CLOSE.values(closed_at=bindparam("now"))
 
 
 def hold(connection: Connection, lane: Lane) -> None:
     """Lock the lane for this transaction; raises LeaseLost when another claim has taken it."""
-    held = select(lanes.c.fence).where(_held_by(lane)).with_for_update()
-    if connection.execute(held).first() is None:
+    _take(connection, lane, _HOLD)
+
+
+def close(connection: Connection, lane: Lane, pending: Pending) -> bool:
+    """Lock the lane and mark the message answered; False when it already was. Raises LeaseLost."""
+    _take(connection, lane, _RESET)
+    return connection.execute(_CLOSE, {"closing": pending.inbox_id, "now": time.time()}).rowcount == 1
+
+
+def _take(connection: Connection, lane: Lane, statement: Executable) -> None:
+    if connection.execute(statement, _key(lane)).first() is None:
         raise LeaseLost(
             "another worker holds this conversation.", where=lane.conversation_id, fix="stop working on it."
         )
 
 
-def _held_by(lane: Lane) -> ColumnElement[bool]:
-    return and_(
-        lanes.c.conversation_id == lane.conversation_id, lanes.c.owner == lane.owner, lanes.c.fence == lane.fence
-    )
-
-
-def close(connection: Connection, lane: Lane, pending: Pending) -> bool:
-    """Mark the message as answered; False when it already was."""
-    closing = update(inbox).where(inbox.c.id == pending.inbox_id, inbox.c.closed_at.is_(None))
-    connection.execute(update(lanes).where(_held_by(lane)).values(starts=0, failures=0))
-    return connection.execute(closing.values(closed_at=time.time())).rowcount == 1
+def _key(lane: Lane) -> dict[str, Any]:
+    return {"of": lane.conversation_id, "by": lane.owner, "under": lane.fence}
 
 
 def renew(connection: Connection, owner: str, lease_seconds: float) -> int:
@@ -209,27 +216,28 @@ def renew(connection: Connection, owner: str, lease_seconds: float) -> int:
     return connection.execute(renewing).rowcount
 
 
+_RELEASE = (
+    update(lanes)
+    .where(_HELD)
+    .values(
+        owner=None,
+        lease_until=None,
+        starts=lanes.c.starts * bindparam("keep"),
+        failures=lanes.c.failures + bindparam("more"),
+        due_at=case((exists().where(_OPEN), bindparam("then", type_=Double)), else_=null()),
+    )
+)
+
+
 def release(connection: Connection, lane: Lane, delay: float, failed: bool) -> None:
     """Let the lane go: due again in `delay` seconds if messages wait, idle if none do. Not ours any more: nothing.
 
     Only a release in good order, without failure or delay, forgets how often the message was started.
     """
-    try:
-        hold(connection, lane)
-    except LeaseLost:
+    if connection.execute(_HOLD, _key(lane)).first() is None:  # the lock comes before the look at the inbox
         return
-    waits = connection.execute(select(exists().where(_open_in(lane)))).scalar_one()
-    connection.execute(
-        update(lanes)
-        .where(_held_by(lane))
-        .values(
-            owner=None,
-            lease_until=None,
-            starts=lanes.c.starts if failed or delay else 0,
-            failures=lanes.c.failures + int(failed),
-            due_at=time.time() + delay if waits else None,
-        )
-    )
+    counted = {"keep": int(failed or delay > 0), "more": int(failed), "then": time.time() + delay}
+    connection.execute(_RELEASE, {**_key(lane), **counted})
 
 
 def abandon_all(connection: Connection) -> None:

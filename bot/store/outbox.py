@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection, Mapping
-from typing import Any
+from functools import cache
+from typing import Any, cast
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, distinct, func, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Row, and_, bindparam, distinct, func, select, update
 
 from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.store import codec
-from frontdesk.bot.store.inbox import Lane, Pending, hold, insert
+from frontdesk.bot.store.inbox import INSERT, Lane, Pending, hold
 from frontdesk.bot.store.tables import conversations, lanes, outbox
 from frontdesk.bot.types import Event, EventKind
 
@@ -24,30 +25,29 @@ DONE_SEQ = -1
 
 _EVENT = (outbox.c.id, outbox.c.conversation_id, outbox.c.message_id, outbox.c.kind, outbox.c.data)
 
+_STORED = select(*_EVENT).where(outbox.c.inbox_id == bindparam("turn"), outbox.c.seq == bindparam("place"))
+_AFTER = (
+    select(*_EVENT)
+    .where(outbox.c.conversation_id == bindparam("of"), outbox.c.id > bindparam("position"))
+    .order_by(outbox.c.id)
+    .limit(bindparam("most"))
+)
+
 
 def commit(
     connection: Connection, lane: Lane, pending: Pending, seq: int, kind: EventKind, data: Mapping[str, Any]
 ) -> Event:
     """Add event `seq` of a turn; one that a crashed run stored already is returned as it stands."""
     hold(connection, lane)
-    stored = connection.execute(
-        select(*_EVENT).where(outbox.c.inbox_id == pending.inbox_id, outbox.c.seq == seq)
-    ).first()
-    if stored is not None:
-        return _event(stored)
+    return add_once(connection, pending, seq, kind, data)
+
+
+def add_once(connection: Connection, pending: Pending, seq: int, kind: EventKind, data: Mapping[str, Any]) -> Event:
+    """Add event `seq` of a turn whose lane this transaction holds, or return the one that is there."""
     message = pending.message
-    return _add(
-        connection,
-        {
-            "conversation_id": message.conversation_id,
-            "message_id": message.id,
-            "channel": message.channel,
-            "inbox_id": pending.inbox_id,
-            "seq": seq,
-        },
-        kind,
-        data,
-    )
+    ids = {"conversation_id": message.conversation_id, "message_id": message.id, "channel": message.channel}
+    added = _add(connection, {**ids, "inbox_id": pending.inbox_id, "seq": seq}, kind, data)
+    return added or _event(connection.execute(_STORED, {"turn": pending.inbox_id, "place": seq}).one())
 
 
 def post(connection: Connection, conversation_id: str, kind: EventKind, data: Mapping[str, Any]) -> Event:
@@ -59,7 +59,9 @@ def post(connection: Connection, conversation_id: str, kind: EventKind, data: Ma
     if channel is None:
         raise unknown(conversation_id)
     ids = {"conversation_id": conversation_id, "message_id": f"post-{uuid4()}", "channel": channel}
-    return _add(connection, ids, kind, data)
+    added = _add(connection, {**ids, "inbox_id": None, "seq": None}, kind, data)
+    assert added is not None  # nothing outside a turn can be there already
+    return added
 
 
 def unknown(conversation_id: str) -> ChannelError:
@@ -73,15 +75,25 @@ def unknown(conversation_id: str) -> ChannelError:
     )
 
 
-def _add(connection: Connection, ids: Mapping[str, Any], kind: EventKind, data: Mapping[str, Any]) -> Event:
+def _add(connection: Connection, ids: Mapping[str, Any], kind: EventKind, data: Mapping[str, Any]) -> Event | None:
+    """Insert an event; None when the turn has one in that place."""
     now = time.time()
     pushes = kind == "done" and bool(data.get("text") or data.get("buttons"))
-    row = connection.execute(
-        insert(connection, outbox)
-        .values(kind=kind, data=codec.dumps(data), created_at=now, send_at=now if pushes else None, **ids)
-        .returning(*_EVENT)
-    )
-    return _event(row.one())
+    values = {
+        "kind": kind,
+        "data": codec.dumps(data),
+        "created_at": now,
+        "send_at": now if pushes else None,
+        "sends": 0,
+    }
+    row = connection.execute(_adding(connection.dialect.name), {**ids, **values}).first()
+    return None if row is None else _event(row)
+
+
+@cache
+def _adding(dialect: str) -> Executable:
+    adding = INSERT[dialect](outbox).on_conflict_do_nothing(index_elements=["inbox_id", "seq"])
+    return cast(Executable, adding.returning(*_EVENT))
 
 
 def _event(row: Row[*tuple[Any, ...]]) -> Event:
@@ -90,8 +102,7 @@ def _event(row: Row[*tuple[Any, ...]]) -> Event:
 
 def after(connection: Connection, conversation_id: str, position: int, limit: int) -> list[Event]:
     """Return the conversation's next `limit` events after `position`, in order."""
-    mine = and_(outbox.c.conversation_id == conversation_id, outbox.c.id > position)
-    rows = connection.execute(select(*_EVENT).where(mine).order_by(outbox.c.id).limit(limit))
+    rows = connection.execute(_AFTER, {"of": conversation_id, "position": position, "most": limit})
     return [_event(row) for row in rows]
 
 

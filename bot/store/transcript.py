@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, func, or_, select, update
 
-from frontdesk.bot.store import codec, outbox
-from frontdesk.bot.store.inbox import Lane, Pending, close, hold, insert
-from frontdesk.bot.store.tables import conversations, inbox, lanes, turns, votes
+from frontdesk.bot.store import codec, inbox, outbox
+from frontdesk.bot.store.inbox import INSERT, Lane, Pending
+from frontdesk.bot.store.tables import conversations, lanes, turns, votes
+from frontdesk.bot.store.tables import inbox as messages
 from frontdesk.bot.store.tables import outbox as events
 from frontdesk.bot.types import Conversation, Customer, Event, State, Turn
 
@@ -34,45 +35,45 @@ def close_turn(
     private: Mapping[str, Any],
 ) -> Event:
     """Store the turn, remember, mark the message answered and commit `done`; a second close changes nothing."""
-    hold(connection, lane)
-    if close(connection, lane, pending):
+    if inbox.close(connection, lane, pending):
         _add_turn(connection, pending, None if reply is None else {**reply, **private})
         _remember(connection, lane.conversation_id, slots, state, customer)
-    return outbox.commit(connection, lane, pending, outbox.DONE_SEQ, "done", reply or {})
+    return outbox.add_once(connection, pending, outbox.DONE_SEQ, "done", reply or {})
 
 
 def _add_turn(connection: Connection, pending: Pending, reply: Mapping[str, Any] | None) -> None:
     message = pending.message
-    connection.execute(
-        insert(connection, turns).values(
-            inbox_id=pending.inbox_id,
-            conversation_id=message.conversation_id,
-            message_id=message.id,
-            message=codec.dumps(message),
-            reply=None if reply is None else codec.dumps(reply),
-            created_at=time.time(),
-        )
-    )
+    values = {
+        "inbox_id": pending.inbox_id,
+        "conversation_id": message.conversation_id,
+        "message_id": message.id,
+        "message": codec.dumps(message),
+        "reply": None if reply is None else codec.dumps(reply),
+        "created_at": time.time(),
+    }
+    connection.execute(_TURN, values)
+
+
+_TURN = turns.insert()
+_MEMORY = select(conversations.c.slots, conversations.c.state).where(conversations.c.id == bindparam("of"))
+_MEMORY = _MEMORY.with_for_update()
+_REMEMBER = update(conversations).where(conversations.c.id == bindparam("of"))
 
 
 def _remember(
     connection: Connection, conversation_id: str, slots: Mapping[str, Any], state: State, customer: Customer
 ) -> None:
-    mine = conversations.c.id == conversation_id
-    row = connection.execute(select(conversations.c.slots, conversations.c.state).where(mine).with_for_update()).one()
-    merged = {**json.loads(row.slots), **slots}
-    kept = {name: value for name, value in merged.items() if value is not None}
+    row = connection.execute(_MEMORY, {"of": conversation_id}).one()
+    kept = {name: value for name, value in {**json.loads(row.slots), **slots}.items() if value is not None}
     held = "human" in (row.state, state)  # only set_state brings a person in or out
-    connection.execute(
-        update(conversations)
-        .where(mine)
-        .values(
-            slots=codec.dumps(kept),
-            state=row.state if held else state,
-            customer=codec.dumps(customer),
-            updated_at=time.time(),
-        )
-    )
+    values = {
+        "of": conversation_id,
+        "slots": codec.dumps(kept),
+        "state": row.state if held else state,
+        "customer": codec.dumps(customer),
+        "updated_at": time.time(),
+    }
+    connection.execute(_REMEMBER, values)
 
 
 def set_state(connection: Connection, conversation_id: str, state: State) -> None:
@@ -126,7 +127,7 @@ def vote(connection: Connection, conversation_id: str, message_id: str, value: M
     answered = exists().where(events.c.conversation_id == conversation_id, events.c.message_id == message_id)
     if not connection.execute(select(answered)).scalar_one():
         raise outbox.unknown(conversation_id)
-    adding = insert(connection, votes).values(
+    adding = INSERT[connection.dialect.name](votes).values(
         conversation_id=conversation_id, message_id=message_id, value=codec.dumps(value), created_at=time.time()
     )
     changed = {"value": adding.excluded.value, "created_at": adding.excluded.created_at}
@@ -138,7 +139,7 @@ def counts(connection: Connection) -> Mapping[str, int]:
     wanted = {
         "conversations": select(func.count()).select_from(conversations),
         "turns": select(func.count()).select_from(turns),
-        "pending": select(func.count()).where(inbox.c.closed_at.is_(None)),
+        "pending": select(func.count()).where(messages.c.closed_at.is_(None)),
         "working": select(func.count()).where(lanes.c.owner.isnot(None)),
         "unsent": select(func.count()).where(events.c.send_at.isnot(None)),
         "waiting": select(func.count()).where(conversations.c.state == "waiting"),
@@ -154,9 +155,9 @@ def forget_before(connection: Connection, moment: datetime) -> int:
     connection.execute(delete(turns).where(turns.c.created_at < limit))
     connection.execute(delete(events).where(events.c.created_at < limit, events.c.send_at.is_(None)))
     connection.execute(delete(votes).where(votes.c.created_at < limit))
-    connection.execute(delete(inbox).where(inbox.c.received_at < limit, inbox.c.closed_at < limit))
+    connection.execute(delete(messages).where(messages.c.received_at < limit, messages.c.closed_at < limit))
     busy = or_(
-        exists().where(inbox.c.conversation_id == conversations.c.id),
+        exists().where(messages.c.conversation_id == conversations.c.id),
         exists().where(events.c.conversation_id == conversations.c.id),
     )
     gone = connection.execute(delete(conversations).where(conversations.c.updated_at < limit, ~busy)).rowcount
