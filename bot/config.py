@@ -32,7 +32,7 @@ class Table(BaseModel):
 
 
 class Messages(Table):
-    """What the bot says when code, not a model, decides the words. `{{placeholders}}` are filled."""
+    """What the bot says when code, not a model, decides the words."""
 
     clarify: str = "I want to be sure I get this right. Which of these is closest?"
     clarify_again: str = "I'm still not sure what you need. Would you like to talk to a person?"

@@ -63,9 +63,8 @@ def conversation_from_json(data: Mapping[str, Any]) -> Conversation:
 
 def build(kind: type[V], data: Mapping[str, Any]) -> V:
     """Return a `kind` (a dataclass of the vocabulary) from JSON; what is missing takes its default or a blank."""
-    return kind(
-        **{name: decode(data[name]) if name in data else blank() for name, decode, blank in _plan(cast(Any, kind))}
-    )
+    fields = _plan(cast(Any, kind))
+    return kind(**{name: decode(data[name]) if name in data else blank() for name, decode, blank in fields})
 
 
 @cache

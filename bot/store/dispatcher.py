@@ -48,14 +48,14 @@ class Turnwork:
 
     async def conversation(self) -> Conversation:
         """Return the conversation so far, without this message."""
-        found = await asyncio.to_thread(self.store.conversation, self.message.conversation_id)
+        found = await self.store.call(self.store.conversation, self.message.conversation_id)
         if found is None:
             raise StoreError("the conversation was deleted while it was answered.", where=self.message.conversation_id)
         return found
 
     async def commit(self, seq: int, kind: EventKind, data: Mapping[str, Any]) -> Event:
         """Commit event `seq` (0, 1, ...); see `Store.commit`."""
-        return await asyncio.to_thread(self.store.commit, self.lane, self.pending, seq, kind, data)
+        return await self.store.call(self.store.commit, self.lane, self.pending, seq, kind, data)
 
     async def close(
         self,
@@ -68,7 +68,7 @@ class Turnwork:
     ) -> Event:
         """Close the turn; see `Store.close_turn`. The customer is the message's unless one is given."""
         who = customer or self.message.customer
-        return await asyncio.to_thread(
+        return await self.store.call(
             self.store.close_turn, self.lane, self.pending, reply, slots or {}, state, who, private=private
         )
 
@@ -140,7 +140,7 @@ class Dispatcher:
         if free <= 0:
             return []
         try:
-            return await asyncio.to_thread(self._store.claim, self._owner, free, self._lease)
+            return await self._store.call(self._store.claim, self._owner, free, self._lease)
         except StoreError as error:
             log.warning("no conversation could be taken: %s", error)
             return []
@@ -177,14 +177,14 @@ class Dispatcher:
         """Release the lane, as soon as the database lets us: until then its lease is renewed."""
         while True:
             try:
-                return await asyncio.to_thread(self._store.release, lane, delay, failed=failed)
+                return await self._store.call(self._store.release, lane, delay, failed=failed)
             except StoreError:
                 if self._stopping:
                     return None
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _drain(self, lane: Lane) -> None:
-        pending = await asyncio.to_thread(self._store.next, lane)
+        pending = await self._store.call(self._store.next, lane)
         for _ in range(BURST):
             if pending is None or self._stopping:
                 return
@@ -219,7 +219,7 @@ class Dispatcher:
 
     async def _next(self, work: Turnwork) -> Pending | None:
         """Return what follows `work`; raises when its turn was left open."""
-        pending = await asyncio.to_thread(self._store.next, work.lane)
+        pending = await self._store.call(self._store.next, work.lane)
         if pending and pending.inbox_id == work.pending.inbox_id:
             raise RuntimeError("the handler returned without closing the turn")
         return pending

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from typing import Self
 
@@ -32,7 +31,7 @@ class Follower:
 
     async def __anext__(self) -> Event:
         while not self._ready:
-            found = await asyncio.to_thread(self._store.events, self._conversation_id, self._after, BATCH)
+            found = await self._store.call(self._store.events, self._conversation_id, self._after, BATCH)
             self._ready.extend(found)
             if not found:
                 await self._bell.wait(BACKSTOP_SECONDS)

@@ -1,18 +1,19 @@
 """The store: what is accepted is committed before it is acknowledged, and what is said is committed before it is sent.
 
-Blocking, thread-safe functions; the async edge calls them with `asyncio.to_thread`, or awaits `put_async`.
+Blocking, thread-safe functions; the async edge awaits them through `Store.call`, which has threads of its own.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Collection, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection
 
@@ -23,6 +24,11 @@ from frontdesk.bot.store.database import Database, T, Work, open_database
 from frontdesk.bot.store.inbox import Lane, Pending
 from frontdesk.bot.types import Conversation, Customer, Event, EventKind, Message, Receipt, State
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+CALLERS = 32
+"""Threads that wait for the database on behalf of the event loop."""
 ARRIVALS = ""
 """The key of `Store.arrived`: the dispatchers hear of every conversation."""
 POLL_SECONDS = 1.0
@@ -40,6 +46,7 @@ class Store:
         self.url = url
         self.arrived, self.spoken = Signal(), Signal()
         self._database: Database | None = None
+        self._callers = ThreadPoolExecutor(CALLERS, thread_name_prefix="frontdesk-store-call")
         self._closing = threading.Event()
         self._watch: threading.Thread | None = None
 
@@ -61,6 +68,7 @@ class Store:
             self._watch.join()
         if self._database:
             self._database.close()
+        self._callers.shutdown()
 
     def __enter__(self) -> Self:
         return self.open()
@@ -69,6 +77,10 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    async def call(self, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Await one of the store's blocking methods, in a thread that no model can keep busy."""
+        return await asyncio.get_running_loop().run_in_executor(self._callers, partial(method, *args, **kwargs))
 
     # The inbox
 

@@ -1,0 +1,190 @@
+"""The path of a message: what is sent, what is dropped, what happens when a part fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+
+from frontdesk.bot.config import Brand
+from frontdesk.bot.dialogue.clarify import ClarifyAnswerer
+from frontdesk.bot.dialogue.voice import VoiceAnswerer
+from frontdesk.bot.engine import Engine, after
+from frontdesk.bot.errors import ModelError
+from frontdesk.bot.guards import FactFirewall, SupportCheck
+from frontdesk.bot.handoff import HandoffAnswerer, moved
+from frontdesk.bot.types import (
+    Answerer,
+    Citation,
+    Conversation,
+    Customer,
+    Kind,
+    Message,
+    Reply,
+    Route,
+    Sentence,
+    State,
+    Turn,
+)
+
+BRAND = Brand(
+    name="Shop",
+    profile={"support_hours": "every day"},
+    titles={"returns": "Returning something", "greeting": "Say hello"},
+    replies={"greeting": ("Hello from {{brand}}.",), "complaint": ("I'm sorry. Shall I bring in a person?",)},
+    acts={"complaint": ("apologise", "offer_person")},
+)
+BRANDS = {"b": BRAND}
+
+
+class FixedRouter:
+    def __init__(self, route: Route) -> None:
+        self.fixed = route
+
+    def route(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
+        return (self.fixed,)
+
+
+class Scripted:
+    """Answers with fixed sentences and remembers what it was asked."""
+
+    def __init__(self, *sentences: Sentence, error: Exception | None = None) -> None:
+        self.sentences, self.error = sentences, error
+        self.asked: list[str] = []
+
+    async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
+        self.asked.append(message.text)
+        for sentence in self.sentences:
+            yield sentence
+        if self.error:
+            raise self.error
+
+
+class Drawing:
+    """A voice that writes the next of its drafts each time."""
+
+    def __init__(self, *drafts: str) -> None:
+        self.drafts = list(drafts)
+
+    def speak(self, voice: str, intent: str, text: str, *, seed: int) -> tuple[str, str]:
+        if not self.drafts:
+            raise ModelError("no draft left")
+        return self.drafts.pop(0), f"{voice}@1"
+
+
+def message(text: str) -> Message:
+    return Message(text=text, conversation_id="x", brand="b", channel="web", customer=Customer(id="c"), id="1")
+
+
+def route(kind: Kind, intent: str = "returns", alternatives: tuple[tuple[str, float], ...] = ()) -> Route:
+    return Route(kind=kind, intent=intent, confidence=0.9, reason="test", alternatives=alternatives)
+
+
+def conversation(state: State = "bot", turns: tuple[Turn, ...] = ()) -> Conversation:
+    return Conversation(id="x", brand="b", state=state, turns=turns)
+
+
+def respond(
+    text: str, to: Route, answerers: Mapping[Kind, Answerer] | None = None, about: Conversation | None = None
+) -> tuple[Reply, list[str]]:
+    """Return the reply and what was sent on the way."""
+    everyone: dict[Kind, Answerer] = {"clarify": ClarifyAnswerer(BRANDS), "handoff": HandoffAnswerer(BRANDS)}
+    engine = Engine(
+        brands=BRANDS,
+        routers={"b": FixedRouter(to)},
+        answerers={**everyone, **(answerers or {})},
+        checks=(FactFirewall(), SupportCheck()),
+    )
+    sent: list[str] = []
+
+    async def send(sentence: Sentence) -> None:
+        sent.append(sentence.text)
+
+    return asyncio.run(engine.respond(message(text), about or conversation(), send)), sent
+
+
+def cited(text: str) -> Sentence:
+    citation = Citation(number=1, document_id="d", title="t", url="", version="v", quote=text, start=0, end=len(text))
+    return Sentence(text=text, citations=(citation,))
+
+
+def test_a_cited_sentence_is_sent_with_its_mark() -> None:
+    reply, sent = respond("how long?", route("knowledge"), {"knowledge": Scripted(cited("You have 45 days."))})
+    assert sent == ["You have 45 days."]
+    assert reply.text == "You have 45 days. [1]"
+    assert [c.quote for c in reply.citations] == ["You have 45 days."]
+
+
+def test_an_unsupported_sentence_is_dropped_and_the_rest_is_sent() -> None:
+    knowledge = Scripted(Sentence(text="Invented in 3 days."), cited("You have 45 days."))
+    reply, sent = respond("how long?", route("knowledge"), {"knowledge": knowledge})
+    assert sent == ["You have 45 days."]
+    assert "support: no citation" in reply.trace["notes"]
+
+
+@pytest.mark.parametrize("sentences", [(), (Sentence(text="Invented in 3 days."),)])
+def test_nothing_left_means_an_honest_abstention_with_a_way_to_a_person(sentences: tuple[Sentence, ...]) -> None:
+    reply, sent = respond("how long?", route("knowledge"), {"knowledge": Scripted(*sentences)})
+    assert sent == [BRAND.messages.abstain]
+    assert [b.payload for b in reply.buttons] == ["/human_agent"]
+
+
+def test_a_failing_part_ends_in_an_apology_and_a_person() -> None:
+    knowledge = Scripted(cited("You have 45 days."), error=RuntimeError("index gone"))
+    reply, sent = respond("how long?", route("knowledge"), {"knowledge": knowledge})
+    assert sent == ["You have 45 days.", BRAND.messages.apology]
+    assert after(conversation(), reply)[1] == "waiting"
+
+
+def test_the_voice_is_drawn_again_until_it_states_no_fact() -> None:
+    voice = VoiceAnswerer(Drawing("We will refund 40 dollars.", "Hello from {{brand}}! How are you?"), BRANDS)
+    reply, sent = respond("hi", route("voice", "greeting"), {"voice": voice})
+    assert sent == ["Hello from Shop!", "How are you?"]
+    assert reply.voice == "warm@1"
+
+
+def test_a_voice_that_misses_a_required_act_gives_way_to_an_approved_reply() -> None:
+    voice = VoiceAnswerer(Drawing("Okay.", "Right.", "Fine."), BRANDS)
+    reply, _ = respond("this is awful", route("voice", "complaint"), {"voice": voice})
+    assert reply.text == "I'm sorry. Shall I bring in a person?"
+    assert reply.voice == "approved"
+
+
+def test_a_voice_with_nothing_approved_to_say_abstains() -> None:
+    reply, _ = respond("hm", route("voice", "joke"), {"voice": VoiceAnswerer(Drawing(), BRANDS)})
+    assert reply.text == BRAND.messages.abstain
+
+
+def test_clarify_offers_titles_and_a_person() -> None:
+    likely = (("returns", 0.4), ("untitled", 0.3), ("greeting", 0.1))
+    reply, _ = respond("send back?", route("clarify", "returns", likely))
+    assert [b.payload for b in reply.buttons] == ["/returns", "/greeting", "/human_agent"]
+
+
+def test_a_pressed_button_asks_the_question_that_was_unclear() -> None:
+    before = Turn(message=message("n send bck??"), reply=Reply(text="", routes=(route("clarify"),)))
+    knowledge = Scripted(cited("Yes."))
+    respond("/returns", route("knowledge"), {"knowledge": knowledge}, conversation(turns=(before,)))
+    respond("/returns", route("knowledge"), {"knowledge": knowledge})
+    assert knowledge.asked == ["n send bck??", "Returning something"]
+
+
+def test_a_handoff_is_said_and_moves_the_state() -> None:
+    reply, sent = respond("a person please", route("handoff", "human_agent"))
+    assert sent == [BRAND.messages.handoff]
+    assert after(conversation(), reply)[1] == "waiting"
+
+
+def test_while_a_person_has_the_conversation_the_bot_keeps_still() -> None:
+    knowledge = Scripted(cited("You have 45 days."))
+    waiting, _ = respond("and now?", route("knowledge"), {"knowledge": knowledge}, conversation("waiting"))
+    assert waiting.text == BRAND.messages.waiting
+    human, sent = respond("and now?", route("knowledge"), {"knowledge": knowledge}, conversation("human"))
+    assert (human.text, sent, knowledge.asked) == ("", [], [])
+
+
+@pytest.mark.parametrize(("state", "to"), [("human", "waiting")])
+def test_the_state_machine_refuses_other_moves(state: State, to: State) -> None:
+    with pytest.raises(ValueError, match="cannot move"):
+        moved(state, to)

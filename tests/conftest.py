@@ -1,0 +1,36 @@
+"""What every test shares: where the development data is, and what must be there on CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+def absent(what: str) -> None:
+    """Skip for want of `what`; on CI that is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing; `make test` installs it")
+    pytest.skip(f"{what} is not installed")
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The development data beside the checkout."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip("../shared/data is not here")
+    return SHARED / "data"
+
+
+@pytest.fixture(autouse=True)
+def _quiet_pools(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep every pool at one thread and the hubs out of reach."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    yield
