@@ -116,7 +116,7 @@ async def _said(body: Mapping[str, Any], desk: Desk) -> Said | None:
     if not said or _from_machine(event, bot):
         return None
     mentioned = bool(bot) and f"<@{bot}" in dig(event, "text")
-    if said.direct or mentioned or event.get("type") == "app_mention" or await _goes_on(said, desk):
+    if said.direct or mentioned or dig(event, "type") == "app_mention" or await _goes_on(said, desk):
         return said
     return None
 
@@ -129,7 +129,7 @@ def _written(body: Mapping[str, Any]) -> Said | None:
     """
     event = body["event"]
     team, channel, user, ts = dig(body, "team_id"), dig(event, "channel"), dig(event, "user"), dig(event, "ts")
-    known = event.get("type") in {"message", "app_mention"} and dig(event, "subtype") in _SUBTYPES
+    known = dig(event, "type") in {"message", "app_mention"} and dig(event, "subtype") in _SUBTYPES
     if not (known and team and channel and user and ts):
         return None
     return Said(

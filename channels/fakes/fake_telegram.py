@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from frontdesk.channels.fakes.server import Faults, Reset
+from frontdesk.channels.fakes.server import Faults
 
 _TEXT_MAX, _CALLBACK_MAX = 4096, 64
 
@@ -72,11 +72,11 @@ class FakeTelegram:
         if token != self.bot_token:
             return _refused(401, "Unauthorized")
         if method == "sendMessage":
-            return await self._send_message(parameters)
+            return await self._send_message(parameters, request)
         self.calls.append((method, parameters))
         return JSONResponse({"ok": True, "result": True})
 
-    async def _send_message(self, post: dict[str, Any]) -> Response:
+    async def _send_message(self, post: dict[str, Any], request: Request) -> Response:
         fault = self.faults.take()
         if fault and fault.kind == "busy":
             words = f"Too Many Requests: retry after {fault.seconds:g}"
@@ -89,8 +89,7 @@ class FakeTelegram:
         if error:
             return _refused(400, f"Bad Request: {error}")
         self.sent.append(post)
-        if fault and fault.kind == "reset":
-            raise Reset
+        request.state.reset = fault is not None and fault.kind == "reset"
         await asyncio.sleep(fault.seconds if fault else 0)
         return JSONResponse({"ok": True, "result": self._message(post["chat_id"]) | {"text": post["text"]}})
 

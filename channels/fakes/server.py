@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 START_SECONDS = 20.0
 
@@ -43,25 +43,26 @@ class Faults:
         return self.queue.popleft() if self.queue else None
 
 
-class Reset(Exception):
-    """Raised by a fake's handler to drop the connection without an answer."""
-
-
 class ResetConnection:
-    """ASGI middleware that turns Reset into a TCP reset."""
+    """ASGI middleware: where a handler set `request.state.reset`, the connection drops instead of the answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request; on Reset abort uvicorn's transport, which ASGI itself has no word for."""
-        try:
-            await self._app(scope, receive, send)
-        except Reset:
+        """Serve the request."""
+        state = scope["state"] = {"reset": False}
+
+        async def send_or_reset(message: Message) -> None:
+            if not state["reset"]:
+                await send(message)
+
+        await self._app(scope, receive, send_or_reset)
+        if state["reset"]:
+            # ASGI has no word for this: abort uvicorn's own transport, then wait until it has noticed.
             receive.__self__.transport.abort()  # type: ignore[attr-defined]
-            # uvicorn would answer 500 if we returned; on a dead transport it is told the answer was sent.
-            receive.__self__.response_started = True  # type: ignore[attr-defined]
-            receive.__self__.response_complete = True  # type: ignore[attr-defined]
+            while (await receive())["type"] != "http.disconnect":
+                pass
 
 
 class LocalServer:
