@@ -99,18 +99,18 @@ def _about_one(dispatcher: CollectingDispatcher, asked: _Asked, intent: str) -> 
 
 
 def _choose(dispatcher: CollectingDispatcher, asked: _Asked, intent: str) -> Events:
-    """Take the only open order, or ask which order is meant."""
+    """Take the only open order, else the only order, else ask which is meant."""
     assert asked.customer is not None
     orders = orders_of(asked.project, asked.customer, asked.at.date())
     still_open = [order for order in orders if order.open]
-    if len(still_open) == 1:
-        return _tell(dispatcher, asked, still_open[0], intent)
-    if not orders:
-        dispatcher.utter_message(text=wording.NO_ORDERS)
-    elif still_open:
-        dispatcher.utter_message(text=wording.WHICH_OPEN, buttons=_buttons(still_open, intent))
+    likely = still_open or orders
+    if len(likely) == 1:
+        return _tell(dispatcher, asked, likely[0], intent)
+    if likely:
+        which = wording.WHICH_OPEN if still_open else wording.WHICH_PAST
+        dispatcher.utter_message(text=which, buttons=_buttons(likely, intent))
     else:
-        dispatcher.utter_message(text=wording.WHICH_PAST, buttons=_buttons(orders, intent))
+        dispatcher.utter_message(text=wording.NO_ORDERS)
     return []
 
 

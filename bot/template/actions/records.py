@@ -97,9 +97,9 @@ def working_days_before(today: date, days: int) -> date:
 
 
 def working_days_after(today: date, days: int) -> date:
-    """The weekday that lies `days` working days after `today`; a weekend counts as the Monday after it."""
-    day = today + timedelta(days=7 - today.weekday() if today.weekday() > 4 else 0)
-    weeks, rest = divmod(days, 5)
+    """The weekday that lies `days` working days after `today`, counted as above, but never before `today`."""
+    day = working_days_before(today, 0)
+    weeks, rest = divmod(days if day == today else max(days, 1), 5)
     day += timedelta(weeks=weeks)
     return day + timedelta(days=rest + (2 if day.weekday() + rest > 4 else 0))
 

@@ -10,8 +10,8 @@ from .records import Line, Order
 
 NOT_VERIFIED = "I'd love to look that up, but I have to know it's really you before I open any orders."
 NO_ORDERS = "I can't see any orders on your account yet."
-WHICH_OPEN = "You have more than one order on its way. Which one do you mean?"
-WHICH_PAST = "None of your orders is on its way at the moment. Which earlier one do you mean?"
+WHICH_OPEN = "Which of your open orders do you mean?"
+WHICH_PAST = "Which of your past orders do you mean?"
 
 STATUS_WORDS = {
     "placed": "placed",
