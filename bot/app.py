@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,18 +18,20 @@ from frontdesk.adapters.encoder import MiniLM
 from frontdesk.adapters.registry import VoiceRegistry
 from frontdesk.adapters.voices import Voices
 from frontdesk.bot.config import Brand, Models, Project
+from frontdesk.bot.delivery import Delivery, Push
 from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.dialogue.account import AccountAnswerer
 from frontdesk.bot.dialogue.actions import Actions
 from frontdesk.bot.dialogue.clarify import ClarifyAnswerer
 from frontdesk.bot.dialogue.voice import VoiceAnswerer
 from frontdesk.bot.engine import Engine
-from frontdesk.bot.errors import ConfigError
+from frontdesk.bot.errors import ConfigError, StoreError
 from frontdesk.bot.guards import FactFirewall, SupportCheck
 from frontdesk.bot.guards.acts import missing_acts
 from frontdesk.bot.guards.firewall import PLACEHOLDER, facts_in
 from frontdesk.bot.handoff import HandoffAnswerer
 from frontdesk.bot.router.route import load_router
+from frontdesk.bot.store import Store
 from frontdesk.bot.types import Encoder
 from frontdesk.finetune.transcripts import Pair
 from frontdesk.knowledge import Knowledge
@@ -138,3 +140,97 @@ def own_secret(project: Project, name: str) -> str:
         with os.fdopen(descriptor, "w") as file:
             json.dump(known, file)
     return str(known[name])
+
+
+def operator_token(project: Project) -> str:
+    """Return the token that guards /inbox and /admin: the configured one, else the project's own."""
+    configured = project.settings.server.operator_token
+    return configured.get_secret_value() if configured else own_secret(project, "operator_token")
+
+
+def host_secret(project: Project) -> bytes:
+    """Return the secret that signs customer tokens: the configured one, else the project's own."""
+    configured = project.settings.channels.web.host_secret
+    return (configured.get_secret_value() if configured else own_secret(project, "host_secret")).encode()
+
+
+def create_app(bot: Bot) -> FastAPI:
+    """Return the HTTP server of one bot: its desk starts and stops with the server."""
+    from fastapi import FastAPI
+
+    project, settings = bot.project, bot.project.settings
+    store = Store(project.store_url)
+    desk = FrontDesk(bot.engine, store, settings.limits, workers=settings.store.workers)
+    app = FastAPI(title="frontdesk", docs_url=None, redoc_url=None, lifespan=_lifespan(desk, project))
+    senders = _channels(app, desk, project)
+    app.state.delivery = Delivery(store, senders)
+    _operator_pages(app, desk, bot)
+    _health(app, store)
+    return app
+
+
+def _lifespan(desk: FrontDesk, project: Project) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await desk.start()
+        await app.state.delivery.start()
+        try:
+            yield
+        finally:
+            await app.state.delivery.stop()
+            await desk.stop()
+
+    return lifespan
+
+
+def _channels(app: FastAPI, desk: FrontDesk, project: Project) -> dict[str, Push]:
+    """Mount every channel that the settings switch on; return the ones that push."""
+    from frontdesk.channels.demo import Demo
+    from frontdesk.channels.rasa import rasa_router
+    from frontdesk.channels.web import web_router
+
+    settings, channels = project.settings, project.settings.channels
+    brand, limits = settings.brand_id, settings.limits
+    demo = Demo(customers=channels.web.demo_customers, questions=channels.web.demo_questions)
+    app.include_router(
+        web_router(
+            desk,
+            settings=channels.web,
+            limits=limits,
+            brands=settings.brands,
+            default_brand=brand,
+            host_secret=host_secret(project),
+            demo=demo,
+        )
+    )
+    if channels.rasa.enabled:
+        app.include_router(rasa_router(desk, limits, brand, settings.brands[brand].messages))
+    senders: dict[str, Push] = {}
+    if channels.slack:
+        from frontdesk.channels.slack import SlackSender, slack_router
+
+        senders["slack"] = SlackSender(channels.slack)
+        app.include_router(slack_router(desk, channels.slack, limits, brand))
+    if channels.telegram:
+        from frontdesk.channels.telegram import TelegramSender, telegram_router
+
+        sender = TelegramSender(channels.telegram)
+        senders["telegram"] = sender
+        app.include_router(telegram_router(desk, channels.telegram, limits, brand, sender))
+    return senders
+
+
+def _health(app: FastAPI, store: Store) -> None:
+    """Mount /health/live (the process answers) and /health/ready (the store answers too)."""
+    from fastapi.responses import JSONResponse
+
+    @app.get("/health/live")
+    async def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/health/ready")
+    def ready() -> JSONResponse:
+        try:
+            return JSONResponse({"status": "ok", **store.counts()})
+        except StoreError as error:
+            return JSONResponse({"status": "unavailable", "reason": error.what}, status_code=503)

@@ -14,7 +14,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Hybrid customer support: a brand voice for what is routine, cited knowledge for facts, a person for the rest.",
+    help="Hybrid customer support: a voice for what is routine, cited knowledge for facts, a person for the rest.",
 )
 app.command("init")(init.init)
 app.command("ingest")(ingest.ingest)

@@ -34,7 +34,7 @@ def chat(
 async def _talk(bot: Bot, who: Customer) -> None:
     from frontdesk.bot.desk import FrontDesk
     from frontdesk.bot.store import Store
-    from frontdesk.channels.terminal import converse
+    from frontdesk.channels.terminal import talk
 
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"sqlite:///{Path(folder) / 'chat.db'}")
@@ -42,6 +42,6 @@ async def _talk(bot: Bot, who: Customer) -> None:
         desk = FrontDesk(bot.engine, store, settings.limits, workers=1)
         await desk.start()
         try:
-            await converse(desk, settings.brand_id, who)
+            await talk(desk, settings.brand_id, customer=who, wait_seconds=settings.limits.wait_seconds)
         finally:
             await desk.stop()
