@@ -146,7 +146,7 @@ def test_a_mutated_secret_is_never_accepted_and_never_a_5xx() -> None:
             for _ in range(600):
                 token = bytearray(fake.secret_token.encode())
                 token[random_.randrange(len(token))] ^= 1 << random_.randrange(8)
-                headers = {"X-Telegram-Bot-Api-Secret-Token": bytes(token)}
+                headers = {b"X-Telegram-Bot-Api-Secret-Token": bytes(token)}
                 statuses.add((await client.post(URL, content=b"{}", headers=headers)).status_code)
 
     asyncio.run(go())
