@@ -1,4 +1,4 @@
-"""The demo's training data keeps its own rules: intents apart, replies that state nothing of their own, enough variety."""
+"""The demo's training data keeps its own rules: intents apart, enough variety, replies that state no fact."""
 
 from __future__ import annotations
 
