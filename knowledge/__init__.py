@@ -1,0 +1,1 @@
+"""Sources -> documents -> passages -> index -> answers with citations, or an honest abstention."""

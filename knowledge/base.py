@@ -1,0 +1,177 @@
+"""The knowledge base of a project: ingest, search and answer, safe to use from many threads while it is replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from frontdesk.bot import config
+from frontdesk.bot.errors import KnowledgeError
+from frontdesk.bot.types import Conversation, Encoder, Message, Route, Sentence
+from frontdesk.knowledge import documents as sql
+from frontdesk.knowledge import ingest
+from frontdesk.knowledge.answer import Extractive
+from frontdesk.knowledge.documents import Documents
+from frontdesk.knowledge.index import REBUILD, Generation, Progress, Vectors, silent
+from frontdesk.knowledge.ingest import Changes
+from frontdesk.knowledge.live import Live
+from frontdesk.knowledge.retrieve import Question, retrieve
+from frontdesk.knowledge.values import Document, Hit, IngestReport
+
+
+class Knowledge:
+    """Documents in `folder/knowledge.db`, indexes in `folder/chroma/`. Cheap to make; `load` or `ingest` opens it."""
+
+    def __init__(self, folder: Path, encoder: Encoder, settings: config.Knowledge) -> None:
+        self._folder, self._encoder, self._settings = folder, encoder, settings
+        self._documents = Documents(folder)
+        self._root = folder / "chroma"
+        self._live = Live()
+        self._answerer = Extractive(encoder)
+
+    def load(self) -> None:
+        """Open the current generation; raises KnowledgeError when nothing was ingested or a file is damaged."""
+        if not self._documents.path.exists():
+            raise KnowledgeError("nothing has been ingested yet.", where=str(self._folder), fix=REBUILD)
+        with self._documents.transaction() as connection:
+            named = sql.state(connection)
+            generation = self._opened(named, sql.passages(connection), connection) if named else None
+        if generation is None:
+            raise KnowledgeError("nothing has been ingested yet.", where=str(self._folder), fix=REBUILD)
+        self._live.swap(generation)
+
+    def _opened(self, named: dict[str, str], stored: list[sql.Stored], connection: Connection) -> Generation:
+        where = str(self._documents.path)
+        if named["fingerprint"] != self._encoder.fingerprint:
+            what = f"the index was made by encoder {named['fingerprint']}, not by {self._encoder.fingerprint}."
+            raise KnowledgeError(what, where=where, fix=REBUILD)
+        if int(named["passages"]) != len(stored):
+            what = f"{len(stored)} passages where {named['passages']} were indexed."
+            raise KnowledgeError(what, where=where, fix=REBUILD)
+        matrix = ingest.matrix_of(connection, self._encoder.fingerprint, stored)
+        vectors = Vectors(self._root, int(named["generation"]))
+        vectors.open(len(stored))
+        return Generation.of(int(named["generation"]), self._encoder.fingerprint, vectors, stored, matrix)
+
+    def reload_if_changed(self) -> bool:
+        """Open the generation that another process has made since; return whether there was one. Costs one SQL read."""
+        live = self._live.generation
+        with self._documents.transaction() as connection:
+            number = int(sql.state(connection).get("generation", "0"))
+        if live is not None and live.number == number:
+            return False
+        self.load()
+        return True
+
+    def ingest(self, project_folder: Path, progress: Progress = silent) -> IngestReport:
+        """Bring documents and index up to date with the sources, while the current generation goes on serving.
+
+        Raises KnowledgeError when a source is missing or another ingest runs; nothing has changed then.
+        """
+        began = time.monotonic()
+        with self._alone():
+            self._documents.create()
+            with self._documents.transaction() as connection:
+                known = sql.current(connection)
+            chars = self._settings.passage_chars
+            changes = ingest.look(project_folder, self._settings.sources, known, chars, progress)
+            return self._apply(changes, known, began, progress)
+
+    def put(self, documents: Sequence[Document], progress: Progress = silent) -> IngestReport:
+        """Make `documents` the whole content, without files: the same path as `ingest`, for evaluation."""
+        began = time.monotonic()
+        with self._alone():
+            self._documents.create()
+            with self._documents.transaction() as connection:
+                known = sql.current(connection)
+            changes = ingest.compare(documents, known, self._settings.passage_chars)
+            return self._apply(changes, known, began, progress)
+
+    def _apply(
+        self, changes: Changes, known: dict[str, tuple[str, str]], began: float, progress: Progress
+    ) -> IngestReport:
+        if not (changes.updates or changes.gone) and self._sound():
+            return ingest.report(changes, known, self._count, 0, began)
+        with self._documents.transaction() as connection:
+            before = sql.passages(connection)
+        texts = [one.passage.search_text(one.document) for one in before] + ingest.texts(changes)
+        embedded = ingest.embed(self._documents, self._encoder, texts, progress)
+        with self._documents.transaction() as connection:
+            ingest.write(connection, changes)
+            generation = ingest.build(connection, self._root, self._encoder, progress)
+        self._live.swap(generation)
+        self._sweep(generation.number)
+        return ingest.report(changes, known, len(generation.stored), embedded, began)
+
+    @property
+    def _count(self) -> int:
+        return len(self._live.generation.stored) if self._live.generation else 0
+
+    def _sound(self) -> bool:
+        """Whether the current generation is open, or can be opened."""
+        try:
+            self.reload_if_changed()
+        except KnowledgeError:
+            return False
+        return self._live.generation is not None
+
+    def _sweep(self, number: int) -> None:
+        """Delete the folders of generations that neither serve nor are being retired."""
+        for folder in self._root.glob("kb_v*"):
+            if folder.name != f"kb_v{number}" and folder.name not in self._live.retiring():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the only right to ingest into this folder, among threads and processes."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "ingest.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                fix = "wait for it to end."
+                raise KnowledgeError("another ingest is running.", where=str(self._folder), fix=fix) from None
+            yield
+
+    def search(self, question: str, *, k: int = 8, history: Sequence[str] = ()) -> list[Hit]:
+        """Return the `k` best passages, best first; `history` holds earlier texts of the conversation, oldest first."""
+        return self._searched(Question(text=question, history=tuple(history)), k)
+
+    def _searched(self, question: Question, k: int) -> list[Hit]:
+        with self._live.lease() as generation:
+            return retrieve(generation, self._encoder, question, k)
+
+    async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
+        """Yield one to three verbatim, cited sentences; none at all when the documents do not answer (abstain)."""
+        question = Question(text=message.text, history=_said(conversation, message))
+        for sentence in await asyncio.to_thread(self.answers, question):
+            yield sentence
+
+    def answers(self, question: Question) -> tuple[Sentence, ...]:
+        """Return the sentences that answer `question`, empty to abstain; blocking."""
+        with self._live.lease() as generation:
+            return self._answerer.run(generation, question)
+
+    def document(self, document_id: str, version: str) -> Document | None:
+        """Return one version of a document, as cited, current or not."""
+        with self._documents.transaction() as connection:
+            return sql.version(connection, document_id, version)
+
+    def close(self) -> None:
+        """Close index and database."""
+        self._live.close()
+        self._documents.close()
+
+
+def _said(conversation: Conversation, message: Message) -> tuple[str, ...]:
+    """Return the texts of the conversation before `message`, oldest first."""
+    earlier = [turn for turn in conversation.turns if turn.message.id != message.id]
+    pairs = ((turn.message.text, turn.reply.text if turn.reply else "") for turn in earlier)
+    return tuple(text for pair in pairs for text in pair if text)

@@ -1,0 +1,169 @@
+"""Sources -> SQL -> a new index generation. Only what changed is read, split and embedded; the old index serves on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
+
+from frontdesk.bot.errors import KnowledgeError
+from frontdesk.bot.types import Encoder
+from frontdesk.knowledge import documents as sql
+from frontdesk.knowledge import sources
+from frontdesk.knowledge.convert import Converter
+from frontdesk.knowledge.documents import Documents, Stored
+from frontdesk.knowledge.index import Generation, Progress, Vectors
+from frontdesk.knowledge.passages import split
+from frontdesk.knowledge.values import Document, IngestReport, Passage, Skipped
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Known = Mapping[str, tuple[str, str]]
+"""Source hash and version of every current document by id."""
+BATCH = 256
+SPLITTER = "1"
+"""Part of every source hash: raise it when the same text gives other passages."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """A document that is new or changed, with its passages."""
+
+    document: Document
+    source_hash: str
+    passages: tuple[Passage, ...]
+
+
+@dataclass(kw_only=True)
+class Changes:
+    """What a look at the sources found, compared with the current documents."""
+
+    updates: list[Update] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+def look(project: Path, names: Sequence[str], known: Known, chars: int, progress: Progress) -> Changes:
+    """Read every source file that is not known by its hash; what cannot be read is skipped with its reason."""
+    found, changes = sources.files(project, names), Changes()
+    with Converter() as converter:
+        for at, file in enumerate(found, 1):
+            _look_at(file, known.get(file.id, ("", "")), chars, converter, changes)
+            progress("reading", at, len(found))
+    changes.gone += sorted(set(known) - {file.id for file in found})
+    return changes
+
+
+def _look_at(file: sources.File, known: tuple[str, str], chars: int, converter: Converter, changes: Changes) -> None:
+    try:
+        data = sources.load(file)
+        source_hash = sha256(f"{sources.READER}.{SPLITTER}.{chars}.".encode() + data).hexdigest()
+        if known[0] == source_hash:
+            changes.unchanged += 1
+            return
+        document = sources.read(file, data, converter)
+    except sources.Unreadable as error:
+        kept = "; its last version still serves" if known[0] and not error.empty else ""
+        changes.skipped.append(Skipped(path=file.id, reason=f"{error}{kept}"))
+        changes.gone += [file.id] if known[0] and error.empty else []
+        return
+    changes.updates.append(Update(document=document, source_hash=source_hash, passages=tuple(split(document, chars))))
+
+
+def compare(documents: Sequence[Document], known: Known, chars: int) -> Changes:
+    """Return the changes that make `documents` the whole content."""
+    changes = Changes()
+    for document in documents:
+        source_hash = sha256(f"{SPLITTER}.{chars}.{document.version}".encode()).hexdigest()
+        if known.get(document.id, ("", ""))[0] == source_hash:
+            changes.unchanged += 1
+        else:
+            passages = tuple(split(document, chars))
+            changes.updates.append(Update(document=document, source_hash=source_hash, passages=passages))
+    changes.gone += sorted(set(known) - {document.id for document in documents})
+    return changes
+
+
+def texts(changes: Changes) -> list[str]:
+    """Return what of the changes is to be embedded."""
+    return [passage.search_text(update.document) for update in changes.updates for passage in update.passages]
+
+
+def write(connection: Connection, changes: Changes) -> None:
+    """Bring the SQL tables up to date with the changes."""
+    for update in changes.updates:
+        sql.put(connection, update.document, update.source_hash, update.passages)
+    sql.withdraw(connection, changes.gone)
+
+
+def embed(documents: Documents, encoder: Encoder, texts: Iterable[str], progress: Progress) -> int:
+    """Embed the texts that have no vector yet, in batches that survive a crash; return how many."""
+    with documents.transaction() as connection:
+        have = set(sql.vector_hashes(connection, encoder.fingerprint))
+    missing = {key: text for text in texts if (key := text_hash(text)) not in have}
+    ordered = sorted(missing, key=lambda key: len(missing[key]))
+    for at in range(0, len(ordered), BATCH):
+        keys = ordered[at : at + BATCH]
+        made = encoder.encode([missing[key] for key in keys])
+        with documents.transaction() as connection:
+            sql.put_vectors(connection, encoder.fingerprint, dict(zip(keys, made, strict=True)))
+        progress("embedding", at + len(keys), len(ordered))
+    return len(ordered)
+
+
+def build(connection: Connection, root: Path, encoder: Encoder, progress: Progress) -> Generation:
+    """Build the next generation from the SQL tables as this transaction sees them, and name it as the current one."""
+    stored = sql.passages(connection)
+    number = int(sql.state(connection).get("generation", "0")) + 1
+    matrix = matrix_of(connection, encoder.fingerprint, stored)
+    vectors = Vectors(root, number)
+    try:
+        vectors.build([one.id for one in stored], matrix, progress)
+    except BaseException:
+        vectors.drop()
+        raise
+    hashes = (text_hash(one.passage.search_text(one.document)) for one in stored)
+    sql.prune_vectors(connection, encoder.fingerprint, hashes)
+    named = {"generation": str(number), "fingerprint": encoder.fingerprint, "passages": str(len(stored))}
+    sql.set_state(connection, named)
+    return Generation.of(number, encoder.fingerprint, vectors, stored, matrix)
+
+
+def matrix_of(connection: Connection, fingerprint: str, stored: Sequence[Stored]) -> NDArray[np.float32]:
+    """Return the vectors of the passages by position, shape (passages, dimension)."""
+    import numpy as np
+
+    have = sql.vectors(connection, fingerprint)
+    try:
+        rows = [have[text_hash(one.passage.search_text(one.document))] for one in stored]
+    except KeyError:
+        raise KnowledgeError("some passages have no vector.", where=sql.FILE, fix="run `frontdesk ingest`.") from None
+    return np.stack(rows) if rows else np.zeros((0, 1), dtype=np.float32)
+
+
+def text_hash(text: str) -> str:
+    """Return the key of a text in the vector cache."""
+    return sha256(text.encode()).hexdigest()
+
+
+def report(changes: Changes, known: Known, passages: int, embedded: int, began: float) -> IngestReport:
+    """Sum up an ingest that began at monotonic time `began`."""
+    changed = sum(update.document.id in known for update in changes.updates)
+    return IngestReport(
+        added=len(changes.updates) - changed,
+        changed=changed,
+        unchanged=changes.unchanged,
+        removed=len(changes.gone),
+        skipped=tuple(changes.skipped),
+        passages=passages,
+        embedded=embedded,
+        seconds=time.monotonic() - began,
+    )

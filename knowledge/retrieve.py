@@ -1,0 +1,105 @@
+"""A question and what was said before it -> hits: dense and BM25 lists of several phrasings, fused by reciprocal rank.
+
+Query fusion after RAG-Fusion (2402.03367), reciprocal rank after Cormack 2009. A question that leans on what was said
+before ("and what does it cost?") is searched among the passages that the conversation is about.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from frontdesk.bot.text import sentences
+from frontdesk.bot.types import Encoder
+from frontdesk.knowledge.index import Generation
+from frontdesk.knowledge.terms import terms
+from frontdesk.knowledge.values import Hit
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+DEPTH = 60
+"""How many passages each list contributes."""
+RANK = 20
+"""The constant of reciprocal rank fusion: the smaller, the more the first places count."""
+TURNS = 8
+LONG_CHARS = 300
+MAX_PHRASINGS = 64
+_LEANS = re.compile(
+    r"\b(?:it|its|it's|they|them|their|that|this|those|these|there|here|one|ones|he|she|both|either|same|then|"
+    r"else|instead)\b|^(?:and|or|but|so|what about|how about|ok|okay)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked, and the texts said before it, oldest first."""
+
+    text: str
+    history: tuple[str, ...] = ()
+
+
+def phrasings(question: str) -> list[str]:
+    """Return the texts to search with: the question, and each telling sentence of it when it is long."""
+    if len(question) <= LONG_CHARS:
+        return [question]
+    telling = [one for one in sentences(question) if len(set(terms(one))) >= 3]
+    return list(dict.fromkeys([question, *telling]))[:MAX_PHRASINGS]
+
+
+def leans(question: str) -> float:
+    """Return how much a question depends on what was said before it: 1 with a pronoun or hardly a word, else 0.25."""
+    return 1.0 if _LEANS.search(question) or len(set(terms(question))) <= 2 else 0.25
+
+
+def retrieve(index: Generation, encoder: Encoder, question: Question, k: int) -> list[Hit]:
+    """Return the `k` best passages, best first."""
+    import numpy as np
+
+    texts = phrasings(question.text)
+    vectors = encoder.encode(texts)
+    past = _past(index, question) if len(texts) == 1 else np.zeros(len(index.stored), dtype=np.float32)
+    total = np.zeros(len(index.stored))
+    found = index.nearest(vectors, DEPTH)
+    for text, vector, near in zip(texts, vectors, found, strict=True):
+        words = _scaled(index.words.scores(terms(text)))
+        seen = np.unique(np.concatenate([np.asarray(near, dtype=np.int64), _best(words), _best(past)]))
+        for scores in (index.matrix[seen] @ vector + past[seen], words[seen] + past[seen]):
+            order = seen[np.argsort(-scores, kind="stable")][:DEPTH]
+            total[order] += 1.0 / (RANK + 1 + np.arange(len(order)))
+    asked = index.words.scores(terms(question.text))
+    return [_hit(index, int(at), total, vectors[0], asked) for at in _best(total, k)]
+
+
+def _past(index: Generation, question: Question) -> NDArray[np.float32]:
+    """Return how much each passage is what the conversation was about, from 0 to `leans`."""
+    said = terms(" ".join(question.history[-TURNS:]))
+    return _scaled(index.words.scores(said)) * leans(question.text)
+
+
+def _scaled(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    top = float(scores.max(initial=0.0))
+    return scores / top if top > 0 else scores
+
+
+def _best(scores: NDArray[np.floating], k: int = DEPTH) -> NDArray[np.int64]:
+    """Return the positions of the `k` highest scores above zero, best first."""
+    import numpy as np
+
+    chosen = np.argpartition(-scores, k)[:k] if len(scores) > k else np.arange(len(scores))
+    chosen = chosen[scores[chosen] > 0]
+    return chosen[np.argsort(-scores[chosen], kind="stable")]
+
+
+def _hit(index: Generation, at: int, total: NDArray[np.float64], vector: NDArray[np.float32], asked: Any) -> Hit:
+    one = index.stored[at]
+    return Hit(
+        passage=one.passage,
+        document=one.document,
+        score=float(total[at]),
+        dense=float(index.matrix[at] @ vector),
+        lexical=float(asked[at]),
+    )

@@ -1,0 +1,158 @@
+"""Choosing the one to three sentences that answer: meaning, telling words, rank of the passage, kind of question."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from frontdesk.bot.types import Encoder
+from frontdesk.knowledge.index import Generation
+from frontdesk.knowledge.retrieve import Question
+from frontdesk.knowledge.terms import terms
+from frontdesk.knowledge.values import Hit, Quote
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MOST = 3
+CANDIDATES = 32
+NEAR = 0.12
+"""A further sentence must score within this of the best one."""
+COVER, RANK, FIGURE = 0.35, 0.15, 0.08
+"""What telling words, the passage's rank and a figure for a how-much question count beside the cosine."""
+CACHED = 20_000
+_FIGURES = re.compile(
+    r"\bhow (?:many|much|long|big|large|heavy|tall|wide|hot|soon|fast|quick|often|late|early|far|old)\b|"
+    r"\b(?:what|which) (?:size|time|price|temperature|percentage|day|date)|\b(?:price|cost|fee|charge|capacity|"
+    r"weight|weigh|dimensions?|hours|deadline|limit|wattage|voltage|number|when)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A quote, the passage it stands in, and its score."""
+
+    hit: Hit
+    quote: Quote
+    score: float
+    cosine: float
+    cover: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The chosen quotes, best first, and the features of the best one for the confidence."""
+
+    choices: tuple[Choice, ...] = ()
+    features: Mapping[str, float] = field(default_factory=dict)
+
+    def empty(self) -> Selection:
+        """The same without choices: abstain."""
+        return replace(self, choices=())
+
+
+class Selector:
+    """Scores quotes against a question; remembers the vectors of quotes it has seen."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._seen: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+
+    def select(self, index: Generation, question: Question, hits: Sequence[Hit]) -> Selection:
+        """Return up to three quotes of `hits`; nothing when they hold no quotable sentence."""
+        asked = dict.fromkeys(terms(question.text))
+        weights = {term: index.words.weight(term) for term in asked}
+        offered = _offered(hits, weights)
+        if not offered:
+            return Selection()
+        vector = self._encoder.encode([question.text])[0]
+        cosines = self._vectors([_with_names(hit, quote) for hit, quote in offered]) @ vector
+        figures = bool(_FIGURES.search(question.text))
+        scored = [
+            self._score(hits, hit, quote, float(cosine), weights, figures)
+            for (hit, quote), cosine in zip(offered, cosines, strict=True)
+        ]
+        scored.sort(key=lambda choice: -choice.score)
+        return Selection(choices=_distinct(scored), features=features(index, hits, scored[0], weights))
+
+    def _score(
+        self, hits: Sequence[Hit], hit: Hit, quote: Quote, cosine: float, weights: Mapping[str, float], figures: bool
+    ) -> Choice:
+        cover = covered(_with_names(hit, quote), weights)
+        figure = FIGURE if figures and re.search(r"\d", quote.text) else 0.0
+        score = cosine + COVER * cover + RANK * hit.score / hits[0].score + figure
+        return Choice(hit=hit, quote=quote, score=score, cosine=cosine, cover=cover)
+
+    def _vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        import numpy as np
+
+        new = [text for text in dict.fromkeys(texts) if text not in self._seen]
+        if new:
+            self._seen.update(zip(new, self._encoder.encode(new), strict=True))
+        rows = np.stack([self._seen[text] for text in texts])
+        while len(self._seen) > CACHED:
+            self._seen.popitem(last=False)
+        return rows
+
+
+def features(index: Generation, hits: Sequence[Hit], best: Choice, weights: Mapping[str, float]) -> dict[str, float]:
+    """Return what the confidence looks at, each about 0 to 1."""
+    top = max(hits, key=lambda hit: hit.dense)
+    total = sum(weights.values()) or 1.0
+    unknown = sum(weight for term, weight in weights.items() if term not in index.words)
+    rare = max(weights, key=lambda term: weights[term], default="")
+    here = set(terms(" ".join((*best.hit.heading, best.hit.text))))
+    return {
+        "cosine": best.cosine,
+        "cover": best.cover,
+        "passage_cosine": top.dense,
+        "passage_cover": covered(" ".join((*best.hit.heading, best.hit.text)), weights),
+        "unknown": unknown / total,
+        "rare": float(rare in here),
+        "gap": top.dense - sum(hit.dense for hit in hits) / len(hits),
+    }
+
+
+def covered(text: str, weights: Mapping[str, float]) -> float:
+    """Return the share of the question's telling words, by weight, that stand in `text`."""
+    here = set(terms(text))
+    total = sum(weights.values())
+    return sum(weight for term, weight in weights.items() if term in here) / total if total else 0.0
+
+
+def _offered(hits: Sequence[Hit], weights: Mapping[str, float]) -> list[tuple[Hit, Quote]]:
+    """Return the quotes worth scoring: all of the hits, or those with the most telling words when they are many."""
+    every = [(hit, quote) for hit in hits for quote in hit.passage.quotes]
+    if len(every) <= CANDIDATES:
+        return every
+    return sorted(every, key=lambda one: -covered(_with_names(*one), weights))[:CANDIDATES]
+
+
+def _with_names(hit: Hit, quote: Quote) -> str:
+    """Return a quote under the names of what it is about."""
+    return f"{' — '.join(hit.heading)}: {quote.text}"
+
+
+def _distinct(scored: Iterable[Choice]) -> tuple[Choice, ...]:
+    """Return the best choice and those near it that say something else."""
+    chosen: list[Choice] = []
+    for choice in scored:
+        near = not chosen or choice.score >= chosen[0].score - NEAR
+        if near and not any(_same(choice, other) for other in chosen):
+            chosen.append(choice)
+        if len(chosen) == MOST:
+            break
+    return tuple(chosen)
+
+
+def _same(one: Choice, other: Choice) -> bool:
+    overlap = one.quote.start < other.quote.end and other.quote.start < one.quote.end
+    if overlap and one.hit.document.id == other.hit.document.id:
+        return True
+    a, b = set(terms(one.quote.text)), set(terms(other.quote.text))
+    return len(a & b) >= 0.7 * min(len(a), len(b))

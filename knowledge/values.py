@@ -1,0 +1,102 @@
+"""The nouns of knowledge: documents, passages, quotes, hits and the ingest report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A source converted to Markdown. `context` holds further words that name it (product, city ...)."""
+
+    id: str
+    title: str
+    text: str
+    url: str = ""
+    context: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def version(self) -> str:
+        """SHA-256 (hex) of everything a citation shows: title, address, context and text."""
+        parts = (self.title, self.url, *(f"{k}={v}" for k, v in sorted(self.context.items())), self.text)
+        return sha256("\0".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quote:
+    """A quotable piece: `document.text[start:end]` verbatim, and `text`, the same without markup, readable alone."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """A retrievable span of a document under its heading path.
+
+    `lead` is the span of the table header or list lead-in that the passage needs when it lies outside of it.
+    """
+
+    start: int
+    end: int
+    heading: tuple[str, ...] = ()
+    lead: Span | None = None
+    quotes: tuple[Quote, ...] = ()
+
+    def search_text(self, document: Document) -> str:
+        """Return what is indexed: title, context, heading path, lead and the passage itself."""
+        lead = document.text[slice(*self.lead)] if self.lead else ""
+        names = (document.title, *document.context.values(), *self.heading, lead)
+        return "\n".join([*(name for name in names if name), document.text[self.start : self.end]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """A passage found for a question. `dense` is a cosine, `lexical` a BM25 score, `score` the fused rank score."""
+
+    passage: Passage
+    document: Document
+    score: float
+    dense: float
+    lexical: float
+
+    @property
+    def heading(self) -> tuple[str, ...]:
+        """Title and heading path, outermost first."""
+        return (self.document.title, *self.passage.heading)
+
+    @property
+    def text(self) -> str:
+        """The passage, verbatim."""
+        return self.document.text[self.passage.start : self.passage.end]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A source that was not taken up, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestReport:
+    """What an ingest did. The first four count documents; `embedded` counts passages that were new to the encoder.
+
+    A skipped document whose earlier version could be read keeps serving that version.
+    """
+
+    added: int
+    changed: int
+    unchanged: int
+    removed: int
+    skipped: tuple[Skipped, ...]
+    passages: int
+    embedded: int
+    seconds: float
