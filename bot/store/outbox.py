@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, cast
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Executable, Row, and_, bindparam, distinct, func, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Row, and_, bindparam, func, select, update
 
 from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.store import codec
@@ -114,7 +114,7 @@ def last(connection: Connection, conversation_id: str) -> int:
 
 def changed_since(connection: Connection, moment: float) -> list[str]:
     """Return the conversations with an event since `moment`."""
-    rows = connection.execute(select(distinct(outbox.c.conversation_id)).where(outbox.c.created_at >= moment))
+    rows = connection.execute(select(outbox.c.conversation_id).distinct().where(outbox.c.created_at >= moment))
     return list(rows.scalars())
 
 
