@@ -21,7 +21,7 @@ from frontdesk.channels.requests import dig
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 8.0
 _SHORTEST_WAIT, _LONGEST_WAIT, _USUAL_WAIT = 0.1, 3600.0, 2.0
 _REMEMBERED = 10_000
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)

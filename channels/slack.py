@@ -149,7 +149,7 @@ def _pressed(body: Mapping[str, Any]) -> Said | None:
     actions = body.get("actions")
     action = actions[0] if isinstance(actions, list) and actions else {}
     team, channel, user = dig(body, "team", "id"), dig(body, "channel", "id"), dig(body, "user", "id")
-    ts, value, pressed = dig(body, "message", "ts"), dig(action, "value"), dig(action, "action_ts")
+    ts, value, pressed = dig(body, "message", "ts"), dig(action, "value").strip(), dig(action, "action_ts")
     if not (team and channel and user and ts and value and pressed):
         return None
     return Said(

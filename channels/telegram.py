@@ -90,7 +90,7 @@ async def _said(update: Mapping[str, Any], desk: Desk) -> Said | None:
 
 
 async def _pressed(query: Mapping[str, Any], desk: Desk) -> Said | None:
-    message, data = query.get("message"), dig(query, "data")
+    message, data = query.get("message"), dig(query, "data").strip()
     if not isinstance(message, dict) or not data or not _private(message):
         return None
     said = _place(query, message, data, callback=dig(query, "id"))
@@ -140,7 +140,7 @@ def _title(message: Mapping[str, Any], data: str) -> str:
     markup = message.get("reply_markup")
     rows = markup.get("inline_keyboard") if isinstance(markup, dict) else None
     buttons = [b for row in rows if isinstance(row, list) for b in row] if isinstance(rows, list) else []
-    return next((dig(b, "text") for b in buttons if dig(b, "callback_data") == data), "")
+    return next((dig(b, "text").strip() for b in buttons if dig(b, "callback_data") == data), "")
 
 
 def _message(said: Said, brand: str, limit: int, key: str) -> Message:

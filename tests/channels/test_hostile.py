@@ -42,7 +42,7 @@ def spoiled(random_: random.Random, payload: Mapping[str, Any]) -> Any:
         if path and random_.random() < 0.2:
             del parent[path[-1]]
         elif path:
-            parent[path[-1]] = random_.choice(NASTY)
+            parent[path[-1]] = copy.deepcopy(random_.choice(NASTY))
     return result
 
 
