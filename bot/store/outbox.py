@@ -78,7 +78,8 @@ def unknown(conversation_id: str) -> ChannelError:
 def _add(connection: Connection, ids: Mapping[str, Any], kind: EventKind, data: Mapping[str, Any]) -> Event | None:
     """Insert an event; None when the turn has one in that place."""
     now = time.time()
-    pushes = kind == "done" and bool(data.get("text") or data.get("buttons"))
+    whole = kind == "done" or "author" in data  # a turn's reply, or what a person wrote
+    pushes = whole and bool(data.get("text") or data.get("buttons"))
     values = {
         "kind": kind,
         "data": codec.dumps(data),
