@@ -20,11 +20,12 @@ LEASE_SECONDS = 6.0
 """How long a dead worker's conversations wait for another; a live one renews three times as often."""
 FAILURES = 3
 """Handler errors on one message before it is given up."""
-STARTS = 6
-"""Starts of one message without an end: it seems to kill the process, so it is given up too."""
+STARTS = 25
+"""Starts of one message without an end: it kills the process, it seems, and is given up too; well above a run of restarts."""
 BURST = 16
 """Messages of one conversation before others have their turn."""
 BACKOFF_SECONDS = 0.5
+LONGEST_PAUSE = 30.0
 APOLOGY = "Something went wrong on our side. I've passed your message to a colleague."
 
 log = logging.getLogger(__name__)
@@ -166,7 +167,7 @@ class Dispatcher:
             log.warning("conversation %s went to another worker", lane.conversation_id)
             return
         except StoreError as error:
-            delay = BACKOFF_SECONDS * 2**lane.starts
+            delay = min(BACKOFF_SECONDS * 2**lane.starts, LONGEST_PAUSE)
             log.warning("conversation %s waits %.1f s: %s", lane.conversation_id, delay, error)
         except Exception:
             delay, failed = BACKOFF_SECONDS * 2**lane.failures, True

@@ -13,6 +13,7 @@ import pytest
 
 from frontdesk.bot.errors import ModelError, StoreError
 from frontdesk.bot.store import Dispatcher, Store, Turnwork
+from frontdesk.bot.store.dispatcher import STARTS
 from frontdesk.bot.types import Customer, Message, Turn
 
 Until = Callable[[], bool]
@@ -192,7 +193,7 @@ def test_when_giving_up_fails_too_the_customer_gets_an_apology_and_a_person(stor
 
 def test_a_message_that_kills_the_process_every_time_is_given_up(store: Store) -> None:
     put(store, message(0))
-    for _ in range(6):
+    for _ in range(STARTS):
         assert store.claim("a process that dies", 1, -1)
     run(store, echo)
     assert texts(store) == ["Something went wrong on our side. I've passed your message to a colleague."]
