@@ -20,7 +20,7 @@ from frontdesk.bot.types import Customer, Event, Message, Receipt
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.footnotes import marked, plain, sources
 from frontdesk.channels.requests import RETRY_AFTER, SafeRoute, read_body, read_object
-from frontdesk.channels.turns import collect
+from frontdesk.channels.turns import LAST, collect
 
 STATUS_HEADER = "X-Frontdesk-Status"
 STILL_WORKING = "I'm still working on that. Please ask me again in a moment."
@@ -87,12 +87,11 @@ async def _answer(
     desk: Desk, receipt: Receipt, wait: float, sender: str, messages: Messages
 ) -> tuple[int, list[RasaMessage]]:
     """Return the status that is really meant and the messages, never none: Rasa's clients show what they get."""
+    status, answer = 504, _said(sender, STILL_WORKING)
     async for event in collect(desk, receipt, wait):
-        if event.kind == "done":
-            return 200, _reply(sender, str(event.data.get("text") or ""), event.data, messages)
-        if event.kind == "error":
-            return 500, _said(sender, messages.apology)
-    return 504, _said(sender, STILL_WORKING)
+        if event.kind in LAST:
+            status, answer = 500 if event.kind == "error" else 200, _closing(event, sender, "", messages)
+    return status, answer
 
 
 async def _lines(desk: Desk, receipt: Receipt, wait: float, sender: str, messages: Messages) -> AsyncIterator[str]:
@@ -106,7 +105,7 @@ async def _lines(desk: Desk, receipt: Receipt, wait: float, sender: str, message
             for message in _said(sender, held):
                 yield _line(message)
             held = marked(event.data)
-        elif event.kind in {"done", "error"}:
+        elif event.kind in LAST:
             closing = _closing(event, sender, held, messages)
     for message in closing:
         yield _line(message)

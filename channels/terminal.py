@@ -12,7 +12,7 @@ from frontdesk.bot.errors import FrontdeskError
 from frontdesk.bot.types import Customer, Event, Message
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.footnotes import marked, plain, sources
-from frontdesk.channels.turns import collect
+from frontdesk.channels.turns import LAST, collect
 
 PROMPT = "you> "
 STOP = frozenset({"/quit", "/exit"})
@@ -78,16 +78,15 @@ def _message(
 
 async def _turn(desk: Desk, message: Message, wait: float, write: Write) -> Sequence[Mapping[str, Any]]:
     """Show one turn as it comes and return the buttons it ends with."""
-    receipt, ended = await desk.accept(message, message.id), False
+    receipt, last = await desk.accept(message, message.id), None
     async for event in collect(desk, receipt, wait):
-        ended = event.kind in {"done", "error"}
+        last = event
         for line in _lines(event):
             write(_INDENT + line)
-        if event.kind == "done":
-            return list(event.data.get("buttons") or ())
-    if not ended:
+    if last is None or last.kind not in LAST:
         write(f"{_INDENT}! no answer within {wait:g} s; it is still being worked on")
-    return ()
+        return ()
+    return list(last.data.get("buttons") or ())
 
 
 def _lines(event: Event) -> list[str]:

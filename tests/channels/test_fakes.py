@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -87,3 +89,10 @@ def test_a_reset_takes_the_message_and_gives_no_answer() -> None:
             client.post(f"{server.url}/bot{fake.bot_token}/sendMessage", json={"chat_id": 7, "text": "hi"})
         client.post(f"{server.url}/bot{fake.bot_token}/sendMessage", json={"chat_id": 7, "text": "again"})
     assert [post["text"] for post in fake.sent] == ["hi", "again"]
+
+
+def test_the_example_in_the_manual_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "channels.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```python\n(.*?)```", manual, re.DOTALL)
+    exec(compile(example, "docs/channels.md", "exec"), {})
+    assert capsys.readouterr().out == "[200, 429] [{'chat_id': 7, 'text': 'hello'}]\n"
