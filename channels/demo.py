@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from frontdesk.bot.config import Brand
@@ -42,9 +43,11 @@ class TokenBody(BaseModel):
     customer_id: str = Field(max_length=200)
 
 
-def demo_routes(brand: Brand, tokens: HostTokens, demo: Demo | None, body_bytes: int) -> APIRouter:
+def demo_routes(
+    brand: Brand, tokens: HostTokens, demo: Demo | None, body_bytes: int, route: type[APIRoute]
+) -> APIRouter:
     """Return GET / and, in demo mode only, POST /demo/token."""
-    router = APIRouter()
+    router = APIRouter(route_class=route)
 
     @router.get("/", include_in_schema=False)
     async def home(request: Request) -> Response:

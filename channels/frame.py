@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 
 from frontdesk.bot.config import Brand
 from frontdesk.bot.errors import ChannelError
 from frontdesk.channels.origins import HINT, same_host
 from frontdesk.channels.pages import document, page, policy, static_file
-from frontdesk.channels.problems import answered
 
 
-def frame_routes(brands: Mapping[str, Brand], default_brand: str, origins: frozenset[str]) -> APIRouter:
+def frame_routes(
+    brands: Mapping[str, Brand], default_brand: str, origins: frozenset[str], route: type[APIRoute]
+) -> APIRouter:
     """Return GET /widget.js, /widget/NAME and /frame?brand=&origin= (the page that may embed it)."""
-    router = APIRouter()
+    router = APIRouter(route_class=route)
 
     @router.get("/widget.js", include_in_schema=False)
     async def launcher(request: Request) -> Response:
@@ -23,20 +25,16 @@ def frame_routes(brands: Mapping[str, Brand], default_brand: str, origins: froze
 
     @router.get("/widget/{name}", include_in_schema=False)
     async def asset(name: str, request: Request) -> Response:
-        return await answered(_asset(name, request))
+        return static_file(name, request)
 
     @router.get("/frame", include_in_schema=False)
     async def frame(request: Request, brand: str = "", origin: str = "") -> Response:
-        return await answered(_frame(request, brand or default_brand, origin, brands, origins))
+        return _frame(request, brand or default_brand, origin, brands, origins)
 
     return router
 
 
-async def _asset(name: str, request: Request) -> Response:
-    return static_file(name, request)
-
-
-async def _frame(
+def _frame(
     request: Request, brand_id: str, origin: str, brands: Mapping[str, Brand], origins: frozenset[str]
 ) -> Response:
     if brand_id not in brands:

@@ -31,9 +31,14 @@ def render(text: str, citations: Sequence[Citation] = ()) -> list[Node]:
     return render_reply(text, [Sentence(text=text, citations=tuple(citations))])
 
 
-def render_reply(text: str, sentences: Iterable[Sentence]) -> list[Node]:
-    """Return the nodes of a whole reply, each sentence followed by the markers of its citations."""
+def render_reply(text: str, sentences: Iterable[Sentence], citations: Iterable[Citation] = ()) -> list[Node]:
+    """Return the nodes of a whole reply, each sentence followed by the markers of its citations.
+
+    Of `citations`, those that no sentence carries stand where `[n]` is written, or at the end.
+    """
     marked = _with_marks(_clean(text), sentences)
+    placed = {int(number) for number in _MARK.findall(marked)}
+    marked = _mark(marked, {citation.number for citation in citations} - placed)
     if len(marked) > MAX_CHARS:
         return [{"type": "paragraph", "children": [{"type": "text", "text": _MARK.sub(r" [\1]", marked)}]}]
     from markdown_it.tree import SyntaxTreeNode
@@ -52,10 +57,18 @@ def _with_marks(text: str, sentences: Iterable[Sentence]) -> str:
         known = {citation.number for citation in sentence.citations}
         body = _clean(sentence.text).strip()
         found = text.find(body, cursor)
-        start, end = (found, found + len(body)) if found >= 0 else (len(text), len(text))
+        start = found if found >= 0 else len(text)
+        end = _end(text, start + len(body)) if found >= 0 else start
         marked = _mark(text[start:end], known)
         text, cursor = text[:start] + marked + text[end:], start + len(marked)
     return text
+
+
+def _end(text: str, at: int) -> int:
+    """Return where a sentence ends, with the markers `[n]` written after it."""
+    while follows := _WRITTEN.match(text, at):
+        at = follows.end()
+    return at
 
 
 def _mark(sentence: str, known: set[int]) -> str:
@@ -145,7 +158,7 @@ def _host(href: str) -> str:
         host = parts.hostname or ""
     except ValueError:
         return ""
-    if parts.scheme == "mailto" and re.fullmatch(r"[^\s@?&]+@[^\s@?&]+", parts.path):
+    if parts.scheme == "mailto" and not parts.query and re.fullmatch(r"[^\s@?&]+@[^\s@?&]+", parts.path):
         return parts.path.rpartition("@")[2]
     return host if parts.scheme == "https" and not parts.username else ""
 

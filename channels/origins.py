@@ -54,7 +54,7 @@ def _guard(handler: Handler, origins: frozenset[str]) -> Handler:
         if origin and origin not in origins and not same_host(origin, request):
             return problem(403, "origin_not_allowed", "This page may not use the bot.", HINT, {"Vary": "Origin"})
         response = await answered(handler(request))
-        response.headers["Vary"] = "Origin"
+        response.headers.add_vary_header("Origin")
         response.headers.setdefault("Cache-Control", "no-store")
         if origin in origins:
             response.headers["Access-Control-Allow-Origin"] = origin

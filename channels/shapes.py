@@ -17,10 +17,9 @@ _CITATION = ("number", "document_id", "title", "url", "version", "quote", "start
 
 def reply_json(reply: Reply) -> Json:
     """Return a stored reply as REPLY."""
-    sentences = reply.sentences or (Sentence(text=reply.text, citations=reply.citations),)
     return {
         "text": reply.text,
-        "nodes": render_reply(reply.text, sentences),
+        "nodes": render_reply(reply.text, reply.sentences, reply.citations),
         "routes": [_route(route) for route in reply.routes],
         "citations": [asdict(citation) for citation in reply.citations],
         "buttons": [asdict(button) for button in reply.buttons],
@@ -33,10 +32,9 @@ def done_json(data: Mapping[str, Any], sentences: Iterable[Sentence] = ()) -> Js
     """Return the data of a `done` event as REPLY; `sentences` are those of the turn, as far as known."""
     text = str(data.get("text") or "")
     known = tuple(_sentence(row) for row in data.get("sentences") or ()) or tuple(sentences)
-    whole = Sentence(text=text, citations=_citations(data))
     return {
         "text": text,
-        "nodes": render_reply(text, known or (whole,)),
+        "nodes": render_reply(text, known, _citations(data)),
         "routes": [
             {key: row[key] for key in ("kind", "intent", "confidence", "reason")} for row in _rows(data, "routes")
         ],

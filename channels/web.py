@@ -239,16 +239,17 @@ def web_router(
     """
     tokens, origins = HostTokens(host_secret), check_origins(settings.allowed_origins)
     chat = WebChat(desk=desk, limits=limits, brands=brands, default_brand=default_brand, tokens=tokens)
-    router = APIRouter(route_class=guarded(origins), include_in_schema=True)
+    route = guarded(origins)
+    router = APIRouter(route_class=route)
     router.add_api_route("/api/chat", chat.chat, methods=["POST"], response_model=None)
     router.add_api_route("/api/feedback", chat.feedback, methods=["POST"], response_model=None)
     router.add_api_route("/api/conversations/{conversation_id}", chat.read, methods=["GET"], response_model=None)
     path = "/api/conversations/{conversation_id}/events"
     router.add_api_route(path, chat.events, methods=["GET"], response_model=None)
     router.add_api_route("/api/{path:path}", _preflight, methods=["OPTIONS"], response_model=None)
-    router.include_router(frame_routes(brands, default_brand, origins))
+    router.include_router(frame_routes(brands, default_brand, origins, route))
     shown = demo if settings.demo else None
-    router.include_router(demo_routes(brands[default_brand], tokens, shown, limits.body_bytes))
+    router.include_router(demo_routes(brands[default_brand], tokens, shown, limits.body_bytes, route))
     return router
 
 

@@ -1,0 +1,108 @@
+"""The admin page: is the bot well, which versions serve, and the jobs that must run where the index is held."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from frontdesk.bot.errors import ChannelError
+from frontdesk.channels.inbox import HEADERS, for_people
+from frontdesk.channels.inbox_pages import bar, csrf
+from frontdesk.channels.operator import FORM_BYTES, Operator, Session
+from frontdesk.channels.pages import Html, document, el, page
+from frontdesk.channels.problems import parse, read_body
+
+Report = Mapping[str, Any]
+Ask = Callable[[], Awaitable[Report]]
+
+
+class JobBody(BaseModel):
+    """The body of POST /admin/jobs."""
+
+    model_config = ConfigDict(extra="forbid")
+    job: str = Field(max_length=60)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admin:
+    """The handlers of /admin; one job runs at a time."""
+
+    operator: Operator
+    health: Ask
+    jobs: Mapping[str, Ask]
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def show(self, request: Request) -> Response:
+        """GET /admin: health and jobs."""
+        session = self.operator.session(request)
+        return page(_page(await self.health(), sorted(self.jobs), session), HEADERS)
+
+    async def run(self, request: Request) -> Response:
+        """POST /admin/jobs: run one job to its end; JSON `{"job"}` with a bearer token, or the page's form."""
+        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            session, fields = await self.operator.form(request)
+            result = await self._job(fields.get("job", ""))
+            return page(_page(await self.health(), sorted(self.jobs), session, result), HEADERS)
+        if self.operator.session(request).csrf:
+            fix = "send JSON with the operator token as a bearer token."
+            raise ChannelError("A cookie is not enough here.", status=403, code="bearer_only", fix=fix)
+        body = parse(JobBody, await read_body(request, FORM_BYTES))
+        return JSONResponse({"job": body.job, "result": dict(await self._job(body.job))})
+
+    async def _job(self, name: str) -> Report:
+        if name not in self.jobs:
+            fix = f"the jobs are {', '.join(sorted(self.jobs)) or 'none'}."
+            raise ChannelError("There is no such job.", status=404, code="unknown_job", fix=fix)
+        if self.lock.locked():
+            raise ChannelError("Another job is running.", status=409, code="busy", fix="wait for it to end.")
+        async with self.lock:
+            return await self.jobs[name]()
+
+
+def admin_router(*, operator_token: str | None, health: Ask, jobs: Mapping[str, Ask]) -> APIRouter:
+    """Return /admin and POST /admin/jobs, closed while `operator_token` is None.
+
+    `health` returns what to show, as nested mappings; each job runs to its end and returns its report.
+    """
+    admin = Admin(operator=Operator(operator_token), health=health, jobs=jobs)
+    router = APIRouter()
+    for path, method, handler in (("/admin", "GET", admin.show), ("/admin/jobs", "POST", admin.run)):
+        router.add_api_route(path, for_people(handler), methods=[method], include_in_schema=False, response_model=None)
+    return router
+
+
+def _page(health: Report, jobs: list[str], session: Session, result: Report | None = None) -> str:
+    forms = [
+        el(
+            "form",
+            csrf(session),
+            el("input", type="hidden", name="job", value=job),
+            el("button", f"Run {job}"),
+            method="post",
+            action="/admin/jobs",
+        )
+        for job in jobs
+    ]
+    done = el("pre", json.dumps(result, indent=2, default=str), tabindex="0") if result is not None else None
+    work = el("section", el("h2", "Jobs"), forms or el("p", "None.", class_="hint"), done, class_="card")
+    state = el("section", el("h2", "Health"), el("table", el("tbody", _rows(health))), class_="card")
+    body = el("main", el("h1", "Admin"), state, work)
+    return document("Admin: frontdesk", [bar(session), body], styles=["desk.css"])
+
+
+def _rows(report: Report, above: str = "") -> list[Html]:
+    rows: list[Html] = []
+    for key, value in report.items():
+        name = f"{above}{key}"
+        if isinstance(value, Mapping):
+            rows += _rows(value, f"{name} · ")
+        else:
+            rows.append(el("tr", el("th", name, scope="row"), el("td", str(value))))
+    return rows

@@ -1,0 +1,101 @@
+"""The people who run the bot: one token, checked in constant time, and a session cookie that scripts cannot read."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+
+from frontdesk.bot.errors import ChannelError, ConfigError
+from frontdesk.channels.origins import same_host
+from frontdesk.channels.problems import read_body
+
+COOKIE = "frontdesk_operator"
+SESSION_SECONDS = 12 * 3600
+FORM_BYTES = 65_536
+MIN_TOKEN = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """A signed-in operator; `csrf` must come back with every form, and is empty for a bearer token."""
+
+    name: str
+    csrf: str = ""
+
+
+class Operator:
+    """Guards /inbox and /admin. Without a token both are closed."""
+
+    def __init__(self, token: str | None) -> None:
+        if token is not None and len(token) < MIN_TOKEN:
+            fix = f"use at least {MIN_TOKEN} characters, for example from `openssl rand -hex 16`."
+            raise ConfigError("the operator token can be guessed.", where="server.operator_token", fix=fix)
+        self._token = token.encode() if token else None
+        self._key = hashlib.sha256(b"frontdesk operator session\0" + (self._token or b"")).digest()
+
+    def session(self, request: Request) -> Session:
+        """Return who is asking; raises ChannelError 401, or 403 while no token is set."""
+        if self._token is None:
+            fix = "set server.operator_token in frontdesk.toml and start again."
+            raise ChannelError("No operator token is set.", status=403, code="closed", fix=fix)
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self.knows(given.strip()):
+            return Session(name="Support")
+        session = self._read(request.cookies.get(COOKIE, ""))
+        if session is None:
+            fix = "sign in at /inbox/login or send the operator token as a bearer token."
+            raise ChannelError("Only operators may do this.", status=401, code="operator_only", fix=fix)
+        return session
+
+    def knows(self, token: str) -> bool:
+        """Whether this is the operator token."""
+        return self._token is not None and hmac.compare_digest(token.encode("utf-8", "replace"), self._token)
+
+    async def form(self, request: Request) -> tuple[Session, dict[str, str]]:
+        """Return session and fields of a posted form; raises ChannelError 403 when another site sent it."""
+        session = self.session(request)
+        fields = await read_form(request)
+        if session.csrf and not hmac.compare_digest(fields.get("csrf", "").encode(), session.csrf.encode()):
+            raise ChannelError(
+                "This form is not from here.", status=403, code="foreign_form", fix="load the page again."
+            )
+        return session, fields
+
+    def sign_in(self, request: Request, name: str, then: str) -> Response:
+        """Return the redirect that sets the session cookie."""
+        import jwt
+
+        claims = {"sub": name.strip()[:60] or "Support", "exp": int(time.time()) + SESSION_SECONDS}
+        value = jwt.encode(claims, self._key, algorithm="HS256")
+        response = RedirectResponse(then, 303)
+        secure = request.url.scheme == "https"
+        response.set_cookie(COOKIE, value, SESSION_SECONDS, httponly=True, samesite="strict", secure=secure)
+        return response
+
+    def _read(self, value: str) -> Session | None:
+        import jwt
+
+        try:
+            claims = jwt.decode(value, self._key, algorithms=["HS256"], options={"require": ["sub", "exp"]})
+        except jwt.PyJWTError:
+            return None
+        csrf = hmac.new(self._key, b"csrf" + value.encode(), hashlib.sha256).hexdigest()
+        return Session(name=str(claims["sub"]), csrf=csrf)
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """Return the fields of a URL-encoded form from our own pages; raises ChannelError for any other."""
+    origin = request.headers.get("origin", "")
+    if origin and not same_host(origin, request):
+        raise ChannelError("This form is from another site.", status=403, code="foreign_form")
+    raw = await read_body(request, FORM_BYTES)
+    try:
+        return {key: values[-1] for key, values in parse_qs(raw.decode(), max_num_fields=20).items()}
+    except ValueError:
+        raise ChannelError("The form cannot be read.", code="invalid_form") from None
