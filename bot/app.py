@@ -5,14 +5,15 @@ Only this module and bot/commands/ see every folder.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from frontdesk.adapters.encoder import MiniLM
 from frontdesk.adapters.registry import VoiceRegistry
@@ -37,7 +38,15 @@ from frontdesk.finetune.transcripts import Pair
 from frontdesk.knowledge import Knowledge
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from fastapi import APIRouter, FastAPI
+
+
+class Sender(Push, Protocol):
+    """A platform's sender, with connections to close."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,30 +170,37 @@ def create_app(bot: Bot) -> FastAPI:
     project, settings = bot.project, bot.project.settings
     store = Store(project.store_url)
     desk = FrontDesk(bot.engine, store, settings.limits, workers=settings.store.workers)
-    app = FastAPI(title="frontdesk", docs_url=None, redoc_url=None, lifespan=_lifespan(desk, project))
-    senders = _channels(app, desk, project)
-    app.state.delivery = Delivery(store, senders)
-    _operator_pages(app, desk, bot)
-    _health(app, store)
+    platforms = _platforms(project)
+    lifespan = _lifespan(desk, {name: sender for name, (sender, _) in platforms.items()})
+    app = FastAPI(title="frontdesk", docs_url=None, redoc_url=None, lifespan=lifespan)
+    for _, webhook in platforms.values():
+        app.include_router(webhook(desk))
+    _mount_web(app, desk, project)
+    _mount_operator(app, desk, bot)
+    _mount_health(app, store)
     return app
 
 
-def _lifespan(desk: FrontDesk, project: Project) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(desk: FrontDesk, senders: Mapping[str, Sender]) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Return what starts and stops with the server: the desk, then the delivery of what it says."""
+    delivery = Delivery(desk.store, senders)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await desk.start()
-        await app.state.delivery.start()
+        await delivery.start()
         try:
             yield
         finally:
-            await app.state.delivery.stop()
+            await delivery.stop()
+            await asyncio.gather(*(sender.close() for sender in senders.values()))
             await desk.stop()
 
     return lifespan
 
 
-def _channels(app: FastAPI, desk: FrontDesk, project: Project) -> dict[str, Push]:
-    """Mount every channel that the settings switch on; return the ones that push."""
+def _mount_web(app: FastAPI, desk: FrontDesk, project: Project) -> None:
+    """Mount the widget, its API and Rasa's REST wire."""
     from frontdesk.channels.demo import Demo
     from frontdesk.channels.rasa import rasa_router
     from frontdesk.channels.web import web_router
@@ -205,22 +221,46 @@ def _channels(app: FastAPI, desk: FrontDesk, project: Project) -> dict[str, Push
     )
     if channels.rasa.enabled:
         app.include_router(rasa_router(desk, limits, brand, settings.brands[brand].messages))
-    senders: dict[str, Push] = {}
-    if channels.slack:
+
+
+def _platforms(project: Project) -> dict[str, tuple[Sender, Callable[[FrontDesk], APIRouter]]]:
+    """Return the platforms that the settings switch on: by channel, the sender and what makes its webhook."""
+    settings, channels = project.settings, project.settings.channels
+    brand, limits = settings.brand_id, settings.limits
+    found: dict[str, tuple[Sender, Callable[[FrontDesk], APIRouter]]] = {}
+    if slack := channels.slack:
         from frontdesk.channels.slack import SlackSender, slack_router
 
-        senders["slack"] = SlackSender(channels.slack)
-        app.include_router(slack_router(desk, channels.slack, limits, brand))
-    if channels.telegram:
+        found["slack"] = SlackSender(slack), lambda desk: slack_router(desk, slack, limits, brand)
+    if telegram := channels.telegram:
         from frontdesk.channels.telegram import TelegramSender, telegram_router
 
-        sender = TelegramSender(channels.telegram)
-        senders["telegram"] = sender
-        app.include_router(telegram_router(desk, channels.telegram, limits, brand, sender))
-    return senders
+        sender = TelegramSender(telegram)
+        found["telegram"] = sender, lambda desk: telegram_router(desk, telegram, limits, brand, sender)
+    return found
 
 
-def _health(app: FastAPI, store: Store) -> None:
+def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot) -> None:
+    """Mount /inbox and /admin behind the operator token."""
+    from frontdesk.channels.admin import admin_router
+    from frontdesk.channels.inbox import inbox_router
+
+    token = operator_token(bot.project)
+
+    async def health() -> dict[str, Any]:
+        counts = await asyncio.to_thread(desk.store.counts)
+        voices = {name: bot.voices.registry.load(brand.voice).id for name, brand in bot.engine.brands.items()}
+        return {"conversations": dict(counts), "voices": voices, "encoder": {"name": bot.encoder.fingerprint}}
+
+    async def ingest() -> dict[str, Any]:
+        report = await asyncio.to_thread(bot.knowledge.ingest, bot.project.folder, lambda what, done, total: None)
+        return asdict(report)
+
+    app.include_router(inbox_router(desk, operator_token=token))
+    app.include_router(admin_router(operator_token=token, health=health, jobs={"ingest": ingest}))
+
+
+def _mount_health(app: FastAPI, store: Store) -> None:
     """Mount /health/live (the process answers) and /health/ready (the store answers too)."""
     from fastapi.responses import JSONResponse
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Protocol
 
 from frontdesk.bot.errors import StoreError
@@ -16,6 +15,8 @@ log = logging.getLogger(__name__)
 
 PAUSE = 0.2
 """Seconds between looks at the outbox."""
+LEASE = 60.0
+"""Seconds one delivery may take before another process tries it."""
 RETRY_AFTER = 5.0
 """Seconds until a failed delivery is tried again, where the platform names none."""
 
@@ -34,6 +35,7 @@ class Delivery:
     def __init__(self, store: Store, senders: Mapping[str, Push]) -> None:
         self.store, self.senders = store, senders
         self._task: asyncio.Task[None] | None = None
+        self._sending: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Begin; what an earlier run did not deliver comes first."""
@@ -42,19 +44,22 @@ class Delivery:
 
     async def stop(self) -> None:
         """Stop; what is not delivered stays in the outbox."""
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        tasks = [task for task in (self._task, *self._sending) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
             try:
-                events = await asyncio.to_thread(self.store.unsent, list(self.senders))
-                await asyncio.gather(*(self._deliver(event) for event in events))
+                events = await asyncio.to_thread(self.store.unsent, list(self.senders), lease_seconds=LEASE)
             except StoreError as error:
                 log.warning("the outbox could not be read: %s", error)
                 events = []
+            for event in events:
+                task = asyncio.create_task(self._deliver(event), name=f"frontdesk-delivery {event.id}")
+                self._sending.add(task)
+                task.add_done_callback(self._sending.discard)
             if not events:
                 await asyncio.sleep(PAUSE)
 
