@@ -20,7 +20,7 @@ from frontdesk.knowledge import ingest
 from frontdesk.knowledge.answer import Extractive
 from frontdesk.knowledge.documents import Documents
 from frontdesk.knowledge.index import REBUILD, Generation, Progress, Vectors, silent
-from frontdesk.knowledge.ingest import Changes
+from frontdesk.knowledge.ingest import Changes, Known
 from frontdesk.knowledge.live import Live
 from frontdesk.knowledge.retrieve import Question, retrieve
 from frontdesk.knowledge.values import Document, Hit, IngestReport
@@ -55,10 +55,11 @@ class Knowledge:
         if int(named["passages"]) != len(stored):
             what = f"{len(stored)} passages where {named['passages']} were indexed."
             raise KnowledgeError(what, where=where, fix=REBUILD)
-        matrix = ingest.matrix_of(connection, self._encoder.fingerprint, stored)
+        known = sql.vectors(connection, self._encoder.fingerprint)
+        matrix = ingest.matrix_of(known, stored)
         vectors = Vectors(self._root, int(named["generation"]))
         vectors.open(len(stored))
-        return Generation.of(int(named["generation"]), self._encoder.fingerprint, vectors, stored, matrix)
+        return Generation.of(int(named["generation"]), vectors, stored, matrix, known)
 
     def reload_if_changed(self) -> bool:
         """Open the generation that another process has made since; return whether there was one. Costs one SQL read."""
@@ -82,26 +83,29 @@ class Knowledge:
                 known = sql.current(connection)
             chars = self._settings.passage_chars
             changes = ingest.look(project_folder, self._settings.sources, known, chars, progress)
-            return self._apply(changes, known, began, progress)
+            return self._apply(changes, known, began, progress, quotes=True)
 
-    def put(self, documents: Sequence[Document], progress: Progress = silent) -> IngestReport:
-        """Make `documents` the whole content, without files: the same path as `ingest`, for evaluation."""
+    def put(self, documents: Sequence[Document], *, quotes: bool = True, progress: Progress = silent) -> IngestReport:
+        """Make `documents` the whole content, without files: the same path as `ingest`, for evaluation.
+
+        Without `quotes`, quotes are embedded when a question first needs them.
+        """
         began = time.monotonic()
         with self._alone():
             self._documents.create()
             with self._documents.transaction() as connection:
                 known = sql.current(connection)
             changes = ingest.compare(documents, known, self._settings.passage_chars)
-            return self._apply(changes, known, began, progress)
+            return self._apply(changes, known, began, progress, quotes=quotes)
 
-    def _apply(
-        self, changes: Changes, known: dict[str, tuple[str, str]], began: float, progress: Progress
-    ) -> IngestReport:
+    def _apply(self, changes: Changes, known: Known, began: float, progress: Progress, *, quotes: bool) -> IngestReport:
         if not (changes.updates or changes.gone) and self._sound():
             return ingest.report(changes, known, self._count, 0, began)
         with self._documents.transaction() as connection:
             before = sql.passages(connection)
-        texts = [one.passage.search_text(one.document) for one in before] + ingest.texts(changes)
+        pairs = [(one.document, one.passage) for one in before]
+        pairs += [(update.document, passage) for update in changes.updates for passage in update.passages]
+        texts = ingest.texts(pairs, quotes=quotes)
         embedded = ingest.embed(self._documents, self._encoder, texts, progress)
         with self._documents.transaction() as connection:
             ingest.write(connection, changes)

@@ -30,7 +30,7 @@ PASSAGES = 200
 def evaluate_retrieval(documents: Sequence[Row], questions: Sequence[Row], encoder: Encoder) -> dict[str, Any]:
     """Return design.md §7's figures: recall of `doc_ids` among the first documents, MRR, latency, index time."""
     asked = [row for row in _questions(questions) if row["doc_ids"]]
-    with _indexed(documents, encoder) as (knowledge, seconds, passages):
+    with _indexed(documents, encoder, quotes=False) as (knowledge, seconds, passages):
         timed = [_timed(partial(_ranked, knowledge, row)) for row in asked]
     recalls = {k: [_recall(ids[:k], row) for row, (ids, _) in zip(asked, timed, strict=True)] for k in DEPTHS}
     ranks = [_reciprocal(ids, row) for row, (ids, _) in zip(asked, timed, strict=True)]
@@ -48,7 +48,7 @@ def evaluate_answers(documents: Sequence[Row], questions: Sequence[Row], encoder
     """
     rows = _questions(questions)
     texts = {row["id"]: row["text"] for row in map(_clean, documents)}
-    with _indexed(documents, encoder) as (knowledge, _, _):
+    with _indexed(documents, encoder, quotes=True) as (knowledge, _, _):
         asked = [Question(text=row["question"], history=tuple(row.get("history", ()))) for row in rows]
         timed = [_timed(partial(knowledge.answers, question)) for question in asked]
     answers = [answer for answer, _ in timed]
@@ -94,12 +94,12 @@ def token_f1(said: str, wanted: str) -> float:
 
 
 @contextmanager
-def _indexed(documents: Sequence[Row], encoder: Encoder) -> Iterator[tuple[Knowledge, float, int]]:
+def _indexed(documents: Sequence[Row], encoder: Encoder, *, quotes: bool) -> Iterator[tuple[Knowledge, float, int]]:
     """Give a knowledge base over `documents` in a temporary folder, the seconds it took and its passages."""
     with tempfile.TemporaryDirectory(prefix="frontdesk-eval-") as folder:
         knowledge = Knowledge(Path(folder), encoder, config.Knowledge())
         try:
-            report = knowledge.put([_document(row) for row in map(_clean, documents)])
+            report = knowledge.put([_document(row) for row in map(_clean, documents)], quotes=quotes)
             yield knowledge, report.seconds, report.passages
         finally:
             knowledge.close()

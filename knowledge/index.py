@@ -6,7 +6,7 @@ Every generation has a folder of its own, so that it is swapped, retired and thr
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,30 +109,27 @@ def _client(folder: Path) -> Any:
 class Generation:
     """One complete, unchanging index: what is searched until the next one is swapped in.
 
-    `matrix` holds the passages' vectors by position, shape (passages, dimension), for candidates that only words found.
+    `matrix` holds the passages' vectors by position, shape (passages, dimension), for candidates that only words found;
+    `known` every embedded text by hash, quotes included.
     """
 
     number: int
-    fingerprint: str
     vectors: Vectors
     stored: list[Stored]
     matrix: NDArray[np.float32] = field(repr=False)
     words: Words = field(repr=False)
     position: dict[str, int] = field(repr=False)
+    known: Mapping[str, NDArray[np.float32]] = field(repr=False)
 
     @classmethod
-    def of(cls, number: int, fingerprint: str, vectors: Vectors, stored: list[Stored], matrix: Any) -> Generation:
+    def of(
+        cls, number: int, vectors: Vectors, stored: list[Stored], matrix: Any, known: Mapping[str, Any]
+    ) -> Generation:
         """Join a collection with the keyword index, built here from the same passages."""
         words = Words([terms(one.passage.search_text(one.document)) for one in stored])
         position = {str(one.id): at for at, one in enumerate(stored)}
         return cls(
-            number=number,
-            fingerprint=fingerprint,
-            vectors=vectors,
-            stored=stored,
-            matrix=matrix,
-            words=words,
-            position=position,
+            number=number, vectors=vectors, stored=stored, matrix=matrix, words=words, position=position, known=known
         )
 
     def nearest(self, vectors: NDArray[np.float32], k: int) -> list[list[int]]:

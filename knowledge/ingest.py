@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +19,7 @@ from frontdesk.knowledge.convert import Converter
 from frontdesk.knowledge.documents import Documents, Stored
 from frontdesk.knowledge.index import Generation, Progress, Vectors
 from frontdesk.knowledge.passages import split
-from frontdesk.knowledge.values import Document, IngestReport, Passage, Skipped
+from frontdesk.knowledge.values import Document, IngestReport, Passage, Skipped, text_hash
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,9 +92,12 @@ def compare(documents: Sequence[Document], known: Known, chars: int) -> Changes:
     return changes
 
 
-def texts(changes: Changes) -> list[str]:
-    """Return what of the changes is to be embedded."""
-    return [passage.search_text(update.document) for update in changes.updates for passage in update.passages]
+def texts(pairs: Iterable[tuple[Document, Passage]], *, quotes: bool) -> Iterator[str]:
+    """Yield what is embedded: each passage, and its quotes as they are compared with questions."""
+    for document, passage in pairs:
+        yield passage.search_text(document)
+        if quotes:
+            yield from (passage.named(document, quote) for quote in passage.quotes)
 
 
 def write(connection: Connection, changes: Changes) -> None:
@@ -123,35 +126,30 @@ def build(connection: Connection, root: Path, encoder: Encoder, progress: Progre
     """Build the next generation from the SQL tables as this transaction sees them, and name it as the current one."""
     stored = sql.passages(connection)
     number = int(sql.state(connection).get("generation", "0")) + 1
-    matrix = matrix_of(connection, encoder.fingerprint, stored)
+    known = sql.vectors(connection, encoder.fingerprint)
+    matrix = matrix_of(known, stored)
     vectors = Vectors(root, number)
     try:
         vectors.build([one.id for one in stored], matrix, progress)
     except BaseException:
         vectors.drop()
         raise
-    hashes = (text_hash(one.passage.search_text(one.document)) for one in stored)
-    sql.prune_vectors(connection, encoder.fingerprint, hashes)
+    pairs = ((one.document, one.passage) for one in stored)
+    sql.prune_vectors(connection, encoder.fingerprint, map(text_hash, texts(pairs, quotes=True)))
     named = {"generation": str(number), "fingerprint": encoder.fingerprint, "passages": str(len(stored))}
     sql.set_state(connection, named)
-    return Generation.of(number, encoder.fingerprint, vectors, stored, matrix)
+    return Generation.of(number, vectors, stored, matrix, known)
 
 
-def matrix_of(connection: Connection, fingerprint: str, stored: Sequence[Stored]) -> NDArray[np.float32]:
+def matrix_of(have: Mapping[str, NDArray[np.float32]], stored: Sequence[Stored]) -> NDArray[np.float32]:
     """Return the vectors of the passages by position, shape (passages, dimension)."""
     import numpy as np
 
-    have = sql.vectors(connection, fingerprint)
     try:
         rows = [have[text_hash(one.passage.search_text(one.document))] for one in stored]
     except KeyError:
         raise KnowledgeError("some passages have no vector.", where=sql.FILE, fix="run `frontdesk ingest`.") from None
     return np.stack(rows) if rows else np.zeros((0, 1), dtype=np.float32)
-
-
-def text_hash(text: str) -> str:
-    """Return the key of a text in the vector cache."""
-    return sha256(text.encode()).hexdigest()
 
 
 def report(changes: Changes, known: Known, passages: int, embedded: int, began: float) -> IngestReport:

@@ -7,6 +7,7 @@ before ("and what does it cost?") is searched among the passages that the conver
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ DEPTH = 60
 """How many passages each list contributes."""
 RANK = 20
 """The constant of reciprocal rank fusion: the smaller, the more the first places count."""
+UNRELATED = 0.3
+"""MiniLM's cosine of texts that have nothing to do with each other, at most."""
 TURNS = 8
 LONG_CHARS = 300
 MAX_PHRASINGS = 64
@@ -43,11 +46,11 @@ class Question:
 
 
 def phrasings(question: str) -> list[str]:
-    """Return the texts to search with: the question, and each telling sentence of it when it is long."""
+    """Return the texts to search with: the question, or each telling sentence of it when it is long."""
     if len(question) <= LONG_CHARS:
         return [question]
     telling = [one for one in sentences(question) if len(set(terms(one))) >= 3]
-    return list(dict.fromkeys([question, *telling]))[:MAX_PHRASINGS]
+    return list(dict.fromkeys(telling))[:MAX_PHRASINGS] or [question]
 
 
 def leans(question: str) -> float:
@@ -61,17 +64,27 @@ def retrieve(index: Generation, encoder: Encoder, question: Question, k: int) ->
 
     texts = phrasings(question.text)
     vectors = encoder.encode(texts)
+    words = [_scaled(index.words.scores(terms(text))) for text in texts]
     past = _past(index, question) if len(texts) == 1 else np.zeros(len(index.stored), dtype=np.float32)
+    seen = [
+        np.unique(np.concatenate([np.asarray(near, dtype=np.int64), _best(score), _best(past)]))
+        for near, score in zip(index.nearest(vectors, DEPTH), words, strict=True)
+    ]
+    dense = [index.matrix[at] @ vector for at, vector in zip(seen, vectors, strict=True)]
     total = np.zeros(len(index.stored))
-    found = index.nearest(vectors, DEPTH)
-    for text, vector, near in zip(texts, vectors, found, strict=True):
-        words = _scaled(index.words.scores(terms(text)))
-        seen = np.unique(np.concatenate([np.asarray(near, dtype=np.int64), _best(words), _best(past)]))
-        for scores in (index.matrix[seen] @ vector + past[seen], words[seen] + past[seen]):
-            order = seen[np.argsort(-scores, kind="stable")][:DEPTH]
-            total[order] += 1.0 / (RANK + 1 + np.arange(len(order)))
+    for at, near, score, weight in zip(seen, dense, words, _telling(index, texts, dense), strict=True):
+        for scores in (near + past[at], score[at] + past[at]):
+            order = at[np.argsort(-scores, kind="stable")][:DEPTH]
+            total[order] += weight / (RANK + 1 + np.arange(len(order)))
     asked = index.words.scores(terms(question.text))
     return [_hit(index, int(at), total, vectors[0], asked) for at in _best(total, k)]
+
+
+def _telling(index: Generation, texts: Sequence[str], dense: Sequence[NDArray[np.float32]]) -> list[float]:
+    """Return how much each phrasing tells, at most 1: one that is near nothing, or common words only, tells little."""
+    near = [max(float(one.max(initial=0.0)) - UNRELATED, 1e-3) for one in dense]
+    best = [max(float(index.words.scores(terms(text)).max(initial=0.0)), 1e-3) for text in texts]
+    return [(a / max(near) * b / max(best)) ** 2 for a, b in zip(near, best, strict=True)]
 
 
 def _past(index: Generation, question: Question) -> NDArray[np.float32]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.retrieve import Question
 from frontdesk.knowledge.terms import terms
-from frontdesk.knowledge.values import Hit, Quote
+from frontdesk.knowledge.values import Hit, Quote, text_hash
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +23,6 @@ NEAR = 0.12
 """A further sentence must score within this of the best one."""
 COVER, RANK, FIGURE = 0.35, 0.15, 0.08
 """What telling words, the passage's rank and a figure for a how-much question count beside the cosine."""
-CACHED = 20_000
 _FIGURES = re.compile(
     r"\bhow (?:many|much|long|big|large|heavy|tall|wide|hot|soon|fast|quick|often|late|early|far|old)\b|"
     r"\b(?:what|which) (?:size|time|price|temperature|percentage|day|date)|\b(?:price|cost|fee|charge|capacity|"
@@ -57,11 +55,10 @@ class Selection:
 
 
 class Selector:
-    """Scores quotes against a question; remembers the vectors of quotes it has seen."""
+    """Scores quotes against a question."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._seen: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
     def select(self, index: Generation, question: Question, hits: Sequence[Hit]) -> Selection:
         """Return up to three quotes of `hits`; nothing when they hold no quotable sentence."""
@@ -71,7 +68,7 @@ class Selector:
         if not offered:
             return Selection()
         vector = self._encoder.encode([question.text])[0]
-        cosines = self._vectors([_with_names(hit, quote) for hit, quote in offered]) @ vector
+        cosines = self._vectors(index, [_named(hit, quote) for hit, quote in offered]) @ vector
         figures = bool(_FIGURES.search(question.text))
         scored = [
             self._score(hits, hit, quote, float(cosine), weights, figures)
@@ -83,21 +80,20 @@ class Selector:
     def _score(
         self, hits: Sequence[Hit], hit: Hit, quote: Quote, cosine: float, weights: Mapping[str, float], figures: bool
     ) -> Choice:
-        cover = covered(_with_names(hit, quote), weights)
+        cover = covered(_named(hit, quote), weights)
         figure = FIGURE if figures and re.search(r"\d", quote.text) else 0.0
         score = cosine + COVER * cover + RANK * hit.score / hits[0].score + figure
         return Choice(hit=hit, quote=quote, score=score, cosine=cosine, cover=cover)
 
-    def _vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def _vectors(self, index: Generation, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the vectors of quotes: those of the index, and encoded here what it has not."""
         import numpy as np
 
-        new = [text for text in dict.fromkeys(texts) if text not in self._seen]
+        found = {text: vector for text in texts if (vector := index.known.get(text_hash(text))) is not None}
+        new = [text for text in dict.fromkeys(texts) if text not in found]
         if new:
-            self._seen.update(zip(new, self._encoder.encode(new), strict=True))
-        rows = np.stack([self._seen[text] for text in texts])
-        while len(self._seen) > CACHED:
-            self._seen.popitem(last=False)
-        return rows
+            found.update(zip(new, self._encoder.encode(new), strict=True))
+        return np.stack([found[text] for text in texts])
 
 
 def features(index: Generation, hits: Sequence[Hit], best: Choice, weights: Mapping[str, float]) -> dict[str, float]:
@@ -130,12 +126,11 @@ def _offered(hits: Sequence[Hit], weights: Mapping[str, float]) -> list[tuple[Hi
     every = [(hit, quote) for hit in hits for quote in hit.passage.quotes]
     if len(every) <= CANDIDATES:
         return every
-    return sorted(every, key=lambda one: -covered(_with_names(*one), weights))[:CANDIDATES]
+    return sorted(every, key=lambda one: -covered(_named(*one), weights))[:CANDIDATES]
 
 
-def _with_names(hit: Hit, quote: Quote) -> str:
-    """Return a quote under the names of what it is about."""
-    return f"{' — '.join(hit.heading)}: {quote.text}"
+def _named(hit: Hit, quote: Quote) -> str:
+    return hit.passage.named(hit.document, quote)
 
 
 def _distinct(scored: Iterable[Choice]) -> tuple[Choice, ...]:

@@ -55,6 +55,15 @@ class Passage:
         names = (document.title, *document.context.values(), *self.heading, lead)
         return "\n".join([*(name for name in names if name), document.text[self.start : self.end]])
 
+    def named(self, document: Document, quote: Quote) -> str:
+        """Return a quote under the names of what it is about, as it is compared with a question."""
+        return f"{' — '.join(name for name in (document.title, *self.heading) if name)}: {quote.text}"
+
+
+def text_hash(text: str) -> str:
+    """Return the key of a text in the vector cache."""
+    return sha256(text.encode()).hexdigest()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
