@@ -21,7 +21,7 @@ LEASE_SECONDS = 6.0
 FAILURES = 3
 """Handler errors on one message before it is given up."""
 STARTS = 25
-"""Starts of one message without an end: it kills the process, it seems, and is given up too; well above a run of restarts."""
+"""Starts of one message without an end: it seems to kill the process. Well above a run of restarts."""
 BURST = 16
 """Messages of one conversation before others have their turn."""
 BACKOFF_SECONDS = 0.5

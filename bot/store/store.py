@@ -181,7 +181,7 @@ class Store:
     # The outbox
 
     def post(self, conversation_id: str, kind: EventKind, data: Mapping[str, Any]) -> Event:
-        """Commit an event outside a turn (a person's message as `done`, a change of state), with its own message id."""
+        """Commit an event outside a turn (a person's `sentence`, a change of `state`), with its own message id."""
         return self._say(partial(outbox.post, conversation_id=conversation_id, kind=kind, data=data))
 
     def events(self, conversation_id: str, after: int = 0, limit: int = 100) -> list[Event]:
@@ -193,7 +193,7 @@ class Store:
         return self._opened().read(partial(outbox.last, conversation_id=conversation_id))
 
     def unsent(self, channels: Collection[str], limit: int = 100, lease_seconds: float = 10.0) -> list[Event]:
-        """Take `done` events with something to say that these channels must push, the oldest of each conversation.
+        """Take what these channels must push (`done`, and what has an `author`), the oldest of each conversation.
 
         Each is offered again after `lease_seconds` (also after a crash) unless `mark_sent`, so send within that time.
         """

@@ -67,7 +67,8 @@ def test_a_message_comes_back_as_it_was_put(store: Store) -> None:
 
 
 def test_a_repeated_event_returns_the_first_receipt_and_makes_no_second_turn(store: Store) -> None:
-    answered = store.put(message(0), "e0") and answer(store)
+    store.put(message(0), "e0")
+    answered = answer(store)
     first = store.put(message(1), "e1")
     again = store.put(message(2, "elsewhere"), "e1")
     assert again == replace(first, duplicate=True)
@@ -269,7 +270,7 @@ def test_events_are_pushed_in_order_one_per_conversation_until_marked(store: Sto
     store.postpone(taken[1].id, 0)
     assert [event.data["text"] for event in store.unsent(["slack"])] == ["b0", "a1"]
     store.post("a", "state", {"state": "human"})
-    person = store.post("a", "done", {"text": "a person"})
+    person = store.post("a", "sentence", {"text": "I'm on it.", "author": "Grace"})
     store.mark_sent(store.events("a")[1].id)
     assert store.unsent(["slack"]) == [person]
 

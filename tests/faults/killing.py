@@ -12,6 +12,7 @@ from pathlib import Path
 
 from frontdesk.bot.store import Store
 
+FAULTS = ("lost", "turns_twice", "inversions", "events_wrong", "apologies")
 WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -42,7 +43,7 @@ def _numbers(acknowledged: Path) -> list[int]:
 
 def _faults(url: str, acknowledged: list[int], messages: int, conversations: int) -> dict[str, float]:
     found = Counter(messages=messages, acknowledged=len(set(acknowledged)))
-    found.update(dict.fromkeys(("lost", "turns_twice", "inversions", "events_wrong", "apologies"), 0))
+    found.update(dict.fromkeys(FAULTS, 0))
     with Store(url) as store:
         for number in range(conversations):
             conversation = store.conversation(f"c{number}", last_turns=messages)

@@ -9,10 +9,9 @@ import os
 from pathlib import Path
 
 import pytest
-from killing import kill_under_load
+from killing import FAULTS, kill_under_load
 
 MESSAGES = int(os.environ.get("FRONTDESK_MESSAGES", "600"))
-FAULTS = ("lost", "turns_twice", "inversions", "events_wrong", "apologies")
 
 
 def test_sqlite_survives_kills(tmp_path: Path) -> None:
