@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -88,7 +89,9 @@ async def measure(url: str) -> dict[str, Any]:
         while store.counts()["pending"]:
             await asyncio.sleep(0.2)
         load = [(f"load-{n}", f"load-{n % CONVERSATIONS}") for n in range(MESSAGES)]
+        cpu = time.process_time()
         found["load_seconds"] = await through(store, load)
+        found["load_cpu_seconds"] = round(time.process_time() - cpu, 2)
         cpu, wall = time.process_time(), time.perf_counter()
         await asyncio.sleep(2 * SECONDS)
         found["idle_cpu_percent"] = round(100 * (time.process_time() - cpu) / (time.perf_counter() - wall), 2)
@@ -96,14 +99,29 @@ async def measure(url: str) -> dict[str, Any]:
         return {**found, **await starts(store)}
 
 
+def fsync_ms(folder: Path) -> float:
+    """Return the median milliseconds of a 4 kB write and fsync: the floor under every commit."""
+    waits = []
+    with (folder / "fsync").open("wb") as file:
+        for _ in range(50):
+            started = time.perf_counter()
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+            waits.append(1000 * (time.perf_counter() - started))
+    return round(statistics.median(waits), 2)
+
+
 def main() -> int:
     """Measure, kill, print, judge."""
     with tempfile.TemporaryDirectory() as name:
         url = sys.argv[1] if len(sys.argv) > 1 else f"sqlite:///{name}/inbox.db"
+        fsync = fsync_ms(Path(name))
         found = asyncio.run(measure(url))
         killed = url if len(sys.argv) > 1 else f"sqlite:///{name}/killed.db"
         under_kills = kill_under_load(killed, Path(name), messages=MESSAGES, conversations=CONVERSATIONS, kills=KILLS)
-    print(json.dumps({**found, f"under_{KILLS}_kills": under_kills}, indent=1))
+    busy = {"load_average": round(os.getloadavg()[0], 1), "fsync_ms_p50": fsync}
+    print(json.dumps({**found, f"under_{KILLS}_kills": under_kills, **busy}, indent=1))
     return int(any(under_kills[fault] for fault in FAULTS))
 
 
