@@ -8,6 +8,7 @@ const signIn = async (customer) => {
   if (!response.ok) throw new Error(`no token for ${customer}`);
   return (await response.json()).token;
 };
+let signed = Promise.resolve();
 const be = async (customer) => {
   sessionStorage.setItem("customer", customer);
   if (!customer) return window.frontdesk.setUser(null);
@@ -15,9 +16,9 @@ const be = async (customer) => {
 };
 
 const choices = [...document.querySelectorAll("[data-customer]")];
-for (const choice of choices) choice.addEventListener("change", () => be(choice.value));
+for (const choice of choices) choice.addEventListener("change", () => { signed = be(choice.value); });
 for (const question of document.querySelectorAll("[data-ask]")) {
-  question.addEventListener("click", () => window.frontdesk.ask(question.dataset.ask));
+  question.addEventListener("click", () => signed.finally(() => window.frontdesk.ask(question.dataset.ask)));
 }
 document.querySelector("button[data-open]").addEventListener("click", () => window.frontdesk.open());
 
@@ -25,5 +26,5 @@ window.addEventListener("load", () => {
   const before = choices.find((choice) => choice.value && choice.value === sessionStorage.getItem("customer"));
   if (!before) return;
   before.checked = true;
-  be(before.value);
+  signed = be(before.value);
 });

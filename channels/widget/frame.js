@@ -200,14 +200,15 @@ document.addEventListener("keydown", (event) => {
 // --- remembering ------------------------------------------------------------------------------------------------
 function keep() {
   try {
-    localStorage.setItem(KEY, JSON.stringify({ id: talk.id, at: Date.now() }));
+    localStorage.setItem(KEY, JSON.stringify({ id: talk.id, signed: Boolean(talk.token), at: Date.now() }));
   } catch { /* storage is blocked: the conversation lasts as long as the page */ }
 }
 
 function kept() {
   try {
-    const { id, at } = JSON.parse(localStorage.getItem(KEY)) || {};
-    return Date.now() - at < KEEP_HOURS * 3600e3 ? id : null;
+    const { id, signed, at } = JSON.parse(localStorage.getItem(KEY)) || {};
+    const readable = !signed || talk.token;
+    return readable && Date.now() - at < KEEP_HOURS * 3600e3 ? id : null;
   } catch {
     return null;
   }
@@ -241,17 +242,18 @@ function reset() {
 async function restore() {
   const id = kept();
   if (!id || talk.id) return;
-  talk.id = id;
   try {
-    const seen = await talk.read();
+    const seen = await talk.read(id);
+    if (!seen) return;
     log.setAttribute("aria-live", "off");
+    const meanwhile = [...log.querySelectorAll(".mine")];
     log.replaceChildren();
     answers.clear();
     for (const turn of seen.turns) replay(turn);
+    log.append(...meanwhile);
     shown.state(seen);
     requestAnimationFrame(() => { scroll.scrollTop = scroll.scrollHeight; log.setAttribute("aria-live", "polite"); });
   } catch (why) {
-    talk.forget();
     if (why instanceof Refused && why.status === 404) { try { localStorage.removeItem(KEY); } catch { /* as above */ } }
   }
 }

@@ -79,9 +79,18 @@ export class Talk {
     return sent;
   }
 
-  async read() {
-    const response = await this.#renewing(() => fetch(`/api/conversations/${this.id}`, { headers: this.#proof() }));
+  // Take up a conversation from before: return what was said, and go on from there; messages wait for it.
+  read(id) {
+    const read = this.#line.then(() => this.#read(id));
+    this.#line = read.catch(() => {});
+    return read;
+  }
+
+  async #read(id) {
+    if (this.id) return null;
+    const response = await this.#renewing(() => fetch(`/api/conversations/${id}`, { headers: this.#proof() }));
     const seen = await response.json();
+    this.id = id;
     this.last = seen.position;
     return seen;
   }

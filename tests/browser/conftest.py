@@ -105,6 +105,13 @@ def _reply(kind: Any, intent: str, said: list[Sentence], buttons: Any = ()) -> R
     )
 
 
+def missing(what: str) -> None:
+    """Skip for want of `what`; on CI that is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing; `make test` installs it")
+    pytest.skip(f"{what} is not installed")
+
+
 @dataclass
 class Shop:
     """A running server, and its desk seen from the test's thread."""
