@@ -25,6 +25,6 @@ def test_postgres_survives_kills(postgres_url: str, tmp_path: Path) -> None:
 
 
 def _survives(url: str, folder: Path, kills: int) -> None:
-    found = kill_under_load(url, folder, messages=MESSAGES, conversations=60, kills=kills)
+    found = kill_under_load(url, folder, messages=MESSAGES, conversations=MESSAGES // 10, kills=kills)
     assert found["acknowledged"] == MESSAGES
     assert {name: found[name] for name in FAULTS} == dict.fromkeys(FAULTS, 0)
