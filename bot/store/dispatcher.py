@@ -142,7 +142,7 @@ class Dispatcher:
             return []
         try:
             return await self._store.call(self._store.claim, self._owner, free, self._lease)
-        except StoreError as error:
+        except Exception as error:  # whatever it is, the next look must come
             log.warning("no conversation could be taken: %s", error)
             return []
 
@@ -231,5 +231,5 @@ class Dispatcher:
             if self._tasks:
                 try:
                     self._store.renew(self._owner, self._lease)
-                except StoreError as error:
+                except Exception as error:  # likewise
                     log.warning("the leases could not be renewed: %s", error)
