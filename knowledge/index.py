@@ -109,13 +109,14 @@ def _client(folder: Path) -> Any:
 class Generation:
     """One complete, unchanging index: what is searched until the next one is swapped in.
 
-    `matrix` holds the passages' vectors by position, shape (passages, dimension), for candidates that only words found;
-    `known` every embedded text by hash, quotes included.
+    By position of a passage: `owner`, the first position of the same document; `matrix`, the vectors, shape (passages,
+    dimension), for candidates that only words found. `known` has every embedded text by hash, quotes included.
     """
 
     number: int
     vectors: Vectors
     stored: list[Stored]
+    owner: NDArray[np.int64] = field(repr=False)
     matrix: NDArray[np.float32] = field(repr=False)
     words: Words = field(repr=False)
     position: dict[str, int] = field(repr=False)
@@ -126,10 +127,19 @@ class Generation:
         cls, number: int, vectors: Vectors, stored: list[Stored], matrix: Any, known: Mapping[str, Any]
     ) -> Generation:
         """Join a collection with the keyword index, built here from the same passages."""
-        words = Words([terms(one.passage.search_text(one.document)) for one in stored])
-        position = {str(one.id): at for at, one in enumerate(stored)}
+        import numpy as np
+
+        firsts: dict[str, int] = {}
+        owner = np.array([firsts.setdefault(one.document.id, at) for at, one in enumerate(stored)], dtype=np.int64)
         return cls(
-            number=number, vectors=vectors, stored=stored, matrix=matrix, words=words, position=position, known=known
+            number=number,
+            vectors=vectors,
+            stored=stored,
+            owner=owner,
+            matrix=matrix,
+            words=Words([terms(one.passage.search_text(one.document)) for one in stored]),
+            position={str(one.id): at for at, one in enumerate(stored)},
+            known=known,
         )
 
     def nearest(self, vectors: NDArray[np.float32], k: int) -> list[list[int]]:

@@ -71,13 +71,29 @@ def retrieve(index: Generation, encoder: Encoder, question: Question, k: int) ->
         for near, score in zip(index.nearest(vectors, DEPTH), words, strict=True)
     ]
     dense = [index.matrix[at] @ vector for at, vector in zip(seen, vectors, strict=True)]
-    total = np.zeros(len(index.stored))
-    for at, near, score, weight in zip(seen, dense, words, _telling(index, texts, dense), strict=True):
-        for scores in (near + past[at], score[at] + past[at]):
-            order = at[np.argsort(-scores, kind="stable")][:DEPTH]
-            total[order] += weight / (RANK + 1 + np.arange(len(order)))
+    lists = [
+        (at[np.argsort(-(scores + past[at]), kind="stable")][:DEPTH], weight)
+        for at, near, score, weight in zip(seen, dense, words, _telling(index, texts, dense), strict=True)
+        for scores in (near, score[at])
+    ]
+    total = fuse(lists, index.owner)
     asked = index.words.scores(terms(question.text))
     return [_hit(index, int(at), total, vectors[0], asked) for at in _best(total, k)]
+
+
+def fuse(lists: Sequence[tuple[NDArray[np.int64], float]], owner: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the fused score of every passage: its own reciprocal ranks and those of its document, both weighted.
+
+    `lists` are passage positions, best first, with the weight of the list; `owner` names each passage's document.
+    """
+    import numpy as np
+
+    own, whole = np.zeros(len(owner)), np.zeros(len(owner))
+    for order, weight in lists:
+        own[order] += weight / (RANK + 1 + np.arange(len(order)))
+        _, first = np.unique(owner[order], return_index=True)
+        whole[owner[order[np.sort(first)]]] += weight / (RANK + 1 + np.arange(len(first)))
+    return np.where(own > 0, own + whole[owner], 0.0)
 
 
 def _telling(index: Generation, texts: Sequence[str], dense: Sequence[NDArray[np.float32]]) -> list[float]:
