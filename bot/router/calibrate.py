@@ -1,0 +1,128 @@
+"""From held-out scores to honest confidences and to thresholds that keep an error target.
+
+Temperature scaling (Guo et al. 2017); a logistic model of "the likeliest intent is right"; the lowest confidence
+threshold whose error on what is answered stays under the target with 95 % certainty (selective risk: Geifman and
+El-Yaniv 2017; fixed-sequence testing: Angelopoulos et al. 2021); a conformal bound on customers turned away in error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frontdesk.bot.router.model import Calibration, Reading, confidence_evidence, outside_signs, softmax
+
+CERTAINTY = 0.95
+_STEPS = 200
+
+Ints = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """Scores of texts by heads that never saw them; `truth` is the label's number, -1 for out of scope."""
+
+    reading: Reading
+    truth: Ints
+
+
+def calibrate(known: HeldOut, strange: HeldOut, max_error: float) -> Calibration:
+    """Fit every number of a Calibration.
+
+    `known` is ordinary traffic: in-scope texts and the out-of-scope examples at hand. `strange` is what out of scope
+    is learned from: the same, or texts of intents that the head was not shown.
+    """
+    inside = known.truth >= 0
+    temperature = fit_temperature(known.reading.scores[inside], known.truth[inside])
+    outside_weights, outside_bias = _logistic(
+        outside_signs(strange.reading, temperature), strange.truth < 0, balanced=True
+    )
+    shares = softmax(known.reading.scores / temperature)
+    outside = outside_signs(known.reading, temperature) @ outside_weights + outside_bias
+    right = shares.argmax(axis=1) == known.truth
+    weights, bias = _logistic(confidence_evidence(shares, outside), right)
+    fitted = Calibration(
+        temperature=temperature,
+        outside_weights=tuple(map(float, outside_weights)),
+        outside_bias=outside_bias,
+        confidence_weights=(float(weights[0]), float(weights[1])),
+        confidence_bias=bias,
+    )
+    return with_thresholds(fitted, known, max_error)
+
+
+def with_thresholds(fitted: Calibration, known: HeldOut, max_error: float) -> Calibration:
+    """Return the calibration with both thresholds fitted to `max_error` on held-out traffic."""
+    verdict = fitted.judge(known.reading)
+    inside = known.truth >= 0
+    limit = conformal_limit(verdict.outside[inside].astype(float), max_error)
+    heard = verdict.outside <= limit
+    right = (verdict.shares.argmax(axis=1) == known.truth)[heard]
+    threshold, guaranteed = selective_threshold(verdict.confidence[heard].astype(float), right, max_error)
+    return fitted.model_copy(
+        update={"outside_threshold": limit, "confidence_threshold": threshold, "guaranteed": guaranteed}
+    )
+
+
+def fit_temperature(scores: NDArray[np.float32], truth: Ints) -> float:
+    """Return the temperature with the least negative log-likelihood, searched over a fixed range."""
+    from scipy.optimize import minimize_scalar
+
+    rows = np.arange(len(truth))
+
+    def loss(exponent: float) -> float:
+        shares = softmax(scores / np.float32(np.exp(exponent)))
+        return float(-np.log(np.maximum(shares[rows, truth], 1e-12)).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-4.0, 2.0), method="bounded").x))
+
+
+def conformal_limit(scores: Doubles, rate: float) -> float:
+    """Return the limit that a new score of the same kind exceeds with probability at most `rate` (Vovk et al. 2005)."""
+    rank = ceil((len(scores) + 1) * (1 - rate))
+    return float(np.sort(scores)[min(rank, len(scores)) - 1])
+
+
+def selective_threshold(confidence: Doubles, right: NDArray[np.bool_], max_error: float) -> tuple[float, bool]:
+    """Return (threshold, guaranteed): answering at or above it errs in at most `max_error` of the answers.
+
+    Coverage is widened step by step while the 95 % upper bound of the error stays under the target. Too few or too
+    poor predictions for any bound: the widest coverage whose observed error keeps the target, not guaranteed.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    ranked, wrong = confidence[order], np.cumsum(~right[order])
+    n = len(ranked)
+    least = 2 * ceil(log(1 - CERTAINTY) / log(1 - max_error))
+    sizes = np.unique(np.linspace(min(least, n), n, _STEPS).astype(int)) if n else np.array([], dtype=int)
+    passed = 0
+    for size in sizes:
+        if _upper(int(wrong[size - 1]), int(size)) > max_error:
+            break
+        passed = int(size)
+    if passed:
+        return float(ranked[passed - 1]), True
+    kept = np.flatnonzero(wrong <= max_error * np.arange(1, n + 1))
+    return (float(ranked[kept[-1]]), False) if len(kept) else (1.0, False)
+
+
+def _upper(errors: int, n: int) -> float:
+    """The exact upper bound of an error rate (Clopper and Pearson 1934)."""
+    from scipy.stats import beta
+
+    return 1.0 if errors >= n else float(beta.ppf(CERTAINTY, errors + 1, n - errors))
+
+
+def _logistic(signs: Doubles, truth: NDArray[np.bool_], *, balanced: bool = False) -> tuple[Doubles, float]:
+    """Return weights and bias on unscaled signs; one neutral pseudo-example per side keeps a one-sided set finite."""
+    from sklearn.linear_model import LogisticRegression
+
+    mean, scale = signs.mean(axis=0), np.maximum(signs.std(axis=0), 1e-6)
+    rows = np.vstack([(signs - mean) / scale, np.zeros((2, signs.shape[1]))])
+    model = LogisticRegression(class_weight="balanced" if balanced else None, max_iter=1000)
+    model.fit(rows, np.concatenate([truth, [False, True]]))
+    weights = model.coef_[0] / scale
+    return weights, float(model.intercept_[0] - weights @ mean)
