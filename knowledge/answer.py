@@ -61,6 +61,11 @@ class Extractive:
         """Find the passages."""
         return Retrieved(asked=asked, hits=tuple(retrieve(asked.index, self._encoder, asked.question, HITS)))
 
+    def candidates(self, asked: Asked) -> Selection:
+        """Return the best sentences with their features, before any abstention: what the confidence is fitted on."""
+        found = self.retrieve(asked)
+        return self._selector.select(asked.index, asked.question, found.hits)
+
     def select(self, found: Retrieved) -> Selection:
         """Choose the sentences, or none when the confidence is below its threshold."""
         selection = self._selector.select(found.asked.index, found.asked.question, found.hits)

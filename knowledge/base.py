@@ -7,7 +7,7 @@ import fcntl
 import shutil
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -144,12 +144,16 @@ class Knowledge:
                 raise KnowledgeError("another ingest is running.", where=str(self._folder), fix=fix) from None
             yield
 
+    def lease(self) -> AbstractContextManager[Generation]:
+        """Give the current generation while the `with` block lasts; raises KnowledgeError when none is open."""
+        return self._live.lease()
+
     def search(self, question: str, *, k: int = 8, history: Sequence[str] = ()) -> list[Hit]:
         """Return the `k` best passages, best first; `history` holds earlier texts of the conversation, oldest first."""
         return self._searched(Question(text=question, history=tuple(history)), k)
 
     def _searched(self, question: Question, k: int) -> list[Hit]:
-        with self._live.lease() as generation:
+        with self.lease() as generation:
             return retrieve(generation, self._encoder, question, k)
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
@@ -160,7 +164,7 @@ class Knowledge:
 
     def answers(self, question: Question) -> tuple[Sentence, ...]:
         """Return the sentences that answer `question`, empty to abstain; blocking."""
-        with self._live.lease() as generation:
+        with self.lease() as generation:
             return self._answerer.run(generation, question)
 
     def document(self, document_id: str, version: str) -> Document | None:

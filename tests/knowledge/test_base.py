@@ -1,0 +1,204 @@
+"""Ingest, search and answer over one folder: incremental, whole swaps, damage found, quotes verbatim, honest silence."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from knowledge_samples import Hashing
+
+from frontdesk.bot.errors import KnowledgeError
+from frontdesk.bot.types import Conversation, Customer, Message, Route, Sentence
+from frontdesk.knowledge.base import Knowledge
+from frontdesk.knowledge.values import Document
+
+Opened = Callable[..., Knowledge]
+
+
+def ask(knowledge: Knowledge, text: str) -> list[Sentence]:
+    customer = Customer(id="c")
+    message = Message(text=text, conversation_id="v", brand="b", channel="test", customer=customer, id="m")
+    route = Route(kind="knowledge", intent="x", confidence=1.0, reason="test")
+
+    async def collect() -> list[Sentence]:
+        conversation = Conversation(id="v", brand="b")
+        return [sentence async for sentence in knowledge.answer(message, conversation, route)]
+
+    return asyncio.run(collect())
+
+
+def counts(knowledge: Knowledge, project: Path) -> tuple[int, int, int, int]:
+    report = knowledge.ingest(project)
+    return report.added, report.changed, report.unchanged, report.removed
+
+
+def test_ingest_reads_embeds_and_removes_only_what_changed(project: Path, opened: Opened) -> None:
+    encoder = Hashing()
+    knowledge = opened(encoder)
+    assert counts(knowledge, project) == (3, 0, 0, 0)
+    before = encoder.encoded
+    assert counts(knowledge, project) == (0, 0, 3, 0)
+    (project / "knowledge/wren.md").rename(project / "knowledge/wren-kettle.md")
+    assert counts(knowledge, project) == (1, 0, 2, 1)
+    assert encoder.encoded == before
+    (project / "knowledge/shipping.md").write_text("# Shipping\n\nWe send everything by pigeon.\n")
+    assert counts(knowledge, project) == (0, 1, 2, 0)
+    assert [hit.text for hit in knowledge.search("pigeon")][0] == "We send everything by pigeon."
+    (project / "knowledge/shipping.md").unlink()
+    assert counts(knowledge, project) == (0, 0, 2, 1)
+    assert "knowledge/shipping.md" not in {hit.document.id for hit in knowledge.search("pigeon shipping parcels")}
+
+
+def test_a_file_that_broke_keeps_its_last_version_and_an_emptied_one_is_withdrawn(
+    project: Path, opened: Opened
+) -> None:
+    knowledge = opened()
+    knowledge.ingest(project)
+    (project / "knowledge/wren.md").write_bytes(bytes(range(256)) * 9)
+    (project / "knowledge/shipping.md").write_text("")
+    report = knowledge.ingest(project)
+    reasons = {skipped.path: skipped.reason for skipped in report.skipped}
+    assert "last version still serves" in reasons["knowledge/wren.md"]
+    assert (reasons["knowledge/shipping.md"], report.removed) == ("empty", 1)
+    assert "knowledge/wren.md" in {hit.document.id for hit in knowledge.search("capacity of the kettle")}
+
+
+def test_another_process_loads_what_was_ingested_and_sees_the_next_generation(project: Path, opened: Opened) -> None:
+    writer, reader = opened(), opened()
+    writer.ingest(project)
+    reader.load()
+    assert not reader.reload_if_changed()
+    (project / "knowledge/new.md").write_text("# New\n\nThe zebra lamp is here.\n")
+    writer.ingest(project)
+    assert reader.reload_if_changed()
+    assert reader.search("zebra")[0].document.id == "knowledge/new.md"
+
+
+def test_answers_are_verbatim_cited_and_say_nothing_off_topic(project: Path, opened: Opened) -> None:
+    knowledge = opened()
+    knowledge.ingest(project)
+    found = ask(knowledge, "how many days do I have to return unused items?")
+    assert "45 days" in found[0].text
+    for sentence in found:
+        (citation,) = sentence.citations
+        document = knowledge.document(citation.document_id, citation.version)
+        assert document is not None
+        assert document.text[citation.start : citation.end] == citation.quote
+        assert (sentence.support.kind, citation.title != "") == ("quote", True)
+    assert ask(knowledge, "do you sell bicycles?") == []
+    assert ask(knowledge, "") == []
+    assert ask(knowledge, "\ud800 \x00 ?!") == []
+
+
+def test_a_table_row_answers(project: Path, opened: Opened) -> None:
+    knowledge = opened()
+    knowledge.ingest(project)
+    assert ask(knowledge, "what is the capacity of the Wren Kettle?")[0].text == "Wren Kettle — Capacity: 1.7 L"
+
+
+def test_a_cited_version_is_kept_after_the_document_is_gone(project: Path, opened: Opened) -> None:
+    knowledge = opened()
+    knowledge.ingest(project)
+    cited = knowledge.search("capacity of the kettle")[0].document
+    (project / "knowledge/wren.md").unlink()
+    knowledge.ingest(project)
+    assert knowledge.document(cited.id, cited.version) == cited
+
+
+def test_history_says_what_a_leaning_question_is_about(opened: Opened) -> None:
+    knowledge = opened()
+    hotels = [
+        Document(id=name, title="Is breakfast included?", text="Breakfast is included.", context={"hotel": name})
+        for name in ("Alder Inn", "Birch Lodge", "Cedar House")
+    ]
+    knowledge.put(hotels)
+    for name in ("Alder Inn", "Birch Lodge", "Cedar House"):
+        found = knowledge.search("is breakfast included there?", history=("book me a room", f"{name} has rooms"))
+        assert found[0].document.id == name
+
+
+def test_queries_never_fail_while_generations_are_swapped(project: Path, opened: Opened) -> None:
+    knowledge = opened()
+    knowledge.ingest(project)
+    done, failures, asked = threading.Event(), [], 0
+
+    def keep_asking() -> None:
+        nonlocal asked
+        while not done.is_set():
+            try:
+                assert knowledge.search("return unused items")
+                asked += 1
+            except Exception as error:
+                failures.append(error)
+
+    readers = [threading.Thread(target=keep_asking) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for number in range(4):
+        (project / "knowledge/extra.md").write_text(f"# Extra\n\nThis is edition number {number} of the page.\n")
+        knowledge.ingest(project)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert (failures, asked > 0) == ([], True)
+    assert len(list((project.parent / "state/chroma").iterdir())) == 1
+
+
+def test_another_encoder_is_refused_until_ingest_runs_again(project: Path, opened: Opened) -> None:
+    opened().ingest(project)
+    other = opened(Hashing("hashing-2"))
+    with pytest.raises(KnowledgeError, match="run `frontdesk ingest`"):
+        other.load()
+    assert other.ingest(project).embedded > 0
+    assert other.search("unused items")
+
+
+def test_nothing_ingested_says_what_to_run(opened: Opened) -> None:
+    with pytest.raises(KnowledgeError, match="run `frontdesk ingest`"):
+        opened().load()
+    with pytest.raises(KnowledgeError, match="run `frontdesk ingest`"):
+        opened().search("anything")
+
+
+def test_an_empty_folder_ingests_and_abstains(tmp_path: Path, opened: Opened) -> None:
+    (tmp_path / "knowledge").mkdir()
+    knowledge = opened()
+    assert knowledge.ingest(tmp_path).passages == 0
+    assert knowledge.search("anything") == []
+    assert ask(knowledge, "anything at all") == []
+
+
+@pytest.mark.parametrize("harm", ["removed", "emptied", "garbled"])
+def test_a_damaged_index_is_found_at_start_and_rebuilt(
+    harm: str, project: Path, tmp_path: Path, opened: Opened
+) -> None:
+    first = opened()
+    first.ingest(project)
+    first.close()
+    folder = tmp_path / "state/chroma/kb_v1"
+    if harm == "removed":
+        shutil.rmtree(folder)
+    elif harm == "emptied":
+        (folder / "chroma.sqlite3").unlink()
+    else:
+        (folder / "chroma.sqlite3").write_bytes(b"not a database at all" * 500)
+    again = opened()
+    with pytest.raises(KnowledgeError, match="run `frontdesk ingest`"):
+        again.load()
+    assert again.ingest(project).unchanged == 3
+    assert again.search("unused items")
+
+
+def test_a_damaged_database_is_an_error_with_the_fix(project: Path, tmp_path: Path, opened: Opened) -> None:
+    first = opened()
+    first.ingest(project)
+    first.close()
+    for name in ("knowledge.db", "knowledge.db-wal", "knowledge.db-shm"):
+        (tmp_path / "state" / name).unlink(missing_ok=True)
+    (tmp_path / "state/knowledge.db").write_bytes(b"garbage" * 1000)
+    with pytest.raises(KnowledgeError, match="delete knowledge.db"):
+        opened().load()
