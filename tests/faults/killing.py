@@ -28,7 +28,7 @@ def kill_under_load(url: str, folder: Path, *, messages: int, conversations: int
                 assert worker.poll() is None, "the worker ended by itself"
             time.sleep(dice.random() / 4)
             worker.kill()
-    subprocess.run(command, check=True, timeout=300)
+    subprocess.run(command, check=True, timeout=900)
     seconds = time.perf_counter() - started
     return {"seconds": round(seconds, 1), **_faults(url, _numbers(acknowledged), messages, conversations)}
 
