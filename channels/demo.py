@@ -9,23 +9,13 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
-from frontdesk.bot.config import Brand
+from frontdesk.bot.config import Brand, DemoCustomer
 from frontdesk.bot.errors import ChannelError
 from frontdesk.channels.identity import HostTokens
 from frontdesk.channels.pages import Html, document, el, page, policy
 from frontdesk.channels.problems import parse, read_body
 
 PLAIN = "Hello from frontdesk"
-
-
-@dataclass(frozen=True, kw_only=True)
-class DemoCustomer:
-    """A made-up customer one can be; `story` says in a few words what makes them worth trying."""
-
-    id: str
-    name: str
-    story: str = ""
-    email: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,6 +94,7 @@ def visitor(conversation_id: str) -> Customer:
 
 
 def may_enter(conversation: Conversation, customer: Customer | None) -> bool:
-    """Whether this customer may read and write here: a signed-in customer's conversation is theirs alone."""
-    owner = conversation.customer
-    return owner is None or owner.identity != "token" or (customer is not None and customer.id == owner.id)
+    """Whether this customer may read and write here: where a signed-in customer wrote, nobody else may."""
+    wrote = [conversation.customer, *(turn.message.customer for turn in conversation.turns)]
+    owners = {who.id for who in wrote if who is not None and who.identity == "token"}
+    return not owners or (customer is not None and owners == {customer.id})

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from frontdesk.bot.types import Conversation, Customer
 from frontdesk.channels.operator import Session
 from frontdesk.channels.pages import Html, document, el
-from frontdesk.channels.shapes import Json, Transcript
+from frontdesk.channels.shapes import Json, Transcript, message_json
 
 STATES = {"bot": "with the bot", "waiting": "waiting", "human": "with a person"}
 
@@ -48,7 +48,7 @@ def conversation_page(conversation: Conversation, seen: Transcript, session: Ses
         "div",
         el("a", "Inbox", href="/inbox"),
         el("h1", _name(conversation.customer)),
-        el("p", _about(conversation), class_="hint"),
+        el("p", f"{_about(conversation)} · {STATES[conversation.state]}", class_="hint"),
         class_="head",
     )
     turns = el("div", [_turn(turn) for turn in seen.turns], class_="turns")
@@ -78,7 +78,7 @@ def _row(conversation: Conversation) -> Html:
     words = el(
         "span",
         el("strong", _name(conversation.customer)),
-        el("span", _short(last.text) if last else "", class_="said"),
+        el("span", _short(_said(message_json(last))) if last else "", class_="said"),
         el("small", _about(conversation)),
         class_="words",
     )
@@ -90,6 +90,11 @@ def _row(conversation: Conversation) -> Html:
 
 def _short(text: str) -> str:
     return text if len(text) <= 120 else text[:119].rstrip() + "…"
+
+
+def _said(message: Json) -> str:
+    """Return what the customer saw themselves say: the title of a button, not its payload."""
+    return str(message.get("title") or message["text"])
 
 
 def _name(customer: Customer | None) -> str:
@@ -106,7 +111,7 @@ def _about(conversation: Conversation) -> str:
 def _turn(turn: Json) -> list[Html]:
     message, reply, shown = turn["message"], turn["reply"], []
     if message:
-        said = el("div", el("p", message.get("title") or message["text"]), class_="bubble")
+        said = el("div", el("p", _said(message)), class_="bubble")
         shown.append(el("article", el("p", "Customer", class_="who"), said, class_="turn customer"))
     if reply and reply["text"]:
         who = turn["author"] or "Bot"

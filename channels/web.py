@@ -132,10 +132,10 @@ class WebChat:
     def _text(self, text: str) -> str:
         text = clean("".join(c if c.isprintable() or c in "\n\t" or c > "\x9f" else " " for c in text)).strip()
         if not text:
-            raise ChannelError("The text is empty.", code="empty_text", fix="write something.")
+            raise ChannelError("The text is empty.", status=422, code="empty_text", fix="write something.")
         if len(text) > self.limits.text_chars:
             fix = f"send at most {self.limits.text_chars} characters."
-            raise ChannelError("The text is too long.", code="text_too_long", fix=fix)
+            raise ChannelError("The text is too long.", status=413, code="text_too_long", fix=fix)
         return text
 
     def _reader(self, request: Request) -> Customer | None:

@@ -83,7 +83,7 @@ export class Answer {
 
   // The whole reply is known: redraw only if what was streamed is not all of it.
   finish(reply) {
-    const bare = (text) => text.replace(/\s+/g, "");
+    const bare = (text) => text.replace(/\s+|\[\d+\]/g, "");
     if (bare(this.said) !== bare(reply.text)) {
       this.body.replaceChildren();
       this.said = "";

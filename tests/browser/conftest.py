@@ -15,9 +15,10 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from frontdesk.bot.config import Brand, Limits, Web
+from frontdesk.bot.config import Brand, DemoCustomer, Limits, Web
 from frontdesk.bot.types import Button, Citation, Effect, Message, Reply, Route, Sentence
-from frontdesk.channels.demo import Demo, DemoCustomer
+from frontdesk.channels.demo import Demo
+from frontdesk.channels.inbox import inbox_router
 from frontdesk.channels.testing import FakeDesk
 from frontdesk.channels.web import web_router
 
@@ -32,6 +33,7 @@ FLAGS = [
     "--disable-sync",
     "--force-color-profile=srgb",
 ]
+OPERATOR = "operator-token-of-the-tests"
 QUOTE = "You can send anything back within 45 days of delivery, unused and in its packaging."
 HOSTILE = (
     '<img src=x onerror="alert(1)"><script>alert(2)</script> [x](javascript:alert(3)) ![y](https://evil.example/p.png)'
@@ -144,6 +146,7 @@ def shop() -> Iterator[Shop]:
             demo=demo,
         )
     )
+    app.include_router(inbox_router(desk, operator_token=OPERATOR))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from frontdesk.bot.errors import ChannelError, ConfigError
-from frontdesk.bot.types import Conversation, Customer
+from frontdesk.bot.types import Conversation, Customer, Message, Turn
 from frontdesk.channels.identity import HostTokens, may_enter, new_conversation_id, visitor
 
 SECRET = b"k" * 32
@@ -111,6 +111,9 @@ def test_ids_cannot_be_guessed_or_derived() -> None:
 def test_who_may_enter() -> None:
     nora, ben = (Customer(id=name, identity="token") for name in ("nora", "ben"))
     posing = Customer(id="nora", identity="anonymous")
+    said = Message(text="x", conversation_id="c", brand="b", channel="web", customer=nora, id="m")
+    once_hers = Conversation(id="c", brand="b", customer=posing, turns=(Turn(message=said),))
+    assert [may_enter(once_hers, who) for who in (nora, ben, None)] == [True, False, False]
     hers, open_to_holder = (Conversation(id="c", brand="b", customer=who) for who in (nora, posing))
     assert [may_enter(hers, who) for who in (nora, ben, None)] == [True, False, False]
     assert [may_enter(open_to_holder, who) for who in (nora, ben, None)] == [True, True, True]

@@ -15,10 +15,10 @@ import uvicorn
 from fastapi import FastAPI
 from wire import kept, script, served
 
-from frontdesk.bot.config import Brand, Limits, Web
+from frontdesk.bot.config import Brand, DemoCustomer, Limits, Web
 from frontdesk.bot.errors import ConfigError
 from frontdesk.bot.types import Customer, Message
-from frontdesk.channels.demo import Demo, DemoCustomer
+from frontdesk.channels.demo import Demo
 from frontdesk.channels.identity import HostTokens
 from frontdesk.channels.testing import FakeDesk
 from frontdesk.channels.web import web_router
@@ -422,9 +422,9 @@ BAD_BODIES: list[tuple[bytes, int, str]] = [
     (b'"hi"', 400, "invalid_request"),
     (b"{}", 400, "invalid_request"),
     (b'{"text":"hi"}', 400, "invalid_request"),
-    (json.dumps(GOOD | {"text": ""}).encode(), 400, "empty_text"),
-    (json.dumps(GOOD | {"text": " \n\t\x00\u200b".replace("\u200b", "")}).encode(), 400, "empty_text"),
-    (json.dumps(GOOD | {"text": "x" * 8001}).encode(), 400, "text_too_long"),
+    (json.dumps(GOOD | {"text": ""}).encode(), 422, "empty_text"),
+    (json.dumps(GOOD | {"text": " \n\t\x00\u200b".replace("\u200b", "")}).encode(), 422, "empty_text"),
+    (json.dumps(GOOD | {"text": "x" * 8001}).encode(), 413, "text_too_long"),
     (json.dumps(GOOD | {"text": 7}).encode(), 400, "invalid_request"),
     (json.dumps(GOOD | {"text": None}).encode(), 400, "invalid_request"),
     (json.dumps(GOOD | {"text": "\ud800"}).encode(), 400, "invalid_json"),
