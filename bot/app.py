@@ -35,7 +35,7 @@ from frontdesk.bot.router.route import load_router
 from frontdesk.bot.store import Store
 from frontdesk.bot.types import Encoder
 from frontdesk.finetune.transcripts import Pair
-from frontdesk.knowledge import Knowledge
+from frontdesk.knowledge.base import Knowledge
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI

@@ -82,7 +82,6 @@ def _with_lora(model: Any, recipe: Recipe, base: str) -> Any:
         lora_dropout=recipe.dropout,
         target_modules=list(recipe.targets),
         task_type="CAUSAL_LM",
-        base_model_name_or_path=base,
     )
     adapted = get_peft_model(model, config)
     adapted.peft_config["default"].base_model_name_or_path = base

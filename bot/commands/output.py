@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,6 +79,7 @@ def _row(line: bytes, where: str, needed: tuple[str, ...]) -> dict[str, Any]:
 
 def quiet_libraries() -> None:
     """Keep vendors' chatter off the terminal."""
+    warnings.filterwarnings("ignore", module=r"(transformers|peft|torch|chromadb)\b")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

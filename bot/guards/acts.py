@@ -22,8 +22,8 @@ ACTS: Mapping[str, re.Pattern[str]] = {
         "disclose_bot": r"\b(?:bot|assistant|automated|software|program|machine|not a (?:person|human)|computer|"
         r"robot)\b",
         "ask_order_number": r"\border (?:number|id|no)\b",
-        "will_wait": r"\b(?:wait|be here|right here|take your time|going anywhere|no rush|when(?:ever| you're)|stay put|"
-        r"your place)\b",
+        "will_wait": r"\b(?:wait|be here|right here|take your time|going anywhere|no rush|when(?:ever| you're)|"
+        r"stay put|your place)\b",
         "explain_again": r"\b(?:explain|go over|again|words|which (?:part|bit)|clear|simpler)\b",
         "give_hours": r"\{\{support_hours\}\}",
         "give_contact": r"\{\{support_(?:email|phone)\}\}|@|\+\d",
