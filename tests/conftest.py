@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from serving import frontdesk
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -34,3 +35,13 @@ def _quiet_pools(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     yield
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo brand, ingested and trained by the commands of the README."""
+    folder = tmp_path_factory.mktemp("demo") / "shop"
+    frontdesk("init", str(folder), cwd=folder.parent)
+    frontdesk("ingest", cwd=folder)
+    frontdesk("train", cwd=folder)
+    return folder
