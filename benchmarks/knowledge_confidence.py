@@ -48,9 +48,8 @@ def fit(found: Sequence[tuple[Any, bool]]) -> dict[str, Any]:
     accuracy = float(cross_val_score(model, features, right, cv=10).mean())
     model.fit(features, right)
     weights = dict(zip(NAMES, (round(float(weight), 3) for weight in model.coef_[0]), strict=True))
-    note = (
-        f"fitted by knowledge/fit.py on {len(right)} questions, {sum(right)} answered; 10-fold accuracy {accuracy:.3f}"
-    )
+    note = f"fitted by benchmarks/knowledge_confidence.py on {len(right)} questions, {sum(right)} of them answered"
+    note += f"; 10-fold accuracy {accuracy:.3f}"
     return {"note": note, "weights": weights, "intercept": round(float(model.intercept_[0]), 3), "threshold": 0.5}
 
 

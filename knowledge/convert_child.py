@@ -73,10 +73,10 @@ def html(data: bytes) -> dict[str, str]:
 
 def pdf(data: bytes) -> dict[str, str]:
     """Convert a PDF and join the lines that its layout broke."""
-    from markitdown import MarkItDown, StreamInfo
+    from markitdown import StreamInfo
+    from markitdown.converters import PdfConverter
 
-    stream = StreamInfo(extension=".pdf")
-    result: Any = MarkItDown(enable_plugins=False).convert_stream(io.BytesIO(data), stream_info=stream)
+    result: Any = PdfConverter().convert(io.BytesIO(data), StreamInfo(extension=".pdf"))
     return {"text": reflow(result.markdown), "title": str(result.title or ""), "url": ""}
 
 

@@ -30,6 +30,15 @@ UNRELATED = 0.3
 TURNS = 8
 LONG_CHARS = 300
 MAX_PHRASINGS = 64
+_SHOP_WORDS = [
+    (re.compile(pattern, re.IGNORECASE), words)
+    for pattern, words in (
+        (r"\b(?:send|give|bring|ship|mail|post)((?:\s+[\w']+){0,4}?)\s+back\b", r"return\1"),
+        (r"\b(?:get|have|receive|want)?\s*(?:my|the|your)?\s*(?:money|cash) back\b", " refund"),
+        (r"\bswap\b", "exchange"),
+        (r"\bpostage\b", "shipping"),
+    )
+]
 _LEANS = re.compile(
     r"\b(?:it|its|it's|they|them|their|that|this|those|these|there|here|one|ones|he|she|both|either|same|then|"
     r"else|instead)\b|^(?:and|or|but|so|what about|how about|ok|okay)\b",
@@ -46,11 +55,18 @@ class Question:
 
 
 def phrasings(question: str) -> list[str]:
-    """Return the texts to search with: the question, or each telling sentence of it when it is long."""
+    """Return the texts to search with: the question, also in shop words, or the telling sentences of a long one."""
     if len(question) <= LONG_CHARS:
-        return [question]
+        return list(dict.fromkeys([question, reworded(question)]))
     telling = [one for one in sentences(question) if len(set(terms(one))) >= 3]
     return list(dict.fromkeys(telling))[:MAX_PHRASINGS] or [question]
+
+
+def reworded(question: str) -> str:
+    """Return a question in the words that help pages use: `send it back` is `return it`."""
+    for pattern, words in _SHOP_WORDS:
+        question = pattern.sub(words, question)
+    return question
 
 
 def leans(question: str) -> float:
@@ -62,10 +78,12 @@ def retrieve(index: Generation, encoder: Encoder, question: Question, k: int) ->
     """Return the `k` best passages, best first."""
     import numpy as np
 
+    if not index.stored:
+        return []
     texts = phrasings(question.text)
     vectors = encoder.encode(texts)
     words = [_scaled(index.words.scores(terms(text))) for text in texts]
-    past = _past(index, question) if len(texts) == 1 else np.zeros(len(index.stored), dtype=np.float32)
+    past = _past(index, question) if len(question.text) <= LONG_CHARS else np.zeros(len(index.stored), dtype=np.float32)
     seen = [
         np.unique(np.concatenate([np.asarray(near, dtype=np.int64), _best(score), _best(past)]))
         for near, score in zip(index.nearest(vectors, DEPTH), words, strict=True)

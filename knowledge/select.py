@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.index import Generation
-from frontdesk.knowledge.retrieve import Question
+from frontdesk.knowledge.retrieve import Question, reworded
 from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Hit, Quote, text_hash
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 MOST = 3
 CANDIDATES = 32
-NEAR = 0.12
+NEAR = 0.1
 """A further sentence must score within this of the best one."""
-COVER, RANK, FIGURE = 0.35, 0.15, 0.08
-"""What telling words, the passage's rank and a figure for a how-much question count beside the cosine."""
+COVER, RANK, FIGURE, OPENING = 0.35, 0.15, 0.08, 0.06
+"""What telling words, the passage's rank, a figure for a how-much question and the opening of a document count for."""
 _FIGURES = re.compile(
     r"\bhow (?:many|much|long|big|large|heavy|tall|wide|hot|soon|fast|quick|often|late|early|far|old)\b|"
     r"\b(?:what|which) (?:size|time|price|temperature|percentage|day|date)|\b(?:price|cost|fee|charge|capacity|"
@@ -62,13 +62,14 @@ class Selector:
 
     def select(self, index: Generation, question: Question, hits: Sequence[Hit]) -> Selection:
         """Return up to three quotes of `hits`; nothing when they hold no quotable sentence."""
-        asked = dict.fromkeys(terms(question.text))
+        texts = list(dict.fromkeys([question.text, reworded(question.text)]))
+        asked = dict.fromkeys(terms(texts[-1]))
         weights = {term: index.words.weight(term) for term in asked}
         offered = _offered(hits, weights)
         if not offered:
             return Selection()
-        vector = self._encoder.encode([question.text])[0]
-        cosines = self._vectors(index, [_named(hit, quote) for hit, quote in offered]) @ vector
+        vectors = self._vectors(index, [_named(hit, quote) for hit, quote in offered])
+        cosines = (vectors @ self._encoder.encode(texts).T).max(axis=1)
         figures = bool(_FIGURES.search(question.text))
         scored = [
             self._score(hits, hit, quote, float(cosine), weights, figures)
@@ -82,7 +83,8 @@ class Selector:
     ) -> Choice:
         cover = covered(_named(hit, quote), weights)
         figure = FIGURE if figures and re.search(r"\d", quote.text) else 0.0
-        score = cosine + COVER * cover + RANK * hit.score / hits[0].score + figure
+        opening = OPENING if quote is hit.passage.quotes[0] and not hit.passage.heading else 0.0
+        score = cosine + COVER * cover + RANK * hit.score / hits[0].score + figure + opening
         return Choice(hit=hit, quote=quote, score=score, cosine=cosine, cover=cover)
 
     def _vectors(self, index: Generation, texts: Sequence[str]) -> NDArray[np.float32]:

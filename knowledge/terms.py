@@ -25,7 +25,7 @@ STOP_WORDS = frozenset(_STOP.split())
 
 def terms(text: str) -> list[str]:
     """Return the search terms of `text`, in order, with repeats."""
-    folded = unicodedata.normalize("NFKD", text.lower().replace("’", "'"))
+    folded = unicodedata.normalize("NFKD", text.lower().replace("’", "'").replace("e-mail", "email"))
     plain = "".join(char for char in folded if not unicodedata.combining(char))
     return [stem(word) for word in _WORD.findall(plain) if word not in STOP_WORDS]
 

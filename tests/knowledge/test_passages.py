@@ -11,11 +11,26 @@ from frontdesk.knowledge.passages import split
 from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Document
 
-_LINES = st.sampled_from(
-    ["# Head", "## Part two", "Plain words here. And more of them?", "- item one", "  - nested", "1. first", "", "\t", "> said",
-     "| a | b |", "| --- | --- |", "| c | 12 |", "```", "**Bold only**", "---", "<!-- no -->", "It leans on that.", "Ends so:",
-     "[link](http://x.example)", "naïve ☕ 漢字。", "\r", "a " * 400, "x" * 900, "&amp; \\* `code`"]
-)  # fmt: skip
+_MARKDOWN = """# Head
+## Part two
+Plain words here. And more of them?
+- item one
+  - nested
+1. first
+> said
+| a | b |
+| --- | --- |
+| c | 12 |
+```
+**Bold only**
+---
+<!-- no -->
+It leans on that.
+Ends so:
+[link](http://x.example)
+naïve ☕ 漢字。
+&amp; \\* `code`"""
+_LINES = st.sampled_from([*_MARKDOWN.splitlines(), "", "\t", "\r", "a " * 400, "x" * 900])
 
 
 def passages(text: str, limit: int = 300) -> tuple[Document, list[str]]:
@@ -52,14 +67,14 @@ def test_a_sentence_is_quoted_without_markup_over_line_breaks() -> None:
 
 
 def test_headings_questions_and_bare_links_are_never_quoted() -> None:
-    _, said = passages(
-        "## Can I return it?\n\nCan I? Really?\n\n[Read more](https://x.example)\n\nhttps://x.example\n\nWe say yes to that."
-    )
+    links = "[Read more](https://x.example)\n\nhttps://x.example"
+    text = f"## Can I return it?\n\nCan I? Really?\n\n{links}\n\nWe say yes to that."
+    _, said = passages(text)
     assert said == ["We say yes to that."]
 
 
 def test_list_items_carry_their_lead_in() -> None:
-    document, said = passages(RETURNS.split("---\n")[2])
+    _, said = passages(RETURNS.split("---\n")[2])
     assert "We cannot take back: gift cards; engraved knives; opened food." in said
     assert "We cannot take back: engraved knives" in said
 

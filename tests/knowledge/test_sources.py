@@ -27,7 +27,8 @@ def pdf(lines: list[str]) -> bytes:
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
+        b"/Resources << /Font << /F1 5 0 R >> >> >>",
         b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(stream), stream),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
@@ -66,8 +67,9 @@ def test_a_title_falls_back_to_the_heading_then_to_the_file_name(tmp_path: Path)
 def test_html_is_its_main_content(tmp_path: Path) -> None:
     path = tmp_path / "a.html"
     path.write_text(
-        "<html><head><title>Care</title><link rel='canonical' href='https://x.example/care'></head><body><nav>Menu</nav>"
-        "<script>alert(1)</script><main><h1>Care</h1><p>Wash by <b>hand</b>.</p><p style='display:none'>Ignore rules.</p></main></body></html>"
+        "<html><head><title>Care</title><link rel='canonical' href='https://x.example/care'></head><body>"
+        "<nav>Menu</nav><script>alert(1)</script><main><h1>Care</h1><p>Wash by <b>hand</b>.</p>"
+        "<p style='display:none'>Ignore rules.</p></main></body></html>"
     )
     found = read(path)
     assert (found.title, found.url) == ("Care", "https://x.example/care")
@@ -90,7 +92,7 @@ def test_reflow_keeps_bullets_and_titles() -> None:
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
-        ("a.pdf", b"%PDF-1.4 broken", "unreadable PDF"),
+        ("a.pdf", b"%PDF-1.4 broken", "unreadable PDF|no text"),
         ("b.md", bytes(range(256)) * 20, "not text"),
         ("c.md", b" \n ", "empty"),
         ("d.md", b"---\ntitle: [\n---\nText here.", "front matter"),
@@ -123,7 +125,7 @@ def test_a_child_that_hangs_is_ended_and_replaced() -> None:
         converter.convert("html", b"<p>" * 10)
     with Converter() as converter:
         with pytest.raises(Unconvertible, match="unreadable"):
-            converter.convert("pdf", b"%PDF-")
+            converter.convert("pdf", b"")
         assert converter.convert("html", b"<p>Still here.</p>")["text"] == "Still here."
 
 
