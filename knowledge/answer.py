@@ -6,8 +6,10 @@ enough the answer is empty and the bot abstains.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING
 
 from frontdesk.bot.types import Citation, Encoder, Sentence, Support
@@ -77,21 +79,25 @@ class Extractive:
 
 
 def cite(selection: Selection) -> tuple[Sentence, ...]:
-    """Give each chosen sentence its numbered, verbatim citation."""
-    return tuple(_sentence(number, choice) for number, choice in enumerate(selection.choices, 1))
+    """Give each chosen sentence its numbered, verbatim citations."""
+    numbers = count(1)
+    return tuple(_sentence(choice, numbers) for choice in selection.choices)
 
 
-def _sentence(number: int, choice: Choice) -> Sentence:
+def _sentence(choice: Choice, numbers: Iterator[int]) -> Sentence:
     document, quote = choice.hit.document, choice.quote
-    citation = Citation(
-        number=number,
-        document_id=document.id,
-        title=document.title,
-        url=document.url,
-        version=document.version,
-        quote=document.text[quote.start : quote.end],
-        start=quote.start,
-        end=quote.end,
+    citations = tuple(
+        Citation(
+            number=next(numbers),
+            document_id=document.id,
+            title=document.title,
+            url=document.url,
+            version=document.version,
+            quote=document.text[start:end],
+            start=start,
+            end=end,
+        )
+        for start, end in quote.spans
     )
     support = Support(kind="quote", source=f"{document.id}@{document.version[:12]}:{quote.start}-{quote.end}")
-    return Sentence(text=quote.text, citations=(citation,), support=support)
+    return Sentence(text=quote.text, citations=citations, support=support)

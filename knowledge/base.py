@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from frontdesk.bot import config
+from frontdesk.bot.config import Knowledge as Settings
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.bot.types import Conversation, Encoder, Message, Route, Sentence
 from frontdesk.knowledge import documents as sql
@@ -29,7 +29,7 @@ from frontdesk.knowledge.values import Document, Hit, IngestReport
 class Knowledge:
     """Documents in `folder/knowledge.db`, indexes in `folder/chroma/`. Cheap to make; `load` or `ingest` opens it."""
 
-    def __init__(self, folder: Path, encoder: Encoder, settings: config.Knowledge) -> None:
+    def __init__(self, folder: Path, encoder: Encoder, settings: Settings) -> None:
         self._folder, self._encoder, self._settings = folder, encoder, settings
         self._documents = Documents(folder)
         self._root = folder / "chroma"

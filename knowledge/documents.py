@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 
 from frontdesk.bot.errors import KnowledgeError
-from frontdesk.knowledge.values import Document, Passage, Quote
+from frontdesk.knowledge.values import Document, Passage, Quote, Span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -216,9 +216,13 @@ def _row(passage: Passage, key: int) -> dict[str, Any]:
 
 def _passage(row: Mapping[Any, Any]) -> Passage:
     body = json.loads(row["body"])
-    quotes = tuple(Quote(**quote) for quote in body["quotes"])
-    lead = (body["lead"][0], body["lead"][1]) if body["lead"] else None
+    quotes = tuple(Quote(**{**quote, "header": _span(quote.get("header"))}) for quote in body["quotes"])
+    lead = _span(body["lead"])
     return Passage(start=row["start"], end=row["end"], heading=tuple(body["heading"]), lead=lead, quotes=quotes)
+
+
+def _span(pair: Sequence[int] | None) -> Span | None:
+    return (pair[0], pair[1]) if pair else None
 
 
 def _document(row: Mapping[Any, Any]) -> Document:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from frontdesk.bot import config
+from frontdesk.bot.config import Knowledge as Settings
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.bot.intervals import bootstrap, wilson
 from frontdesk.bot.types import Encoder, Sentence
@@ -97,7 +97,7 @@ def token_f1(said: str, wanted: str) -> float:
 def _indexed(documents: Sequence[Row], encoder: Encoder, *, quotes: bool) -> Iterator[tuple[Knowledge, float, int]]:
     """Give a knowledge base over `documents` in a temporary folder, the seconds it took and its passages."""
     with tempfile.TemporaryDirectory(prefix="frontdesk-eval-") as folder:
-        knowledge = Knowledge(Path(folder), encoder, config.Knowledge())
+        knowledge = Knowledge(Path(folder), encoder, Settings())
         try:
             report = knowledge.put([_document(row) for row in map(_clean, documents)], quotes=quotes)
             yield knowledge, report.seconds, report.passages

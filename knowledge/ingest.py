@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Known = Mapping[str, tuple[str, str]]
 """Source hash and version of every current document by id."""
 BATCH = 256
-SPLITTER = "1"
+SPLITTER = "2"
 """Part of every source hash: raise it when the same text gives other passages."""
 
 

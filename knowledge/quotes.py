@@ -90,7 +90,8 @@ def _rows(text: str, block: Block, subject: str) -> Iterator[Quote]:
     for start, end in rows:
         said = row_text(names, cells(text[start:end]), subject)
         if said:
-            yield Quote(start=start, end=end, text=said)
+            wide = len(names) > 2 and any(names[1:])
+            yield Quote(start=start, end=end, text=said, header=header if wide else None)
 
 
 def row_text(names: Sequence[str], row: Sequence[str], subject: str) -> str:

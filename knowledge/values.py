@@ -29,11 +29,20 @@ class Document:
 
 @dataclass(frozen=True, kw_only=True)
 class Quote:
-    """A quotable piece: `document.text[start:end]` verbatim, and `text`, the same without markup, readable alone."""
+    """A quotable piece: `document.text[start:end]` verbatim, and `text`, the same without markup, readable alone.
+
+    `header` is the span of the table header whose names `text` repeats; it is cited too.
+    """
 
     start: int
     end: int
     text: str
+    header: Span | None = None
+
+    @property
+    def spans(self) -> list[Span]:
+        """What is cited: the piece, and the table header when its names are said."""
+        return [(self.start, self.end), *([self.header] if self.header else [])]
 
 
 @dataclass(frozen=True, kw_only=True)

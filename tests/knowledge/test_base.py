@@ -100,6 +100,19 @@ def test_a_table_row_answers(project: Path, opened: Opened) -> None:
     assert ask(knowledge, "what is the capacity of the Wren Kettle?")[0].text == "Wren Kettle — Capacity: 1.7 L"
 
 
+def test_a_row_of_a_wide_table_cites_its_header_too(project: Path, opened: Opened) -> None:
+    knowledge = opened()
+    knowledge.ingest(project)
+    row = next(
+        one for one in ask(knowledge, "what is the price and time of express shipping?") if "Express" in one.text
+    )
+    assert row.text == "Express — Price: $14.95; Time: 1-2 business days"
+    assert [citation.quote for citation in row.citations] == [
+        "| Express | $14.95 | 1-2 business days |",
+        "| Method | Price | Time |",
+    ]
+
+
 def test_a_cited_version_is_kept_after_the_document_is_gone(project: Path, opened: Opened) -> None:
     knowledge = opened()
     knowledge.ingest(project)
