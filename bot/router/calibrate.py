@@ -2,7 +2,8 @@
 
 Temperature scaling (Guo et al. 2017); a logistic model of "the likeliest intent is right"; the lowest confidence
 threshold whose error on what is answered stays under the target with 95 % certainty (selective risk: Geifman and
-El-Yaniv 2017; fixed-sequence testing: Angelopoulos et al. 2021); a conformal bound on customers turned away in error.
+El-Yaniv 2017; fixed-sequence testing with several starts: Angelopoulos et al. 2021); a conformal bound on customers
+turned away in error.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from frontdesk.bot.router.model import Calibration, Reading, confidence_evidence, outside_signs, softmax
 
 CERTAINTY = 0.95
-_STEPS = 200
+_STEPS, _STARTS = 200, 5
 
 Ints = NDArray[np.int64]
 Doubles = NDArray[np.float64]
@@ -38,13 +39,12 @@ def calibrate(known: HeldOut, strange: HeldOut, max_error: float) -> Calibration
     """
     inside = known.truth >= 0
     temperature = fit_temperature(known.reading.scores[inside], known.truth[inside])
-    outside_weights, outside_bias = _logistic(
-        outside_signs(strange.reading, temperature), strange.truth < 0, balanced=True
-    )
+    signs = outside_signs(strange.reading, temperature)
+    outside_weights, outside_bias = _fit_outside(signs, strange.truth < 0)
     shares = softmax(known.reading.scores / temperature)
     outside = outside_signs(known.reading, temperature) @ outside_weights + outside_bias
     right = shares.argmax(axis=1) == known.truth
-    weights, bias = _logistic(confidence_evidence(shares, outside), right)
+    weights, bias = _fit_confidence(confidence_evidence(shares, outside), right)
     fitted = Calibration(
         temperature=temperature,
         outside_weights=tuple(map(float, outside_weights)),
@@ -90,39 +90,61 @@ def conformal_limit(scores: Doubles, rate: float) -> float:
 def selective_threshold(confidence: Doubles, right: NDArray[np.bool_], max_error: float) -> tuple[float, bool]:
     """Return (threshold, guaranteed): answering at or above it errs in at most `max_error` of the answers.
 
-    Coverage is widened step by step while the 95 % upper bound of the error stays under the target. Too few or too
-    poor predictions for any bound: the widest coverage whose observed error keeps the target, not guaranteed.
+    From several starts, coverage is widened step by step while the upper bound of the error stays under the target;
+    the doubt is shared between the starts. No bound within reach: the widest coverage whose observed error keeps the
+    target, not guaranteed.
     """
     order = np.argsort(-confidence, kind="stable")
     ranked, wrong = confidence[order], np.cumsum(~right[order])
     n = len(ranked)
-    least = 2 * ceil(log(1 - CERTAINTY) / log(1 - max_error))
-    sizes = np.unique(np.linspace(min(least, n), n, _STEPS).astype(int)) if n else np.array([], dtype=int)
-    passed = 0
-    for size in sizes:
-        if _upper(int(wrong[size - 1]), int(size)) > max_error:
-            break
-        passed = int(size)
-    if passed:
-        return float(ranked[passed - 1]), True
+    least = ceil(log((1 - CERTAINTY) / _STARTS) / log(1 - max_error))
+    sizes = np.unique(np.linspace(least, n, _STEPS).astype(int)) if n >= least else np.array([], dtype=int)
+    passes = [_upper(int(wrong[size - 1]), int(size)) <= max_error for size in sizes]
+    passed = [_walk(passes, start * len(passes) // _STARTS) for start in range(_STARTS)] if passes else [-1]
+    if max(passed) >= 0:
+        return float(ranked[sizes[max(passed)] - 1]), True
     kept = np.flatnonzero(wrong <= max_error * np.arange(1, n + 1))
     return (float(ranked[kept[-1]]), False) if len(kept) else (1.0, False)
+
+
+def _walk(passes: list[bool], start: int) -> int:
+    """The last step reached from `start` without a failure; -1 when the start itself fails."""
+    reached = -1
+    for step in range(start, len(passes)):
+        if not passes[step]:
+            break
+        reached = step
+    return reached
 
 
 def _upper(errors: int, n: int) -> float:
     """The exact upper bound of an error rate (Clopper and Pearson 1934)."""
     from scipy.stats import beta
 
-    return 1.0 if errors >= n else float(beta.ppf(CERTAINTY, errors + 1, n - errors))
+    return 1.0 if errors >= n else float(beta.ppf(1 - (1 - CERTAINTY) / _STARTS, errors + 1, n - errors))
 
 
-def _logistic(signs: Doubles, truth: NDArray[np.bool_], *, balanced: bool = False) -> tuple[Doubles, float]:
-    """Return weights and bias on unscaled signs; one neutral pseudo-example per side keeps a one-sided set finite."""
+def _fit_outside(signs: Doubles, strange: NDArray[np.bool_]) -> tuple[Doubles, float]:
+    """Fit the log-odds of out of scope, sides equally likely; a neutral row each keeps a one-sided set finite."""
+    neutral = np.repeat(signs.mean(axis=0, keepdims=True), 2, axis=0)
+    return _logistic(np.vstack([signs, neutral]), np.append(strange, [False, True]), None)
+
+
+def _fit_confidence(evidence: Doubles, right: NDArray[np.bool_]) -> tuple[Doubles, float]:
+    """Fit the log-odds that the likeliest is right, beginning with a few rows that say: the shares are honest."""
+    odds = np.tile(np.linspace(-5, 5, 11), 2)
+    prior = np.column_stack([odds, np.full(len(odds), np.median(evidence[:, 1]))])
+    truth = np.repeat([True, False], len(odds) // 2)
+    weight = 1 / (1 + np.exp(np.where(truth, -odds, odds)))
+    return _logistic(np.vstack([evidence, prior]), np.append(right, truth), np.append(np.ones(len(right)), weight))
+
+
+def _logistic(signs: Doubles, truth: NDArray[np.bool_], weight: Doubles | None) -> tuple[Doubles, float]:
+    """Return weights and bias on unscaled signs; without row weights the two sides count alike."""
     from sklearn.linear_model import LogisticRegression
 
     mean, scale = signs.mean(axis=0), np.maximum(signs.std(axis=0), 1e-6)
-    rows = np.vstack([(signs - mean) / scale, np.zeros((2, signs.shape[1]))])
-    model = LogisticRegression(class_weight="balanced" if balanced else None, max_iter=1000)
-    model.fit(rows, np.concatenate([truth, [False, True]]))
+    model = LogisticRegression(class_weight="balanced" if weight is None else None, max_iter=1000)
+    model.fit((signs - mean) / scale, truth, sample_weight=weight)
     weights = model.coef_[0] / scale
     return weights, float(model.intercept_[0] - weights @ mean)

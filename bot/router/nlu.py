@@ -75,8 +75,10 @@ def read_nlu(path: Path) -> Examples:
 
 def checked(rows: list[Example], where: str) -> Examples:
     """Return the distinct examples with warnings; raises ConfigError when there are not two intents to tell apart."""
-    distinct = {(row.intent, row.text.casefold()): row for row in reversed(rows)}
-    kept = tuple(reversed(distinct.values()))
+    distinct: dict[tuple[str, str], Example] = {}
+    for row in rows:
+        distinct.setdefault((row.intent, row.text.casefold()), row)
+    kept = tuple(distinct.values())
     counts = Counter(row.intent for row in kept)
     if sum(n > 1 for name, n in counts.items() if name != OUT_OF_SCOPE) < 2:
         raise ConfigError(
