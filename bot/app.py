@@ -248,7 +248,7 @@ def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot) -> None:
     token = operator_token(bot.project)
 
     async def health() -> dict[str, Any]:
-        counts = await asyncio.to_thread(desk.store.counts)
+        counts = await desk.store.call(desk.store.counts)
         voices = {name: bot.voices.registry.load(brand.voice).id for name, brand in bot.engine.brands.items()}
         return {"conversations": dict(counts), "voices": voices, "encoder": {"name": bot.encoder.fingerprint}}
 

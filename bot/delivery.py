@@ -52,7 +52,7 @@ class Delivery:
     async def _run(self) -> None:
         while True:
             try:
-                events = await asyncio.to_thread(self.store.unsent, list(self.senders), lease_seconds=LEASE)
+                events = await self.store.call(self.store.unsent, list(self.senders), lease_seconds=LEASE)
             except StoreError as error:
                 log.warning("the outbox could not be read: %s", error)
                 events = []
@@ -64,15 +64,15 @@ class Delivery:
                 await asyncio.sleep(PAUSE)
 
     async def _deliver(self, event: Event) -> None:
-        conversation = await asyncio.to_thread(self.store.conversation, event.conversation_id)
+        conversation = await self.store.call(self.store.conversation, event.conversation_id)
         if conversation is None:
-            await asyncio.to_thread(self.store.mark_sent, event.id)
+            await self.store.call(self.store.mark_sent, event.id)
             return
         try:
             await self.senders[conversation.channel].send(event, conversation)
         except Exception as error:
             seconds = float(getattr(error, "seconds", RETRY_AFTER))
             log.warning("event %d was not delivered to %s: %s", event.id, conversation.channel, type(error).__name__)
-            await asyncio.to_thread(self.store.postpone, event.id, seconds)
+            await self.store.call(self.store.postpone, event.id, seconds)
             return
-        await asyncio.to_thread(self.store.mark_sent, event.id)
+        await self.store.call(self.store.mark_sent, event.id)

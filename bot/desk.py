@@ -8,11 +8,11 @@ from itertools import count
 from typing import Any
 
 from frontdesk.bot.config import Limits
-from frontdesk.bot.engine import Engine, after
+from frontdesk.bot.engine import Engine, changes, state_after
 from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.handoff import moved
 from frontdesk.bot.store import Dispatcher, Store, Turnwork, follow
-from frontdesk.bot.store.codec import plain
+from frontdesk.bot.store.codec import build, plain
 from frontdesk.bot.types import Conversation, Event, Message, Receipt, Reply, Sentence
 
 
@@ -39,9 +39,10 @@ class FrontDesk:
         """Answer one message; every sentence is committed before anybody can read it."""
         conversation, numbers = await work.conversation(), count()
 
-        async def send(sentence: Sentence) -> None:
+        async def send(sentence: Sentence) -> Sentence:
             data = {"text": sentence.text, "citations": plain(sentence.citations)}
-            await work.commit(next(numbers), "sentence", data)
+            event = await work.commit(next(numbers), "sentence", data)
+            return sentence if event.data == data else build(Sentence, {**plain(sentence), **event.data})
 
         await work.commit(next(numbers), "typing", {})
         reply = await self.engine.respond(work.message, conversation, send)
@@ -53,13 +54,13 @@ class FrontDesk:
         await self._close(work, await work.conversation(), reply, count(1000))
 
     async def _close(self, work: Turnwork, conversation: Conversation, reply: Reply, numbers: Any) -> None:
-        slots, state = after(conversation, reply)
+        state = state_after(conversation, reply)
         if reply.buttons:
             await work.commit(next(numbers), "buttons", {"buttons": plain(reply.buttons)})
         if state != conversation.state:
             await work.commit(next(numbers), "state", {"state": state})
         told = reply_data(reply, work.message) if reply.sentences else None
-        await work.close(told, state=state, slots=slots, private={"trace": dict(reply.trace)})
+        await work.close(told, state=state, slots=changes(reply), private={"trace": dict(reply.trace)})
 
     # What a channel may ask
 
@@ -85,21 +86,21 @@ class FrontDesk:
 
     async def conversation(self, conversation_id: str) -> Conversation | None:
         """Return the conversation, or None."""
-        return await asyncio.to_thread(self.store.conversation, conversation_id)
+        return await self.store.call(self.store.conversation, conversation_id)
 
     async def position(self, conversation_id: str) -> int:
         """Return the outbox position of the conversation's last event."""
-        return await asyncio.to_thread(self.store.last_position, conversation_id)
+        return await self.store.call(self.store.last_position, conversation_id)
 
     async def waiting(self) -> list[Conversation]:
         """Return the conversations that wait for, or are with, a person."""
-        return await asyncio.to_thread(self.store.waiting)
+        return await self.store.call(self.store.waiting)
 
     async def post(self, conversation_id: str, text: str, author: str) -> Event:
         """Write to the customer as a person; the conversation is theirs from now on."""
         await self._move(conversation_id, "human")
         data = {"text": text, "citations": [], "author": author}
-        return await asyncio.to_thread(self.store.post, conversation_id, "sentence", data)
+        return await self.store.call(self.store.post, conversation_id, "sentence", data)
 
     async def hand_back(self, conversation_id: str) -> None:
         """Give the conversation back to the bot."""
@@ -110,12 +111,12 @@ class FrontDesk:
         if conversation is None:
             raise ChannelError("no such conversation.", where=conversation_id, status=404, code="not_found")
         if conversation.state != moved(conversation.state, to):
-            await asyncio.to_thread(self.store.set_state, conversation_id, to)
-            await asyncio.to_thread(self.store.post, conversation_id, "state", {"state": to})
+            await self.store.call(self.store.set_state, conversation_id, to)
+            await self.store.call(self.store.post, conversation_id, "state", {"state": to})
 
     async def feedback(self, conversation_id: str, message_id: str, value: Mapping[str, Any]) -> None:
         """Store a vote on one reply."""
-        await asyncio.to_thread(self.store.feedback, conversation_id, message_id, value)
+        await self.store.call(self.store.feedback, conversation_id, message_id, value)
 
 
 def reply_data(reply: Reply, message: Message) -> dict[str, Any]:

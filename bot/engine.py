@@ -25,11 +25,13 @@ from frontdesk.bot.types import (
     Reply,
     Route,
     Sentence,
+    State,
 )
 
 log = logging.getLogger(__name__)
 
-Send = Callable[[Sentence], Awaitable[None]]
+Send = Callable[[Sentence], Awaitable[Sentence]]
+"""Commits a sentence and returns it as it was sent: after a crash, the one that was committed before."""
 
 
 class Router(Protocol):
@@ -87,16 +89,14 @@ class Engine:
             draft.routes = await asyncio.to_thread(self._routes, message, conversation)
             for route in draft.routes:
                 async for sentence in self._sentences(message, conversation, route, draft):
-                    draft.sentences.append(sentence)
-                    await send(sentence)
+                    draft.sentences.append(await send(sentence))
         except StoreError:
             raise
         except Exception as error:
             log.exception("answering failed; handing off")
             draft.notes.append(f"failed: {type(error).__name__}")
             draft.routes = (*draft.routes, failed(error))
-            draft.sentences.append(self._apology(message))
-            await send(draft.sentences[-1])
+            draft.sentences.append(await send(self._apology(message)))
         return draft.reply()
 
     def _routes(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
@@ -158,13 +158,15 @@ def asked(message: Message, conversation: Conversation, route: Route, brand: Bra
     return replace(message, text=brand.titles.get(route.intent, route.intent.replace("_", " ")))
 
 
-def after(conversation: Conversation, reply: Reply) -> tuple[dict[str, Any], Any]:
-    """Return (slots, state) of the conversation once `reply` is sent; a slot set to None is forgotten."""
-    slots, state = dict(conversation.slots), conversation.state
-    for sentence in reply.sentences:
-        slots.update(sentence.effect.slots)
-        state = sentence.effect.state or state
-    return {key: value for key, value in slots.items() if value is not None}, state
+def changes(reply: Reply) -> dict[str, Any]:
+    """Return what `reply` makes the conversation remember; a slot set to None is to be forgotten."""
+    return {key: value for sentence in reply.sentences for key, value in sentence.effect.slots.items()}
+
+
+def state_after(conversation: Conversation, reply: Reply) -> State:
+    """Return who holds the conversation once `reply` is sent."""
+    moves = [sentence.effect.state for sentence in reply.sentences if sentence.effect.state]
+    return moves[-1] if moves else conversation.state
 
 
 def _with_notes(sentence: Sentence) -> str:

@@ -19,7 +19,8 @@ from frontdesk.bot.errors import ChannelError, StoreError
 from frontdesk.bot.types import Customer, Event, Message, Receipt
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.footnotes import marked, plain, sources
-from frontdesk.channels.requests import RETRY_AFTER, SafeRoute, read_body, read_object
+from frontdesk.channels.problems import RETRY_SECONDS, read_body
+from frontdesk.channels.requests import SafeRoute, read_object
 from frontdesk.channels.turns import LAST, collect
 
 STATUS_HEADER = "X-Frontdesk-Status"
@@ -45,7 +46,7 @@ def rasa_router(desk: Desk, limits: Limits, brand: str, messages: Messages) -> A
         try:
             receipt = await desk.accept(message, event_id)
         except StoreError:
-            headers = {"Retry-After": RETRY_AFTER, STATUS_HEADER: "503"}
+            headers = {"Retry-After": str(RETRY_SECONDS), STATUS_HEADER: "503"}
             return JSONResponse(_said(sender, messages.apology), 503, headers)
         if request.query_params.get("stream", "").lower() in {"true", "1"}:
             lines = _lines(desk, receipt, limits.wait_seconds, sender, messages)

@@ -1,4 +1,4 @@
-"""What every webhook does with a request before it trusts it: cap it, parse it, answer problems in one shape."""
+"""What every webhook does with a request before it trusts it: parse it, clean its text, answer problems."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from starlette.requests import ClientDisconnect
 
-from frontdesk.bot.errors import ChannelError, StoreError
+from frontdesk.bot.errors import ChannelError
+from frontdesk.channels.problems import answered
 
-RETRY_AFTER = "5"
 _INVISIBLE = re.compile("[\x00\ud800-\udfff\U000e0000-\U000e007f]")
 
 
@@ -22,45 +20,13 @@ class SafeRoute(APIRoute):
     """A route that turns ChannelError into its 4xx and StoreError into 503, so that nothing is acknowledged."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the handler; see `problem` for the shape of the answers."""
+        """Wrap the handler; see channels/problems.py for the shape of the answers."""
         handler = super().get_route_handler()
 
         async def safe(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except ChannelError as error:
-                return problem(error)
-            except StoreError:
-                return unavailable()
+            return await answered(handler(request))
 
         return safe
-
-
-def problem(error: ChannelError) -> JSONResponse:
-    """Return `{"error": {"code", "message", "hint"}}` with the error's status."""
-    body = {"code": error.code, "message": error.what, "hint": error.fix}
-    return JSONResponse({"error": body}, status_code=error.status)
-
-
-def unavailable() -> JSONResponse:
-    """Return the 503 that makes a platform deliver its request again."""
-    body = {"code": "store_unavailable", "message": "The message could not be stored.", "hint": "Send it again."}
-    return JSONResponse({"error": body}, status_code=503, headers={"Retry-After": RETRY_AFTER})
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """Return the raw body; raises ChannelError 413 as soon as it exceeds `limit` bytes."""
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                raise ChannelError(
-                    f"The request is larger than {limit} bytes.", fix="Send less.", status=413, code="too_large"
-                )
-    except ClientDisconnect:
-        raise ChannelError("The request was cut off.", fix="Send it again.", code="cut_off") from None
-    return bytes(body)
 
 
 def read_object(body: bytes | str) -> dict[str, Any]:

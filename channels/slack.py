@@ -24,7 +24,8 @@ from frontdesk.bot.types import Conversation, Customer, Event, Message, now
 from frontdesk.channels.delivery import Retry
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.outgoing import Outgoing
-from frontdesk.channels.requests import SafeRoute, clean, dig, read_body, read_object
+from frontdesk.channels.problems import read_body
+from frontdesk.channels.requests import SafeRoute, clean, dig, read_object
 from frontdesk.channels.signatures import slack_signed
 from frontdesk.channels.slack_posts import posts
 

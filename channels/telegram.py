@@ -21,7 +21,8 @@ from frontdesk.bot.types import Conversation, Customer, Event, Message, now
 from frontdesk.channels.delivery import Retry
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.outgoing import Doubtful, Outgoing
-from frontdesk.channels.requests import SafeRoute, clean, dig, read_body, read_object
+from frontdesk.channels.problems import read_body
+from frontdesk.channels.requests import SafeRoute, clean, dig, read_object
 from frontdesk.channels.signatures import telegram_signed
 from frontdesk.channels.telegram_posts import posts, pressed
 

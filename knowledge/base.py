@@ -163,7 +163,8 @@ class Knowledge:
             yield sentence
 
     def answers(self, question: Question) -> tuple[Sentence, ...]:
-        """Return the sentences that answer `question`, empty to abstain; blocking."""
+        """Return the sentences that answer `question`, empty to abstain; blocking. Sees another process's ingest."""
+        self.reload_if_changed()
         with self.lease() as generation:
             return self._answerer.run(generation, question)
 

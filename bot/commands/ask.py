@@ -59,7 +59,7 @@ class Session:
 
     async def answer(self, row: Mapping[str, Any], number: int) -> tuple[Reply, float]:
         """Return the reply to one row and the milliseconds it took."""
-        from frontdesk.bot.engine import after
+        from frontdesk.bot.engine import changes, state_after
 
         shared = row.get("conversation_id")
         message = self._message(row, str(shared or f"row-{number}"), number)
@@ -69,9 +69,13 @@ class Session:
         reply = await self.bot.engine.respond(message, conversation, _keep)
         elapsed = (time.perf_counter() - started) * 1000
         if shared:
-            slots, state = after(conversation, reply)
-            turns = (*conversation.turns, Turn(message=message, reply=reply))
-            self.conversations[str(shared)] = replace(conversation, turns=turns, slots=slots, state=state)
+            merged = {**conversation.slots, **changes(reply)}
+            self.conversations[str(shared)] = replace(
+                conversation,
+                turns=(*conversation.turns, Turn(message=message, reply=reply)),
+                slots={key: value for key, value in merged.items() if value is not None},
+                state=state_after(conversation, reply),
+            )
         return reply, round(elapsed, 1)
 
     def _message(self, row: Mapping[str, Any], conversation_id: str, number: int) -> Message:
@@ -92,8 +96,9 @@ class Session:
         )
 
 
-async def _keep(sentence: Sentence) -> None:
+async def _keep(sentence: Sentence) -> Sentence:
     """Nobody reads along: the reply keeps every sentence."""
+    return sentence
 
 
 async def _answer_one(session: Session, row: Mapping[str, Any], as_json: bool) -> None:

@@ -94,7 +94,10 @@ def _actions(project: Project) -> str:
 
 
 def _store(project: Project) -> str:
-    from frontdesk.bot.store import Store
+    from frontdesk.bot.store import Store, StoreInUse
 
-    with Store(project.store_url) as store:
-        return ", ".join(f"{count} {name}" for name, count in store.counts().items())
+    try:
+        with Store(project.store_url) as store:
+            return ", ".join(f"{count} {name}" for name, count in store.counts().items())
+    except StoreInUse:
+        return "in use by a running server"

@@ -36,6 +36,10 @@ WAL_RESET_FIXED = (3, 51, 3)
 log = logging.getLogger(__name__)
 
 
+class StoreInUse(StoreError):
+    """Another process has the file: a running server, usually."""
+
+
 class Database(Protocol):
     """Where plain functions of a connection are run: reads at once, writes to a committed result."""
 
@@ -242,7 +246,7 @@ def _locked(database: str) -> IO[bytes]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.close()
-        raise StoreError(
+        raise StoreInUse(
             "another frontdesk server has this file open.",
             where=database,
             fix="stop that server, or set store.url to PostgreSQL to run several.",

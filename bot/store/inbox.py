@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Connection,
     Double,
     Executable,
@@ -83,6 +84,7 @@ def row_of(message: Message, event_id: str) -> dict[str, Any]:
         "brand": check_id(message.brand, "brand"),
         "body": codec.dumps(message),
         "customer": codec.dumps(message.customer),
+        "signed": message.customer.identity == "token",
         "now": time.time(),
     }
 
@@ -131,7 +133,13 @@ def _puts(dialect: str) -> tuple[Executable, Executable, Executable]:
         ),
         message.on_conflict_do_nothing(index_elements=["channel", "event_id"]).returning(inbox.c.position),
         conversation.on_conflict_do_update(
-            index_elements=["id"], set_={"updated_at": conversation.excluded.updated_at}
+            index_elements=["id"],
+            set_={
+                "updated_at": conversation.excluded.updated_at,
+                "customer": case(
+                    (bindparam("signed", type_=Boolean), conversation.excluded.customer), else_=conversations.c.customer
+                ),
+            },
         ),
     )
 

@@ -55,8 +55,8 @@ def _add_turn(connection: Connection, pending: Pending, reply: Mapping[str, Any]
 
 
 _TURN = turns.insert()
-_MEMORY = select(conversations.c.slots, conversations.c.state).where(conversations.c.id == bindparam("of"))
-_MEMORY = _MEMORY.with_for_update()
+_MEMORY = select(conversations.c.slots, conversations.c.state, conversations.c.customer)
+_MEMORY = _MEMORY.where(conversations.c.id == bindparam("of")).with_for_update()
 _REMEMBER = update(conversations).where(conversations.c.id == bindparam("of"))
 
 
@@ -66,11 +66,12 @@ def _remember(
     row = connection.execute(_MEMORY, {"of": conversation_id}).one()
     kept = {name: value for name, value in {**json.loads(row.slots), **slots}.items() if value is not None}
     held = "human" in (row.state, state)  # only set_state brings a person in or out
+    signed = json.loads(row.customer).get("identity") == "token" and customer.identity != "token"  # never downgraded
     values = {
         "of": conversation_id,
         "slots": codec.dumps(kept),
         "state": row.state if held else state,
-        "customer": codec.dumps(customer),
+        "customer": row.customer if signed else codec.dumps(customer),
         "updated_at": time.time(),
     }
     connection.execute(_REMEMBER, values)

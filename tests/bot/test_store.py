@@ -399,3 +399,17 @@ def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
     store.open().close()
     with pytest.raises(StoreError, match="closed"):
         store.put(message(), "e")
+
+
+def test_a_signed_customer_owns_the_conversation_from_the_commit_on(store: Store) -> None:
+    signed = message(1, "x", customer=Customer(id="C1", identity="token"))
+    store.put(message(0, "x", customer=Customer(id="visitor")), "e0")
+    store.put(signed, "e1")
+    found = store.conversation("x")
+    assert found and found.customer and found.customer.identity == "token", "before any turn is closed"
+    store.put(message(2, "x", customer=Customer(id="visitor")), "e2")
+    for lane in store.claim("w", 1, 60):
+        while pending := store.next(lane):
+            store.close_turn(lane, pending, {"text": "ok"}, {}, "bot", pending.message.customer)
+    found = store.conversation("x")
+    assert found and found.customer and found.customer.id == "C1", "an anonymous message does not take it away"
