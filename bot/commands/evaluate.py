@@ -25,8 +25,8 @@ def router(
     from frontdesk.bot.router.evaluate import evaluate_router
 
     quiet_libraries()
-    rows = [read_rows(path, "text", "intent") for path in (train, test)]
-    emit(evaluate_router(*rows, _encoder()), as_json)
+    labelled, asked = (read_rows(path, "text", "intent") for path in (train, test))
+    emit(evaluate_router(labelled, asked, _encoder()), as_json)
 
 
 @app.command()

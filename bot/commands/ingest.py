@@ -17,10 +17,10 @@ def ingest(project: ProjectFolder = HERE, as_json: Json = False) -> None:
     knowledge = knowledge_of(loaded)
     with progress(as_json) as step:
         report = knowledge.ingest(loaded.folder, step)
-    skipped = "".join(f"\n  skipped {path}: {reason}" for path, reason in report.skipped)
+    left_out = "".join(f"\n  skipped {skipped.path}: {skipped.reason}" for skipped in report.skipped)
     emit(
         asdict(report),
         as_json,
         f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, {report.removed} removed; "
-        f"{report.passages} passages in {report.seconds:.1f} s.{skipped}",
+        f"{report.passages} passages in {report.seconds:.1f} s.{left_out}",
     )
