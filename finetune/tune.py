@@ -31,8 +31,8 @@ class Recipe:
     rank: int = 16
     alpha: int = 32
     dropout: float = 0.05
-    learning_rate: float = 2e-3
-    epochs: int = 6
+    learning_rate: float = 1e-3
+    epochs: int = 3
     batch: int = 16
     seed: int = 0
     threads: int = 2

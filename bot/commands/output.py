@@ -78,8 +78,9 @@ def _row(line: bytes, where: str, needed: tuple[str, ...]) -> dict[str, Any]:
 
 
 def quiet_libraries() -> None:
-    """Keep vendors' chatter off the terminal."""
+    """Keep vendors' chatter off the terminal and their thread pools from spinning; call it before they load."""
     warnings.filterwarnings("ignore", module=r"(transformers|peft|torch|chromadb)\b")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # pools that spin on shared cores cost ten times
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -17,7 +17,7 @@ def tune(
         list[Path] | None, typer.Option("--transcripts", "-t", help="JSONL files or folders; default transcripts/.")
     ] = None,
     brand: Annotated[str | None, typer.Option(help="The brand whose placeholders and routes apply.")] = None,
-    epochs: Annotated[int, typer.Option(min=1, max=100)] = 6,
+    epochs: Annotated[int, typer.Option(min=1, max=100)] = 3,
     rank: Annotated[int, typer.Option(min=1, max=256, help="Rank of the LoRA matrices.")] = 16,
     seed: int = 0,
     project: ProjectFolder = HERE,
