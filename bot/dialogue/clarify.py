@@ -8,6 +8,7 @@ from frontdesk.bot.config import Brand
 from frontdesk.bot.types import Button, Conversation, Effect, Message, Route, Sentence
 
 CHOICES = 3
+OUT_OF_SCOPE = "out_of_scope"
 
 
 class ClarifyAnswerer:
@@ -17,9 +18,13 @@ class ClarifyAnswerer:
         self.brands = brands
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
-        """Yield one question with its buttons; the last button is always a person."""
+        """Yield one question with its buttons; the last button is always a person.
+
+        What is out of scope is like nothing we know, so no intent is offered for it.
+        """
         brand = self.brands[message.brand]
-        likely = [intent for intent, _ in route.alternatives if intent in brand.titles][:CHOICES]
+        known = () if route.intent == OUT_OF_SCOPE else route.alternatives
+        likely = [intent for intent, _ in known if intent in brand.titles][:CHOICES]
         buttons = tuple(Button(title=brand.titles[intent], payload=f"/{intent}") for intent in likely)
         text = brand.messages.clarify if buttons else brand.messages.clarify_again
         yield Sentence(text=text, effect=Effect(buttons=(*buttons, person_button(brand))))
