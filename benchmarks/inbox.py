@@ -17,12 +17,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "faults"))
-
-from killing import FAULTS, kill_under_load
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from frontdesk.bot.store import Dispatcher, Store, Turnwork
 from frontdesk.bot.types import Customer, Message
+from tests.faults.killing import FAULTS, kill_under_load
 
 SECONDS = 5.0
 MESSAGES, CONVERSATIONS, KILLS = 2000, 200, 20

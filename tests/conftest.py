@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving import frontdesk
+
+from tests.serving import frontdesk
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"

@@ -10,9 +10,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from serving import Served, frontdesk, serving
 
-PROBES = [
+from tests.serving import Served, frontdesk, serving
+
+PROBES: list[dict[str, Any]] = [
     {"text": "hello there"},
     {"text": "how many days do I have to send something back?"},
     {"text": "qwzx blorf 88 plint"},

@@ -105,7 +105,7 @@ def test_the_customer_id_in_a_payload_is_never_believed(account: AccountAnswerer
 
 
 def test_a_missing_or_broken_package_names_its_place(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="actions/__init__.py"):
+    with pytest.raises(ConfigError, match=r"actions/__init__\.py"):
         Actions(tmp_path).load()
     (tmp_path / "actions").mkdir()
     (tmp_path / "actions" / "__init__.py").write_text("import no_such_module\n")

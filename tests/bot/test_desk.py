@@ -16,7 +16,7 @@ from frontdesk.bot.engine import Engine
 from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.handoff import HandoffAnswerer
 from frontdesk.bot.store import Store
-from frontdesk.bot.types import Conversation, Customer, Event, Message, Route, Sentence
+from frontdesk.bot.types import Conversation, Customer, Event, Kind, Message, Route, Sentence
 
 BRANDS = {"b": Brand(name="Shop")}
 
@@ -25,7 +25,7 @@ class EchoRouter:
     """Sends everything to the voice, but `person` to a person."""
 
     def route(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
-        kind = "handoff" if message.text == "person" else "voice"
+        kind: Kind = "handoff" if message.text == "person" else "voice"
         return (Route(kind=kind, intent="echo", confidence=1.0, reason="test"),)
 
 

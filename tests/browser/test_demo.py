@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import CHROMIUM, FLAGS, missing
 from playwright.sync_api import FrameLocator, Page, expect, sync_playwright
-from serving import Served, serving
+
+from tests.browser.shop import CHROMIUM, FLAGS, missing
+from tests.serving import Served, serving
 
 pytestmark = pytest.mark.browser
 SHOTS = os.environ.get("FRONTDESK_SHOTS")

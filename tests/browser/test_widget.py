@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import CHROMIUM, FLAGS, HOSTILE, OPERATOR, QUOTE, Shop, missing
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, FrameLocator, Page, expect, sync_playwright
+
+from tests.browser.shop import CHROMIUM, FLAGS, HOSTILE, OPERATOR, QUOTE, Shop, missing
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=20_000)
@@ -35,10 +36,16 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext, shop: Shop) -> Iterator[Page]:
     """The demo page; anything a policy blocked, or an error in a script, fails the test."""
-    opened, trouble = context.new_page(), []
+    opened: Page = context.new_page()
+    trouble: list[str] = []
+
+    def refuse(dialog: Dialog) -> None:
+        trouble.append(dialog.message)
+        dialog.dismiss()
+
     opened.on("console", lambda said: trouble.append(said.text) if said.type in ("error", "warning") else None)
     opened.on("pageerror", lambda error: trouble.append(str(error)))
-    opened.on("dialog", lambda dialog: (trouble.append(dialog.message), dialog.dismiss()))
+    opened.on("dialog", refuse)
     outside: list[str] = []
     opened.on("request", lambda asked: outside.append(asked.url) if not asked.url.startswith(shop.url) else None)
     opened.goto(shop.url)
@@ -233,7 +240,7 @@ def test_an_expired_token_is_renewed_by_the_page(page: Page, shop: Shop) -> None
     write(page, "my order?")
     expect(frame.get_by_text("Ben Okafor, your order LL-10423")).to_be_visible()
     expect(frame.locator(".unsent")).to_have_count(0)
-    page.expected = [REFUSED.format("401 (Unauthorized)")]  # type: ignore[attr-defined]
+    page.expected = [REFUSED.format("401 (Unauthorized)")]
 
 
 def test_what_could_not_be_sent_can_be_sent_again(page: Page, shop: Shop) -> None:
@@ -247,7 +254,7 @@ def test_what_could_not_be_sent_can_be_sent_again(page: Page, shop: Shop) -> Non
     expect(frame.locator(".them .bubble").last).to_contain_text("good to hear from you")
     expect(frame.locator(".mine")).to_have_count(1)
     expect(again).to_have_count(0)
-    page.expected = [REFUSED.format("503 (Service Unavailable)")]  # type: ignore[attr-defined]
+    page.expected = [REFUSED.format("503 (Service Unavailable)")]
 
 
 def test_feedback(page: Page, shop: Shop) -> None:

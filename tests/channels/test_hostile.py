@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 from pydantic import SecretStr
-from wire import scripted, served
 
 from frontdesk.bot.config import Limits, Messages, Slack, Telegram
 from frontdesk.channels.fakes.fake_slack import FakeSlack
@@ -19,6 +18,7 @@ from frontdesk.channels.fakes.fake_telegram import FakeTelegram
 from frontdesk.channels.rasa import rasa_router
 from frontdesk.channels.slack import slack_router
 from frontdesk.channels.telegram import TelegramSender, telegram_router
+from tests.channels.wire import scripted, served
 
 CASES = 700
 NASTY: list[Any] = [None, True, -1, 2**70, 1e308, "", " ", "\x00", "\ud800", "U1", "D1", "private", "#", "x" * 9000]

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-from wire import kept, script, served
 
 from frontdesk.bot.errors import ConfigError, KnowledgeError
 from frontdesk.bot.types import Customer, Message
@@ -17,6 +16,7 @@ from frontdesk.channels.admin import admin_router
 from frontdesk.channels.inbox import inbox_router
 from frontdesk.channels.operator import COOKIE
 from frontdesk.channels.testing import FakeDesk
+from tests.channels.wire import kept, script, served
 
 TOKEN = "operator-token-of-the-tests"
 PAGE = {"Accept": "text/html"}

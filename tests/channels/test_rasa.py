@@ -7,12 +7,12 @@ import json
 from typing import Any
 
 import pytest
-from wire import scripted, served
 
 from frontdesk.bot.config import Limits, Messages
 from frontdesk.bot.types import Message, Reply
 from frontdesk.channels.rasa import STATUS_HEADER, STILL_WORKING, rasa_router
 from frontdesk.channels.testing import FakeDesk
+from tests.channels.wire import scripted, served
 
 URL = "/webhooks/rest/webhook"
 

@@ -12,7 +12,6 @@ from typing import Any, cast
 import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
-from wire import script
 
 from frontdesk.bot.config import Brand, Limits, Slack, Telegram
 from frontdesk.bot.delivery import Delivery
@@ -25,6 +24,7 @@ from frontdesk.channels.fakes.fake_telegram import FakeTelegram
 from frontdesk.channels.fakes.server import Fault, LocalServer
 from frontdesk.channels.slack import SlackSender, slack_router
 from frontdesk.channels.telegram import TelegramSender, telegram_router
+from tests.channels.wire import script
 
 PATIENCE = 20.0
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from wire import BUTTONS, done, event_with, kept, scripted, served
 
 from frontdesk.bot.config import Limits, Slack
 from frontdesk.bot.types import Conversation
@@ -20,6 +19,7 @@ from frontdesk.channels.fakes.server import Fault, LocalServer
 from frontdesk.channels.slack import GREETING, SlackSender, slack_router
 from frontdesk.channels.slack_posts import SECTION_LIMIT, mrkdwn, posts
 from frontdesk.channels.testing import FakeDesk
+from tests.channels.wire import BUTTONS, done, event_with, kept, scripted, served
 
 URL = "/webhooks/slack/webhook"
 Payload = Mapping[str, Any] | bytes

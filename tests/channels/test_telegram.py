@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from wire import done, event_with, kept, scripted, served
 
 from frontdesk.bot.config import Limits, Telegram
 from frontdesk.bot.types import Button, Conversation, Message, Reply, Sentence
@@ -21,6 +20,7 @@ from frontdesk.channels.split import size, utf16_units
 from frontdesk.channels.telegram import GREETING, TelegramSender, telegram_router
 from frontdesk.channels.telegram_posts import CALLBACK_LIMIT, callback_data, posts
 from frontdesk.channels.testing import FakeDesk
+from tests.channels.wire import done, event_with, kept, scripted, served
 
 URL = "/webhooks/telegram/webhook"
 NOWHERE = "http://127.0.0.1:9"

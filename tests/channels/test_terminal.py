@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from wire import script, scripted
 
 from frontdesk.bot.types import Customer, Effect, Message, Reply, Sentence
 from frontdesk.channels import terminal
 from frontdesk.channels.terminal import talk
 from frontdesk.channels.testing import FakeDesk
+from tests.channels.wire import script, scripted
 
 
 def session(lines: list[str], desk: FakeDesk | None = None, wait: float = 5.0) -> list[str]:

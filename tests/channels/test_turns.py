@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from wire import script, scripted
-
 from frontdesk.bot.types import Customer, Message
 from frontdesk.channels.testing import FakeDesk
 from frontdesk.channels.turns import collect
+from tests.channels.wire import script, scripted
 
 
 def message(text: str, number: int) -> Message:

@@ -6,14 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI
-from wire import kept, script, served
+from fastapi import APIRouter, FastAPI
 
 from frontdesk.bot.config import Brand, DemoCustomer, Limits, Web
 from frontdesk.bot.errors import ConfigError
@@ -22,6 +22,7 @@ from frontdesk.channels.demo import Demo
 from frontdesk.channels.identity import HostTokens
 from frontdesk.channels.testing import FakeDesk
 from frontdesk.channels.web import web_router
+from tests.channels.wire import kept, script, served
 
 SECRET = b"k" * 32
 REPLY = {"text", "nodes", "routes", "citations", "buttons", "voice", "ms"}
@@ -30,9 +31,10 @@ BRANDS = {"shop": Brand(name="The Shop"), "other": Brand(name="Other & Sons")}
 Test = Callable[[httpx.AsyncClient, FakeDesk], Awaitable[None]]
 
 
-def router(desk: FakeDesk, **changes: Any) -> Any:
-    given = {"settings": Web(), "limits": Limits(wait_seconds=5), "brands": BRANDS, "default_brand": "shop"}
-    return web_router(desk, **(given | {"host_secret": SECRET} | changes))
+def router(desk: FakeDesk, **changes: Any) -> APIRouter:
+    limits = Limits(wait_seconds=5)
+    usual = partial(web_router, settings=Web(), limits=limits, brands=BRANDS, default_brand="shop", host_secret=SECRET)
+    return usual(desk, **changes)
 
 
 def run(test: Test, desk: FakeDesk | None = None, **changes: Any) -> None:
@@ -134,7 +136,8 @@ def test_stream_of_a_turn() -> None:
         assert set(events[2][2]) == {"message_id", "text", "nodes", "citations"}
         assert set(events[-1][2]) == REPLY
         positions = [position for position, _, _ in events[1:]]
-        assert positions == sorted(positions) and None not in positions
+        assert None not in positions
+        assert positions == sorted(position for position in positions if position is not None)
         whole = [n["type"] for n in events[-1][2]["nodes"][0]["children"]]
         assert whole == ["text", "citation", "text"], "the marker stands after its own sentence"
 

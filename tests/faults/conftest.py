@@ -1,5 +1,5 @@
 """The databases that these tests run on."""
 
-from databases import postgres_server, postgres_url, store_url
+from tests.databases import postgres_server, postgres_url, store_url
 
 __all__ = ["postgres_server", "postgres_url", "store_url"]

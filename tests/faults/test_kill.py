@@ -9,7 +9,8 @@ import os
 from pathlib import Path
 
 import pytest
-from killing import FAULTS, kill_under_load
+
+from tests.faults.killing import FAULTS, kill_under_load
 
 MESSAGES = int(os.environ.get("FRONTDESK_MESSAGES", "600"))
 

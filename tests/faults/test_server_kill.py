@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import httpx
-from serving import free_port, serving
 
 from frontdesk.bot.store import Store
+from tests.serving import free_port, serving
 
 KILLS = int(os.environ.get("FRONTDESK_SERVER_KILLS", "2"))
 SENDERS = 8

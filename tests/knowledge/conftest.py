@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from knowledge_samples import KETTLE, RETURNS, SHIPPING, Hashing
 
 from frontdesk.bot import config
 from frontdesk.knowledge.base import Knowledge
+from tests.knowledge.knowledge_samples import KETTLE, RETURNS, SHIPPING, Hashing
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from knowledge_samples import Hashing
 
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.bot.types import Conversation, Customer, Message, Route, Sentence
 from frontdesk.knowledge.base import Knowledge
 from frontdesk.knowledge.values import Document
+from tests.knowledge.knowledge_samples import Hashing
 
 Opened = Callable[..., Knowledge]
 

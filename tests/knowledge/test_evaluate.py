@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from knowledge_samples import Hashing
 
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.knowledge.evaluate import evaluate_answers, evaluate_retrieval, token_f1
+from tests.knowledge.knowledge_samples import Hashing
 
-DOCUMENTS = [
+DOCUMENTS: list[dict[str, Any]] = [
     {"id": "a", "title": "Returns", "text": "Unused items can be returned within 45 days."},
     {"id": "b", "title": "Shipping", "text": "Express parcels arrive after 2 business days.", "city": None},
     {"id": "c", "title": "Gift cards \ud800", "text": "Gift cards are valid for 5 years."},
 ]
-QUESTIONS = [
+QUESTIONS: list[dict[str, Any]] = [
     {"question": "how many days for returned unused items?", "doc_ids": ["a"], "answerable": True, "answer": "45 days"},
     {"question": "how long are gift cards valid?", "doc_ids": ["c"], "answerable": True},
     {"question": "who won the football cup?", "doc_ids": [], "answerable": False},

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from knowledge_samples import KETTLE, RETURNS, SHIPPING
 
 from frontdesk.knowledge.passages import split
 from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Document
+from tests.knowledge.knowledge_samples import KETTLE, RETURNS, SHIPPING
 
 _MARKDOWN = """# Head
 ## Part two
