@@ -20,9 +20,10 @@ _ANAPHORA = re.compile(
     r"in that case|after that|in this case|note that this|for example|for instance)\b",
     re.IGNORECASE,
 )
-_LINK = re.compile(r"!?\[[^\]]*\]\([^)]*\)|<?https?://\S+")
+_LINK = re.compile(r"!?\[[^\]]*\]\([^)]*\)|<a\b[^>]*>.*?</a>|<?https?://\S+", re.IGNORECASE)
 _CELL = re.compile(r"(?<!\\)\|")
-_QUOTE_MARK = re.compile(r"(^|\n)[ \t]*>+[ \t]?")
+_QUOTE_MARK = re.compile(r"(^|\n)[ \t]*>+[ \t]?(\[!\w+\])?")
+"""The mark of a quoted line, and of the call-out that opens it."""
 
 
 def of(text: str, block: Block, lead: Span | None, subject: str) -> list[Quote]:
@@ -50,21 +51,25 @@ def _sentences(text: str, start: int, end: int) -> Iterator[Quote]:
 
 def worth(said: str, source: str) -> bool:
     """Whether a piece says something by itself: no question, no lead-in, no bare link, at least three words."""
-    rest = plain(_LINK.sub("", source))
-    return len(said.split()) >= 3 and not said.endswith(("?", ":")) and len(re.findall(r"[^\W\d_]{2,}", rest)) >= 2
+    return len(said.split()) >= 3 and not said.endswith(("?", ":")) and _says(source, 2)
+
+
+def _says(source: str, least: int = 1) -> bool:
+    """Whether words are left without the links: a list of links leads elsewhere, it says nothing."""
+    return len(re.findall(r"[^\W\d_]{2,}|\d", plain(_LINK.sub("", source)))) >= least
 
 
 def _items(text: str, block: Block, lead: Span | None) -> Iterator[Quote]:
     intro = plain(text[slice(*lead)]).rstrip(": ") if lead else ""
     said = [_item(text[a:b]) for a, b in block.parts]
     first = lead[0] if lead else block.start
-    if lead and block.end - first <= LIST_CHARS and len(said) > 1:
+    if lead and block.end - first <= LIST_CHARS and len(said) > 1 and _says(text[block.start : block.end]):
         yield Quote(start=first, end=block.end, text=f"{intro}: {'; '.join(item.rstrip('.;,') for item in said)}.")
     for (a, b), item in zip(block.parts, said, strict=True):
         body = a + len(match.group()) if (match := _MARKER.match(text[a:b])) else a
         if _complete(item) or not lead:
             yield from _sentences(text, body, b) if len(item) > 240 else _whole(text, body, b, item)
-        elif b - first <= LIST_CHARS:
+        elif b - first <= LIST_CHARS and _says(text[a:b]):
             yield Quote(start=first, end=b, text=f"{intro}: {item}")
 
 
