@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.types import now
 
-SHIPPED = Path(__file__).parent / "voices"
+SHIPPED = Path(__file__).parent / "shipped_voices"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 FILES = frozenset({"adapter_model.safetensors", "adapter_config.json"})
 
