@@ -158,7 +158,7 @@ def _register(
 ) -> Voice:
     versions = registry.versions(name)
     with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder, safe_serialization=True)
+        model.save_pretrained(folder, save_embedding_layers=False)  # "auto" asks the hub
         return registry.add(
             name,
             Path(folder),

@@ -1,8 +1,7 @@
-"""What every test shares: where the development data is, and what must be there on CI."""
+"""What every test shares: where the development data is, and the demo brand, ready to be asked."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +11,6 @@ from tests.serving import frontdesk
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
-
-
-def absent(what: str) -> None:
-    """Skip for want of `what`; on CI that is a failure."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what} is missing; `make test` installs it")
-    pytest.skip(f"{what} is not installed")
 
 
 @pytest.fixture

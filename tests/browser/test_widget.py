@@ -15,7 +15,7 @@ expect.set_options(timeout=20_000)
 REFUSED = "Failed to load resource: the server responded with a status of {}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         missing(f"Chromium ({CHROMIUM})")
