@@ -14,7 +14,7 @@ from frontdesk.finetune.dataset import IGNORED, Dataset, build_dataset, encode
 from frontdesk.finetune.transcripts import Pair
 from frontdesk.finetune.tune import Recipe, tune
 
-RECIPE = Recipe(rank=4, alpha=8, epochs=2, batch=8, threads=1, learning_rate=5e-3)
+RECIPE = Recipe(rank=4, alpha=16, epochs=10, batch=8, threads=1, learning_rate=5e-3)
 PAIRS = [
     Pair(intent="greeting", message=f"{hail} {number}", reply="Ahoy there, sailor, what can I haul up for you?")
     for number in range(8)
