@@ -21,6 +21,12 @@ _ANAPHORA = re.compile(
     re.IGNORECASE,
 )
 _LINK = re.compile(r"!?\[[^\]]*\]\([^)]*\)|<a\b[^>]*>.*?</a>|<?https?://\S+", re.IGNORECASE)
+_ELSEWHERE = re.compile(
+    r"(?:learn|read|find out) (?:more|how|what|about|why)\b|see (?:also|this)\b|in this (?:article|guide)\b|"
+    r"(?:click|go) here\b|.*\bsee this (?:article|page|guide)\b",
+    re.IGNORECASE,
+)
+"""A sentence that only says where the answer stands."""
 _CELL = re.compile(r"(?<!\\)\|")
 _QUOTE_MARK = re.compile(r"(^|\n)[ \t]*>+[ \t]?(\[!\w+\])?")
 """The mark of a quoted line, and of the call-out that opens it."""
@@ -51,7 +57,7 @@ def _sentences(text: str, start: int, end: int) -> Iterator[Quote]:
 
 def worth(said: str, source: str) -> bool:
     """Whether a piece says something by itself: no question, no lead-in, no bare link, at least three words."""
-    return len(said.split()) >= 3 and not said.endswith(("?", ":")) and _says(source, 2)
+    return len(said.split()) >= 3 and not said.endswith(("?", ":")) and not _ELSEWHERE.match(said) and _says(source, 2)
 
 
 def _says(source: str, least: int = 1) -> bool:
@@ -67,9 +73,9 @@ def _items(text: str, block: Block, lead: Span | None) -> Iterator[Quote]:
         yield Quote(start=first, end=block.end, text=f"{intro}: {'; '.join(item.rstrip('.;,') for item in said)}.")
     for (a, b), item in zip(block.parts, said, strict=True):
         body = a + len(match.group()) if (match := _MARKER.match(text[a:b])) else a
-        if _complete(item) or not lead:
+        if _complete(item) or (not lead and len(item.split()) > 5):
             yield from _sentences(text, body, b) if len(item) > 240 else _whole(text, body, b, item)
-        elif b - first <= LIST_CHARS and _says(text[a:b]):
+        elif lead and b - first <= LIST_CHARS and _says(text[a:b]):
             yield Quote(start=first, end=b, text=f"{intro}: {item}")
 
 
