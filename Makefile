@@ -15,7 +15,7 @@ setup: .venv/installed
 	touch $@
 
 run: setup $(DEMO)/.frontdesk/router/current
-	cd $(DEMO) && ../$(BIN)/frontdesk serve
+	$(BIN)/frontdesk serve --project $(DEMO)
 
 $(DEMO)/frontdesk.toml: | .venv/installed
 	$(BIN)/frontdesk init $(DEMO)
@@ -39,7 +39,7 @@ types: setup
 	mkdir -p build/types/frontdesk
 	for folder in adapters bot channels finetune knowledge; do ln -sfn "$(CURDIR)/$$folder" build/types/frontdesk/$$folder; done
 	$(BIN)/mypy -p frontdesk
-	$(BIN)/mypy tests benchmarks
+	$(BIN)/mypy tests benchmarks docs
 
 bench: setup
 	for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
@@ -48,4 +48,4 @@ docs: setup
 	$(BIN)/python docs/generate.py
 
 clean:
-	rm -rf build $(DEMO)
+	rm -rf build demo

@@ -25,6 +25,7 @@ from frontdesk.bot.types import now
 
 SHIPPED = Path(__file__).parent / "shipped_voices"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+VERSION = re.compile(r"[0-9]{1,9}")
 FILES = frozenset({"adapter_model.safetensors", "adapter_config.json"})
 
 
@@ -77,15 +78,17 @@ class VoiceRegistry:
     def versions(self, name: str) -> dict[int, Path]:
         """Return version -> folder; a project's version hides the shipped one of the same number."""
         roots = (self.shipped / self._checked(name), self.folder / name)
-        found = (p for root in roots if root.is_dir() for p in root.iterdir() if p.name.isdigit() and p.is_dir())
-        return dict(sorted((int(p.name), p) for p in found))
+        found = (
+            p for root in roots if root.is_dir() for p in root.iterdir() if VERSION.fullmatch(p.name) and p.is_dir()
+        )
+        return dict(sorted({int(p.name): p for p in found}.items()))
 
     def current(self, name: str) -> int:
         """Return the served version: the project's pointer, else the shipped one; ModelError for no such voice."""
         for root in (self.folder, self.shipped):
             pointer = root / self._checked(name) / "current"
-            if pointer.is_file():
-                return int(pointer.read_text().split()[0])
+            if pointer.is_file() and (served := pointer.read_text().split()):
+                return int(served[0])
         raise ModelError(f"no voice {name!r}.", where=str(self.folder), fix="run `frontdesk voices list`.")
 
     def load(self, name: str, version: int | None = None) -> Voice:

@@ -45,9 +45,13 @@ class Voices:
 
     def _use(self, name: str) -> Voice:
         """Switch to the served version of a voice; its files are read and verified only the first time."""
-        number = self.registry.current(name)
-        voice = self._voices.get(f"{name}@{number}") or self._load(self.registry.load(name, number))
-        self._model.set_adapter(adapter_name(voice))
+        try:
+            number = self.registry.current(name)
+            voice = self._voices.get(f"{name}@{number}") or self._load(self.registry.load(name, number))
+            self._model.set_adapter(adapter_name(voice))
+        except (OSError, ValueError, RuntimeError, LookupError) as error:
+            fix = "run `frontdesk voices rollback`."
+            raise ModelError(f"cannot be loaded: {type(error).__name__}: {error}", where=name, fix=fix) from error
         return voice
 
     def _load(self, voice: Voice) -> Voice:

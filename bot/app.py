@@ -142,12 +142,16 @@ def check_actions(actions: Actions, brands: Mapping[str, Brand]) -> None:
 def own_secret(project: Project, name: str) -> str:
     """Return a secret the project made for itself at first use, kept private in its state folder."""
     path = project.state / "secrets.json"
-    known = json.loads(path.read_text()) if path.is_file() else {}
+    try:
+        known = json.loads(path.read_text()) if path.is_file() else {}
+    except ValueError:
+        raise ConfigError("this file is damaged.", where=str(path), fix="delete it; new secrets are made.") from None
     if name not in known:
         known[name] = secrets.token_urlsafe(32)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
+        draft = path.with_suffix(".new")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(known, file)
+        draft.replace(path)
     return str(known[name])
 
 
@@ -249,7 +253,8 @@ def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot) -> None:
 
     async def health() -> dict[str, Any]:
         counts = await desk.store.call(desk.store.counts)
-        voices = {name: bot.voices.registry.load(brand.voice).id for name, brand in bot.engine.brands.items()}
+        registry = bot.voices.registry
+        voices = {name: f"{b.voice}@{registry.current(b.voice)}" for name, b in bot.engine.brands.items()}
         return {"conversations": dict(counts), "voices": voices, "encoder": {"name": bot.encoder.fingerprint}}
 
     async def ingest() -> dict[str, Any]:

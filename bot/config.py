@@ -14,13 +14,31 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from frontdesk.bot.errors import ConfigError
 from frontdesk.bot.types import Identity, Kind
 
 FILE = "frontdesk.toml"
+ACTS = frozenset(
+    [
+        "greet",
+        "farewell",
+        "thank",
+        "welcome_thanks",
+        "apologise",
+        "offer_person",
+        "offer_help",
+        "disclose_bot",
+        "ask_order_number",
+        "will_wait",
+        "explain_again",
+        "give_hours",
+        "give_contact",
+    ]
+)
+"""What a reply can be required to do; bot/guards/acts.py recognises each."""
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_KEYS = re.compile(r"(secret|token|password|api_key)$")
 
@@ -28,7 +46,7 @@ _SECRET_KEYS = re.compile(r"(secret|token|password|api_key)$")
 class Table(BaseModel):
     """One table of the file: frozen, and strict about its keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Messages(Table):
@@ -41,8 +59,11 @@ class Messages(Table):
     waiting: str = "A colleague has your messages and will answer you here."
     verify: str = "I can only talk about orders once you are signed in. Please sign in, or ask for a person."
     ask_slot: str = "Could you tell me your {slot}?"
+    """Asks for a slot that has no question of its own; `{slot}` is its name."""
     apology: str = "Something went wrong on our side. I've passed your message to a colleague."
     person_button: str = "Talk to a person"
+    back: str = "I'm here again. What can I do for you?"
+    back_button: str = "Go on with the assistant"
 
 
 class Action(Table):
@@ -59,14 +80,21 @@ class Slot(Table):
     pattern: str
     ask: str = ""
 
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        return value
+
 
 class Brand(Table):
     """One brand: how it speaks, what it may say about itself, where each intent goes."""
 
     name: str
     voice: str = "warm"
-    locale: str = "en"
-    persona: str = ""
     profile: dict[str, str] = Field(default_factory=dict)
     """Placeholders the voice may use; each is a fact whose source is this table."""
     routes: dict[str, Kind] = Field(default_factory=dict)
@@ -80,6 +108,21 @@ class Brand(Table):
     slots: dict[str, Slot] = Field(default_factory=dict)
     messages: Messages = Messages()
 
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Brand:
+        """Refuse what would only fail at the first customer."""
+        for intent, kind in self.routes.items():
+            if kind == "account" and intent not in self.actions:
+                raise ValueError(f"routes.{intent} is account, but actions.{intent} is missing")
+        for intent, action in self.actions.items():
+            if unknown := set(action.slots) - set(self.slots):
+                raise ValueError(f"actions.{intent} needs undeclared slots: {', '.join(sorted(unknown))}")
+        for intent, acts in self.acts.items():
+            if unknown := set(acts) - set(ACTS):
+                known = ", ".join(sorted(ACTS))
+                raise ValueError(f"acts.{intent}: no act {', '.join(sorted(unknown))}; the acts are {known}")
+        return self
+
 
 class Server(Table):
     """Where the server listens, and the token that guards /admin and /inbox."""
@@ -92,7 +135,8 @@ class Server(Table):
 class Store(Table):
     """Conversations and the inbox. Default: SQLite in `.frontdesk/frontdesk.db`."""
 
-    url: str | None = None
+    url: SecretStr | None = None
+    """A SQLAlchemy URL; one with a password stands here as ${ENV}."""
     workers: int = Field(default=8, ge=1, le=256)
 
 
@@ -196,6 +240,13 @@ class Settings(Table):
             raise ValueError(f"default_brand {self.default_brand!r} is not one of [brands]: {', '.join(self.brands)}")
         return self
 
+    def brand(self, name: str | None) -> Brand:
+        """Return a brand by its key, the default one for None; raises ConfigError naming the known ones."""
+        key = name or self.brand_id
+        if key not in self.brands:
+            raise ConfigError(f"no brand {key!r}.", where=FILE, fix=f"use one of {', '.join(self.brands)}.")
+        return self.brands[key]
+
     @property
     def brand_id(self) -> str:
         """The brand of a message that names none."""
@@ -230,7 +281,8 @@ class Project:
     @property
     def store_url(self) -> str:
         """The SQLAlchemy URL of conversations and inbox."""
-        return self.settings.store.url or f"sqlite:///{self.state / 'frontdesk.db'}"
+        configured = self.settings.store.url
+        return configured.get_secret_value() if configured else f"sqlite:///{self.state / 'frontdesk.db'}"
 
 
 def read_settings(path: Path) -> Settings:
@@ -257,11 +309,15 @@ def _filled(value: Any, key: str, path: Path) -> Any:
         return [_filled(v, key, path) for v in value]
     if not isinstance(value, str):
         return value
-    if _is_secret(key) and not _ENV.fullmatch(value):
+    if (_is_secret(key) and not _ENV.fullmatch(value)) or _has_password(value):
         raise ConfigError(
             f"{key} is written out in the file.", where=str(path), fix=f'use {key.rsplit(".", 1)[-1]} = "${{NAME}}".'
         )
     return _ENV.sub(lambda match: _environment(match.group(1), key, path), value)
+
+
+def _has_password(value: str) -> bool:
+    return bool(re.match(r"[a-z0-9+]+://[^/\s:@]+:[^/\s@{]+@", value))
 
 
 def _is_secret(key: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Protocol
 
 from frontdesk.bot.errors import StoreError
@@ -15,6 +16,8 @@ log = logging.getLogger(__name__)
 
 PAUSE = 0.2
 """Seconds between looks at the outbox."""
+GRACE = 5.0
+"""Seconds that deliveries in progress may take at the end."""
 LEASE = 60.0
 """Seconds one delivery may take before another process tries it."""
 RETRY_AFTER = 5.0
@@ -43,18 +46,22 @@ class Delivery:
             self._task = asyncio.create_task(self._run(), name="frontdesk-delivery")
 
     async def stop(self) -> None:
-        """Stop; what is not delivered stays in the outbox."""
-        tasks = [task for task in (self._task, *self._sending) if task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Let what is being sent arrive; the rest stays in the outbox."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._sending:
+            _, late = await asyncio.wait(self._sending, timeout=GRACE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
             try:
                 events = await self.store.call(self.store.unsent, list(self.senders), lease_seconds=LEASE)
-            except StoreError as error:
-                log.warning("the outbox could not be read: %s", error)
+            except Exception:  # whatever it is, the next look must come
+                log.exception("the outbox could not be read")
                 events = []
             for event in events:
                 task = asyncio.create_task(self._deliver(event), name=f"frontdesk-delivery {event.id}")
@@ -64,15 +71,13 @@ class Delivery:
                 await asyncio.sleep(PAUSE)
 
     async def _deliver(self, event: Event) -> None:
-        conversation = await self.store.call(self.store.conversation, event.conversation_id)
-        if conversation is None:
-            await self.store.call(self.store.mark_sent, event.id)
-            return
         try:
-            await self.senders[conversation.channel].send(event, conversation)
+            conversation = await self.store.call(self.store.conversation, event.conversation_id)
+            if conversation:
+                await self.senders[conversation.channel].send(event, conversation)
+            await self.store.call(self.store.mark_sent, event.id)
         except Exception as error:
             seconds = float(getattr(error, "seconds", RETRY_AFTER))
-            log.warning("event %d was not delivered to %s: %s", event.id, conversation.channel, type(error).__name__)
-            await self.store.call(self.store.postpone, event.id, seconds)
-            return
-        await self.store.call(self.store.mark_sent, event.id)
+            log.warning("event %d was not delivered: %s", event.id, type(error).__name__)
+            with suppress(StoreError):  # its lease runs out, then it is offered again
+                await self.store.call(self.store.postpone, event.id, seconds)

@@ -8,12 +8,15 @@ from itertools import count
 from typing import Any
 
 from frontdesk.bot.config import Limits
-from frontdesk.bot.engine import Engine, changes, state_after
+from frontdesk.bot.engine import Engine, changes, moved_to
 from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.handoff import moved
 from frontdesk.bot.store import Dispatcher, Store, Turnwork, follow
 from frontdesk.bot.store.codec import build, plain
 from frontdesk.bot.types import Conversation, Event, Message, Receipt, Reply, Sentence
+
+TYPING, BUTTONS, STATE = 10_000, 10_001, 10_002
+"""The places of a turn's other events; its sentences count from 0, so that a redone turn finds each again."""
 
 
 class FrontDesk:
@@ -44,21 +47,21 @@ class FrontDesk:
             event = await work.commit(next(numbers), "sentence", data)
             return sentence if event.data == data else build(Sentence, {**plain(sentence), **event.data})
 
-        await work.commit(next(numbers), "typing", {})
+        await work.commit(TYPING, "typing", {})
         reply = await self.engine.respond(work.message, conversation, send)
-        await self._close(work, conversation, reply, numbers)
+        await self._close(work, conversation, reply)
 
     async def give_up(self, work: Turnwork, error: Exception) -> None:
         """Close a turn that failed again and again with an apology, and hand it to a person."""
         reply = self.engine.sorry(work.message, error)
-        await self._close(work, await work.conversation(), reply, count(1000))
+        await self._close(work, await work.conversation(), reply)
 
-    async def _close(self, work: Turnwork, conversation: Conversation, reply: Reply, numbers: Any) -> None:
-        state = state_after(conversation, reply)
+    async def _close(self, work: Turnwork, conversation: Conversation, reply: Reply) -> None:
+        state = moved_to(reply)
         if reply.buttons:
-            await work.commit(next(numbers), "buttons", {"buttons": plain(reply.buttons)})
-        if state != conversation.state:
-            await work.commit(next(numbers), "state", {"state": state})
+            await work.commit(BUTTONS, "buttons", {"buttons": plain(reply.buttons)})
+        if state and state != conversation.state:
+            await work.commit(STATE, "state", {"state": state})
         told = reply_data(reply, work.message) if reply.sentences else None
         await work.close(told, state=state, slots=changes(reply), private={"trace": dict(reply.trace)})
 

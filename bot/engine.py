@@ -100,9 +100,16 @@ class Engine:
         return draft.reply()
 
     def _routes(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
-        """Return what is settled already (a person's conversation, a slot that was asked for), else ask the router."""
-        settled = held(conversation) or resumed(message, conversation, self.brands[message.brand])
-        return (settled,) if settled else self.routers[message.brand].route(message, conversation)
+        """Return what is settled (a person's conversation), else what the router says.
+
+        A slot that was just asked for resumes its question, unless the router is sure of something else.
+        """
+        kept = held(message, conversation)
+        if kept:
+            return (kept,)
+        routes = self.routers[message.brand].route(message, conversation)
+        answers = resumed(message, conversation, self.brands[message.brand])
+        return (answers,) if answers and routes[0].kind in ("account", "clarify") else routes
 
     async def _sentences(
         self, message: Message, conversation: Conversation, route: Route, draft: Draft
@@ -124,7 +131,8 @@ class Engine:
                 continue
             passed += 1
             yield verdict.sentence
-        if not passed and (rerouted or route.kind != "handoff"):
+        dropped = rerouted and route.kind == "account"  # half an account answer is a wrong one
+        if dropped or (not passed and (rerouted or route.kind != "handoff")):
             draft.notes.append("nothing to say: abstained")
             yield self._abstention(message, route)
 
@@ -163,10 +171,10 @@ def changes(reply: Reply) -> dict[str, Any]:
     return {key: value for sentence in reply.sentences for key, value in sentence.effect.slots.items()}
 
 
-def state_after(conversation: Conversation, reply: Reply) -> State:
-    """Return who holds the conversation once `reply` is sent."""
+def moved_to(reply: Reply) -> State | None:
+    """Return who holds the conversation once `reply` is sent; None when it moves nothing."""
     moves = [sentence.effect.state for sentence in reply.sentences if sentence.effect.state]
-    return moves[-1] if moves else conversation.state
+    return moves[-1] if moves else None
 
 
 def _with_notes(sentence: Sentence) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 
 from frontdesk.bot.config import Brand
+from frontdesk.bot.dialogue.voice import known_values
+from frontdesk.bot.guards.firewall import filled, violations
 from frontdesk.bot.text import sentences
-from frontdesk.bot.types import Conversation, Effect, Message, Route, Sentence, State
+from frontdesk.bot.types import Button, Conversation, Effect, Message, Route, Sentence, State
 
 NEXT: Mapping[State, frozenset[State]] = {
     "bot": frozenset({"waiting", "human"}),
@@ -22,12 +24,27 @@ def moved(state: State, to: State) -> State:
     return to
 
 
-def held(conversation: Conversation) -> Route | None:
+BACK = "/back_to_bot"
+"""What the button sends with which a waiting customer goes on with the bot."""
+
+
+def held(message: Message, conversation: Conversation) -> Route | None:
     """The route of a message that a person will answer, or None while the bot has the conversation."""
     if conversation.state == "bot":
         return None
+    if conversation.state == "waiting" and message.text.strip() == BACK:
+        return Route(kind="handoff", intent="back_to_bot", confidence=1.0, reason="the customer goes on with the bot")
     who = "a person has" if conversation.state == "human" else "a person was asked into"
     return Route(kind="handoff", intent="human_agent", confidence=1.0, reason=f"{who} this conversation")
+
+
+def _back(brand: Brand) -> Sentence:
+    return Sentence(text=brand.messages.back, effect=Effect(state=moved("waiting", "bot")))
+
+
+def _still_waiting(brand: Brand) -> Sentence:
+    button = Button(title=brand.messages.back_button, payload=BACK)
+    return Sentence(text=brand.messages.waiting, effect=Effect(buttons=(button,)))
 
 
 class HandoffAnswerer:
@@ -42,8 +59,10 @@ class HandoffAnswerer:
         if conversation.state == "human":
             return
         if conversation.state == "waiting":
-            yield Sentence(text=brand.messages.waiting)
+            yield _back(brand) if route.intent == "back_to_bot" else _still_waiting(brand)
             return
-        for text in sentences(" ".join(brand.replies.get(route.intent, ())[:1])):
+        known = known_values(brand, message, conversation)
+        approved = [t for t in brand.replies.get(route.intent, ()) if not violations(t, known, message.text)]
+        for text in sentences(filled(approved[0], known) if approved else ""):
             yield Sentence(text=text)
         yield Sentence(text=brand.messages.handoff, effect=Effect(state=moved(conversation.state, "waiting")))

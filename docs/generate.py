@@ -38,7 +38,7 @@ def _command(command: Any, path: str) -> list[str]:
 
 def _parameter(parameter: Any) -> str:
     name = ", ".join(parameter.opts) if parameter.param_type_name == "option" else parameter.name.upper()
-    default = "" if parameter.default in (None, False, ...) else f"`{parameter.default}`"
+    default = "" if parameter.default is None or parameter.default is False else f"`{parameter.default}`"
     meaning = (getattr(parameter, "help", None) or "").replace("|", "\\|")
     return f"| `{name}` | {default} | {meaning} |"
 
@@ -54,7 +54,8 @@ def settings_page() -> str:
 
 def _table(table: type[BaseModel], path: str) -> list[str]:
     title = f"## `[{path}]`" if path else "## Top level"
-    rows = [f"{title}\n\n{(table.__doc__ or '').strip()}\n", "| key | type | default |\n|---|---|---|"]
+    head = "| key | type | default | meaning |\n|---|---|---|---|"
+    rows = [f"{title}\n\n{(table.__doc__ or '').strip()}\n", head]
     inner: list[str] = []
     for name, value in table.model_fields.items():
         deeper = _deeper(value.annotation)
@@ -62,7 +63,7 @@ def _table(table: type[BaseModel], path: str) -> list[str]:
             repeated = "NAME" if "dict" in str(value.annotation) else ""
             inner += _table(deeper, ".".join(part for part in (path, name, repeated) if part))
             continue
-        rows.append(f"| `{name}` | {_type(value.annotation)} | {_default(value)} |")
+        rows.append(f"| `{name}` | {_type(value.annotation)} | {_default(value)} | {value.description or ''} |")
     return [*rows, "", *inner]
 
 

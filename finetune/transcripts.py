@@ -71,10 +71,14 @@ def read_transcripts(paths: Iterable[Path]) -> Reading:
 
 
 def pairs(transcripts: Iterable[Transcript]) -> Iterator[Pair]:
-    """Yield every agent turn that answers a customer turn whose intent is known."""
+    """Yield every agent turn that answers a customer turn whose intent is known.
+
+    The transcript's own intent is that of its first customer turn.
+    """
     for transcript in transcripts:
+        first = next((turn for turn in transcript.turns if turn.role == "customer"), None)
         for before, turn in zip(transcript.turns, transcript.turns[1:], strict=False):
-            intent = before.intent or transcript.meta.get("intent")
+            intent = before.intent or (transcript.meta.get("intent") if before is first else None)
             if before.role == "customer" and turn.role == "agent" and isinstance(intent, str):
                 yield Pair(intent=intent, message=before.text, reply=turn.text)
 

@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from frontdesk.bot.commands.output import HERE, Json, ProjectFolder, emit, progress, quiet_libraries, read_rows
 from frontdesk.bot.config import Project
 from frontdesk.bot.errors import ConfigError
-from frontdesk.bot.types import Conversation, Customer, Message, Reply, Sentence, Turn
+from frontdesk.bot.types import Conversation, Customer, Identity, Message, Reply, Sentence, Turn
 
 if TYPE_CHECKING:
     from frontdesk.bot.app import Bot
@@ -41,9 +41,12 @@ def ask(
     from frontdesk.bot.app import assemble
 
     quiet_libraries()
-    bot = assemble(Project.load(project))
+    loaded = Project.load(project)
+    for name in {brand, *(row.get("brand") for row in rows)}:
+        loaded.settings.brand(name)
+    bot = assemble(loaded)
     bot.warm_up()
-    session = Session(bot, brand or bot.project.settings.brand_id)
+    session = Session(bot, brand or loaded.settings.brand_id)
     if file:
         asyncio.run(_answer_all(session, rows, out, as_json))
     else:
@@ -59,7 +62,7 @@ class Session:
 
     async def answer(self, row: Mapping[str, Any], number: int) -> tuple[Reply, float]:
         """Return the reply to one row and the milliseconds it took."""
-        from frontdesk.bot.engine import changes, state_after
+        from frontdesk.bot.engine import changes, moved_to
 
         shared = row.get("conversation_id")
         message = self._message(row, str(shared or f"row-{number}"), number)
@@ -74,7 +77,7 @@ class Session:
                 conversation,
                 turns=(*conversation.turns, Turn(message=message, reply=reply)),
                 slots={key: value for key, value in merged.items() if value is not None},
-                state=state_after(conversation, reply),
+                state=moved_to(reply) or conversation.state,
             )
         return reply, round(elapsed, 1)
 
@@ -82,10 +85,11 @@ class Session:
         who = row.get("customer") or {"id": "visitor"}
         try:
             customer = Customer(**who)
+            if customer.identity not in get_args(Identity):
+                raise TypeError
         except TypeError:
-            raise ConfigError(
-                f"customer {who!r} is not readable.", where=f"row {number}", fix='write {"id", "identity"?}.'
-            ) from None
+            fix = f'write {{"id", "identity"?}}; an identity is one of {", ".join(get_args(Identity))}.'
+            raise ConfigError(f"customer {who!r} is not readable.", where=f"row {number}", fix=fix) from None
         return Message(
             text=str(row["text"])[: self.bot.project.settings.limits.text_chars],
             conversation_id=conversation_id,

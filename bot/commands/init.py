@@ -19,7 +19,10 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Make a bot project: settings, examples, documents, actions and transcripts of the demo brand to start from."""
-    taken = [p.name for p in TEMPLATE.iterdir() if (folder / p.name).exists()]
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError("this is a file.", where=str(folder), fix="name a folder that is empty or new.")
+    names = [*(p.name for p in TEMPLATE.iterdir()), ".gitignore"]
+    taken = [name for name in names if (folder / name).exists()]
     if taken:
         raise ConfigError(
             f"{', '.join(sorted(taken))} already here.", where=str(folder), fix="name a folder that is empty or new."

@@ -32,7 +32,7 @@ def tune(
 
     quiet_libraries()
     loaded = Project.load(project)
-    chosen: Brand = loaded.settings.brands[brand or loaded.settings.brand_id]
+    chosen: Brand = loaded.settings.brand(brand)
     reading = read_transcripts(transcripts or [loaded.folder / "transcripts"])
     data = build_dataset(pairs(reading.transcripts), objection=objection_of(chosen), seed=seed)
     registry = voices_of(loaded).registry

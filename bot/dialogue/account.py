@@ -5,17 +5,27 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from frontdesk.bot.config import Action, Brand
 from frontdesk.bot.dialogue.actions import Actions, Outcome, Said
 from frontdesk.bot.dialogue.clarify import person_button
+from frontdesk.bot.errors import ModelError
 from frontdesk.bot.text import sentences
 from frontdesk.bot.types import Conversation, Effect, Identity, Message, Route, Sentence, Support
+
+_ANOTHER = re.compile(r"\b(?:other|another|different|all|which)\b", re.IGNORECASE)
+"""Words with which a customer leaves the record that was talked about."""
 
 PENDING = "pending_intent"
 """The slot that remembers which account question waits for a missing slot."""
 
+TIME_LIMIT = 10.0
+"""Seconds an action may take before the customer is handed to a person."""
+ACTIONS_AT_ONCE = 8
+
+CONFIGURED = Support(kind="profile", source="frontdesk.toml")
 _LEVEL: Mapping[Identity, int] = {"anonymous": 0, "channel": 1, "challenge": 2, "token": 3}
 
 
@@ -24,6 +34,7 @@ class AccountAnswerer:
 
     def __init__(self, actions: Actions, brands: Mapping[str, Brand]) -> None:
         self.actions, self.brands = actions, brands
+        self._pool = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="frontdesk-action")
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
         """Yield what the action said, sentence by sentence, each supported by its record."""
@@ -32,14 +43,22 @@ class AccountAnswerer:
         if action is None:
             return
         if _LEVEL[message.customer.identity] < _LEVEL[action.identity]:
-            yield Sentence(text=brand.messages.verify, effect=Effect(buttons=(person_button(brand),)))
+            yield Sentence(
+                text=brand.messages.verify, support=CONFIGURED, effect=Effect(buttons=(person_button(brand),))
+            )
             return
-        slots = {**conversation.slots, **slots_in(message.text, brand), **known_slots(route.slots, brand)}
+        remembered = {} if _ANOTHER.search(message.text) else conversation.slots
+        slots = {**remembered, **slots_in(message.text, brand), **known_slots(route.slots, brand)}
         missing = [name for name in action.slots if not slots.get(name)]
         if missing:
-            yield Sentence(text=ask_for(missing[0], brand), effect=Effect(slots={PENDING: route.intent}))
+            asking = Effect(slots={PENDING: route.intent})
+            yield Sentence(text=ask_for(missing[0], brand), support=CONFIGURED, effect=asking)
             return
-        outcome = await asyncio.to_thread(self._run, action, message, conversation, slots)
+        run = asyncio.get_running_loop().run_in_executor(self._pool, self._run, action, message, conversation, slots)
+        try:
+            outcome = await asyncio.wait_for(run, TIME_LIMIT)
+        except TimeoutError:
+            raise ModelError("the action took too long.", where=action.action, fix="see why it hangs.") from None
         for sentence in said(outcome, action.action, self._remembered(outcome, slots, brand, route.intent)):
             yield sentence
 
@@ -56,7 +75,14 @@ class AccountAnswerer:
 def resumed(message: Message, conversation: Conversation, brand: Brand) -> Route | None:
     """Return the account route that waits for the slot this message gives, or None."""
     intent = conversation.slots.get(PENDING)
-    if not intent or message.text.startswith("/") or not slots_in(message.text, brand):
+    last = conversation.turns[-1].reply if conversation.turns else None
+    asked_just_now = last is not None and any(route.intent == intent for route in last.routes)
+    if (
+        not isinstance(intent, str)
+        or not asked_just_now
+        or message.text.startswith("/")
+        or not slots_in(message.text, brand)
+    ):
         return None
     return Route(kind="account", intent=intent, confidence=1.0, reason=f"gives what {intent} asked for")
 

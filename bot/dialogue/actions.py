@@ -14,9 +14,6 @@ from typing import Any
 from frontdesk.bot.errors import ConfigError, MissingExtra, ModelError
 from frontdesk.bot.types import Button, Conversation, Message
 
-TIME_LIMIT = 10.0
-"""Seconds an action may take before the customer is handed to a person."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
@@ -62,13 +59,13 @@ class Actions:
         return frozenset(self._executor.actions) if self._executor else frozenset()
 
     def run(self, name: str, message: Message, conversation: Conversation, slots: Mapping[str, Any]) -> Outcome:
-        """Run one action to its end on the calling thread; raises ModelError when it fails or takes too long.
+        """Run one action to its end on the calling thread; raises ModelError when it fails.
 
         The customer id comes from the verified identity, never from text.
         """
         call = _call(name, message, conversation, {**slots, "project_dir": str(self.project)})
         try:
-            result = asyncio.run(asyncio.wait_for(self._executor.run(call), TIME_LIMIT))
+            result = asyncio.run(self._executor.run(call))
         except Exception as error:
             raise ModelError(f"the action failed: {type(error).__name__}", where=name, fix="see the log.") from error
         events = result.events if result else []

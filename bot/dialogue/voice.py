@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import zlib
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from frontdesk.bot.config import Brand
@@ -16,6 +18,8 @@ from frontdesk.bot.text import sentences
 from frontdesk.bot.types import Conversation, Effect, Message, Route, Sentence, Support
 
 TRIES = 3
+
+log = logging.getLogger(__name__)
 
 
 class Speaker(Protocol):
@@ -31,12 +35,14 @@ class VoiceAnswerer:
 
     def __init__(self, speaker: Speaker, brands: Mapping[str, Brand]) -> None:
         self.speaker, self.brands = speaker, brands
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="frontdesk-voice")
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
         """Yield the sentences of one reply; nothing when neither voice nor approved reply will do."""
         brand = self.brands[message.brand]
         known = known_values(brand, message, conversation)
-        template, version = await asyncio.to_thread(self._template, brand, message, route, known)
+        loop = asyncio.get_running_loop()  # one thread: a queue for the voice keeps nobody else waiting
+        template, version = await loop.run_in_executor(self._thread, self._template, brand, message, route, known)
         for number, part in enumerate(sentences(template)):
             support = Support(kind="profile") if PLACEHOLDER.search(part) else Support()
             effect = Effect(voice=version) if number == 0 else Effect()
@@ -49,7 +55,8 @@ class VoiceAnswerer:
             try:
                 seed = first + attempt if attempt else 0
                 template, version = self.speaker.speak(brand.voice, route.intent, message.text, seed=seed)
-            except ModelError:
+            except ModelError as error:
+                log.warning("the voice is silent, an approved reply answers: %s", error)
                 break
             if acceptable(template, brand, message, route, known):
                 return template, version

@@ -15,12 +15,12 @@ class SupportCheck:
 
     def check(self, sentence: Sentence, context: Context) -> Verdict:
         """Reroute an unsupported sentence, or one with a figure that its quote lacks."""
-        problem = self._problem(sentence, context.route.kind)
+        problem = self._problem(sentence, context.route.kind, context.message.text)
         if problem:
             return Verdict(action="reroute", sentence=sentence, reason=f"support: {problem}")
         return Verdict(action="keep", sentence=sentence)
 
-    def _problem(self, sentence: Sentence, kind: str) -> str:
+    def _problem(self, sentence: Sentence, kind: str, said: str) -> str:
         figures = set(_FIGURE.findall(sentence.text))
         if kind == "knowledge" and sentence.support.kind != "profile":
             quoted = " ".join(citation.quote for citation in sentence.citations)
@@ -28,6 +28,7 @@ class SupportCheck:
                 return "no citation"
             missing = figures - set(_FIGURE.findall(quoted))
             return f"figures not in the quote: {', '.join(sorted(missing))}" if missing else ""
-        if kind == "account" and figures and sentence.support.kind != "record":
+        carried = sentence.support.kind in ("record", "profile")
+        if kind == "account" and not carried and figures - set(_FIGURE.findall(said)):
             return "figures without a record"
         return ""

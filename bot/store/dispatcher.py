@@ -62,7 +62,7 @@ class Turnwork:
         self,
         reply: Mapping[str, Any] | None,
         *,
-        state: State,
+        state: State | None,
         slots: Mapping[str, Any] | None = None,
         customer: Customer | None = None,
         private: Mapping[str, Any] | None = None,

@@ -130,7 +130,7 @@ class Store:
         pending: Pending,
         reply: Mapping[str, Any] | None,
         slots: Mapping[str, Any],
-        state: State,
+        state: State | None,
         customer: Customer,
         *,
         private: Mapping[str, Any] | None = None,

@@ -30,7 +30,7 @@ def close_turn(
     pending: Pending,
     reply: Mapping[str, Any] | None,
     slots: Mapping[str, Any],
-    state: State,
+    state: State | None,
     customer: Customer,
     private: Mapping[str, Any],
 ) -> Event:
@@ -61,7 +61,7 @@ _REMEMBER = update(conversations).where(conversations.c.id == bindparam("of"))
 
 
 def _remember(
-    connection: Connection, conversation_id: str, slots: Mapping[str, Any], state: State, customer: Customer
+    connection: Connection, conversation_id: str, slots: Mapping[str, Any], state: State | None, customer: Customer
 ) -> None:
     row = connection.execute(_MEMORY, {"of": conversation_id}).one()
     kept = {name: value for name, value in {**json.loads(row.slots), **slots}.items() if value is not None}
@@ -70,7 +70,7 @@ def _remember(
     values = {
         "of": conversation_id,
         "slots": codec.dumps(kept),
-        "state": row.state if held else state,
+        "state": row.state if held or state is None else state,
         "customer": row.customer if signed else codec.dumps(customer),
         "updated_at": time.time(),
     }

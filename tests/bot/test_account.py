@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from frontdesk.bot.config import Action, Brand, Slot
 from frontdesk.bot.dialogue.account import PENDING, AccountAnswerer, resumed
 from frontdesk.bot.dialogue.actions import Actions
 from frontdesk.bot.errors import ConfigError, ModelError
-from frontdesk.bot.types import Conversation, Customer, Identity, Message, Route, Sentence
+from frontdesk.bot.types import Conversation, Customer, Identity, Message, Reply, Route, Sentence, Turn
 
 TEMPLATE = Path(__file__).parents[2] / "bot" / "template"
 BRAND = Brand(
@@ -85,11 +87,17 @@ def test_another_customers_order_sounds_like_one_that_does_not_exist(account: Ac
 def test_a_missing_slot_is_asked_for_and_its_answer_resumes(account: AccountAnswerer) -> None:
     said = ask(account, "what did I buy?", intent="order_details")
     assert said[0].text == "Which order number?"
-    waiting = Conversation(id="x", brand="b", slots=dict(said[0].effect.slots))
-    assert waiting.slots == {PENDING: "order_details"}
+    asked = Reply(text="", routes=(Route(kind="account", intent="order_details", confidence=1.0, reason=""),))
+    first = Message(text="what?", conversation_id="x", brand="b", channel="web", customer=Customer(id="c"), id="1")
+    slots = dict(said[0].effect.slots)
+    assert slots == {PENDING: "order_details"}
+    waiting = Conversation(id="x", brand="b", slots=slots, turns=(Turn(message=first, reply=asked),))
     answer = Message(text="ll-10401", conversation_id="x", brand="b", channel="web", customer=Customer(id="c"), id="2")
     route = resumed(answer, waiting, BRAND)
     assert route and (route.kind, route.intent) == ("account", "order_details")
+    later = Reply(text="", routes=(Route(kind="voice", intent="thanks", confidence=1.0, reason=""),))
+    turns = (*waiting.turns, Turn(message=first, reply=later))
+    assert resumed(answer, replace(waiting, turns=turns), BRAND) is None, "only right after the question"
 
 
 @pytest.mark.parametrize("value", ["LL-10401'; DROP TABLE orders; --", "' OR 1=1 --", "LL-10401 OR 1=1", "../x"])
@@ -125,3 +133,10 @@ def test_an_action_that_fails_is_a_model_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         Actions(tmp_path).load().run("action_broken", message, Conversation(id="x", brand="b"), {})
     assert "secret" not in str(caught.value)
+
+
+def test_an_action_that_hangs_is_cut_off(monkeypatch: pytest.MonkeyPatch, account: AccountAnswerer) -> None:
+    monkeypatch.setattr("frontdesk.bot.dialogue.account.TIME_LIMIT", 0.05)
+    monkeypatch.setattr(account, "_run", lambda *arguments: time.sleep(0.5))
+    with pytest.raises(ModelError, match="too long"):
+        ask(account, "where is my order?")

@@ -35,6 +35,10 @@ def test_a_brand_is_all_that_is_needed(tmp_path: Path) -> None:
         (MINIMAL + '[server]\noperator_token = "${NO_SUCH_NAME}"\n', "environment variable NO_SUCH_NAME"),
         ('default_brand = "other"\n' + MINIMAL, "default_brand 'other'"),
         ("[brands.shop\n", "not valid TOML"),
+        (MINIMAL + '[brands.shop.acts]\ngreeting = ["greets"]\n', "no act greets"),
+        (MINIMAL + '[brands.shop.routes]\norder = "account"\n', "actions.order is missing"),
+        (MINIMAL + '[brands.shop.slots.id]\npattern = "(x"\n', "not a regular expression"),
+        (MINIMAL + '[store]\nurl = "postgresql://u:hunter2@h/db"\n', "written out in the file"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, what: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from frontdesk.bot.config import Brand
 from frontdesk.bot.dialogue.clarify import ClarifyAnswerer
 from frontdesk.bot.dialogue.voice import VoiceAnswerer
-from frontdesk.bot.engine import Engine, state_after
+from frontdesk.bot.engine import Engine, moved_to
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.guards import FactFirewall, SupportCheck
 from frontdesk.bot.handoff import HandoffAnswerer, moved
@@ -135,7 +135,7 @@ def test_a_failing_part_ends_in_an_apology_and_a_person() -> None:
     knowledge = Scripted(cited("You have 45 days."), error=RuntimeError("index gone"))
     reply, sent = respond("how long?", route("knowledge"), {"knowledge": knowledge})
     assert sent == ["You have 45 days.", BRAND.messages.apology]
-    assert state_after(conversation(), reply) == "waiting"
+    assert moved_to(reply) == "waiting"
 
 
 def test_the_voice_is_drawn_again_until_it_states_no_fact() -> None:
@@ -174,7 +174,7 @@ def test_a_pressed_button_asks_the_question_that_was_unclear() -> None:
 def test_a_handoff_is_said_and_moves_the_state() -> None:
     reply, sent = respond("a person please", route("handoff", "human_agent"))
     assert sent == [BRAND.messages.handoff]
-    assert state_after(conversation(), reply) == "waiting"
+    assert moved_to(reply) == "waiting"
 
 
 def test_while_a_person_has_the_conversation_the_bot_keeps_still() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from frontdesk.bot.config import ACTS as NAMED
 from frontdesk.bot.config import Brand
 from frontdesk.bot.guards import Context, FactFirewall, SupportCheck, checked
-from frontdesk.bot.guards.acts import missing_acts
+from frontdesk.bot.guards.acts import ACTS, missing_acts
 from frontdesk.bot.guards.firewall import filled, violations
 from frontdesk.bot.types import Citation, Conversation, Customer, Kind, Message, Route, Sentence, Support
 
@@ -45,6 +46,18 @@ def context(kind: Kind, text: str = "hello") -> Context:
         "Your order LL-99999 is on its way.",
         "Hello {{unknown_slot}}, welcome.",
         "Hello {{brand, welcome.",
+        "Returns are free.",
+        "It is half price.",
+        "We ship worldwide.",
+        "You qualify for a replacement.",
+        "You won't be charged for that.",
+        "I just cancelled your order.",
+        "Your refund has gone through.",
+        "Your order is on its way to you now.",
+        "I have changed your delivery address.",
+        "It's dishwasher safe.",
+        "We're open weekdays nine to five.",
+        "Orders before noon go out the same day.",
     ],
 )
 def test_a_fact_from_nowhere_is_a_violation(invented: str) -> None:
@@ -61,6 +74,10 @@ def test_a_fact_from_nowhere_is_a_violation(invented: str) -> None:
         "Thanks for telling us about {{order_id}}. May I pass it to a person?",
         "Have a lovely evening.",
         "Of course, take your time.",
+        "Give me a second.",
+        "Feel free to ask.",
+        "Could you tell me which item was delivered?",
+        "If your order was cancelled, tell me the order number.",
     ],
 )
 def test_a_routine_reply_passes(plain: str) -> None:
@@ -70,6 +87,8 @@ def test_a_routine_reply_passes(plain: str) -> None:
 def test_the_customers_own_words_may_be_repeated() -> None:
     assert violations("Thanks, I see LL-77777 here.", {}, "my order is LL-77777") == []
     assert violations("Thanks, I see LL-77777 here.", {}, "my order is late")
+    assert violations("It costs 12.", {}, "I have been waiting since 2012")
+    assert violations("Yes, 90 days is fine.", {}, "can i return it after 90 days?"), "an amount is never confirmed"
 
 
 def test_placeholders_are_filled_by_code() -> None:
@@ -117,3 +136,7 @@ def test_required_acts_are_recognised() -> None:
     reply = "I'm so sorry. Shall I bring in a colleague?"
     assert missing_acts(reply, ("apologise", "offer_person")) == []
     assert missing_acts("Hello there!", ("apologise", "offer_person")) == ["apologise", "offer_person"]
+
+
+def test_every_act_the_settings_may_name_is_recognised() -> None:
+    assert frozenset(ACTS) == NAMED

@@ -104,7 +104,7 @@ def test_a_lot_of_replies_for_every_voice_intent() -> None:
     replies: defaultdict[str, set[str]] = defaultdict(set)
     for intent, _, reply in pairs():
         replies[intent].add(reply)
-    assert set(replies) == voiced
+    assert set(replies) >= voiced
     assert len(pairs()) >= 500
     assert {intent: len(found) for intent, found in replies.items() if len(found) < 32} == {}
 
