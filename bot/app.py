@@ -273,8 +273,8 @@ def _mount_health(app: FastAPI, store: Store) -> None:
     async def live() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/health/ready")
-    def ready() -> JSONResponse:
+    @app.get("/health/ready", response_model=None)
+    def ready() -> Any:
         try:
             return JSONResponse({"status": "ok", **store.counts()})
         except StoreError as error:

@@ -47,6 +47,7 @@ def tune(name: str, data: Dataset, registry: VoiceRegistry, *, base: str, recipe
 
     Raises ConfigError when fewer than MIN_PAIRS pairs are left to learn from.
     """
+    registry.versions(name)  # refuses a bad name before the work, not after
     if len(data.train) < MIN_PAIRS:
         raise ConfigError(
             f"{len(data.train)} usable pairs; {MIN_PAIRS} are the least.",

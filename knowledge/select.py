@@ -140,11 +140,16 @@ def _distinct(scored: Iterable[Choice]) -> tuple[Choice, ...]:
     chosen: list[Choice] = []
     for choice in scored:
         near = not chosen or choice.score >= chosen[0].score - NEAR
-        if near and not any(_same(choice, other) for other in chosen):
+        if near and not any(_same(choice, other) or _mixed(choice, other) for other in chosen):
             chosen.append(choice)
         if len(chosen) == MOST:
             break
     return tuple(chosen)
+
+
+def _mixed(one: Choice, other: Choice) -> bool:
+    """Whether they stand in different sections of one document: two methods joined would make a wrong third."""
+    return one.hit.document.id == other.hit.document.id and one.hit.passage.heading != other.hit.passage.heading
 
 
 def _same(one: Choice, other: Choice) -> bool:

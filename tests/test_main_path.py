@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,20 @@ def test_nonsense_is_a_4xx_and_the_server_stays_up(served: Served, content: byte
     assert status == 400 or response.status_code == status
     assert {"code", "message", "hint"} == set(response.json()["error"])
     assert httpx.get(f"{served.url}/health/ready", timeout=10).status_code == 200
+
+
+def test_the_api_describes_itself(served: Served) -> None:
+    described = httpx.get(f"{served.url}/openapi.json", timeout=10)
+    assert described.status_code == 200
+    assert "/api/chat" in described.json()["paths"]
+
+
+def test_a_second_server_on_the_same_project_is_refused_in_one_line(served: Served, demo: Path) -> None:
+    command = [sys.executable, "-m", "frontdesk.bot.commands", "serve", "--port", "5999"]
+    second = subprocess.run(command, cwd=demo, capture_output=True, text=True, timeout=120)
+    assert second.returncode == 2
+    assert "another frontdesk server" in second.stderr.splitlines()[-1]
+    assert "Traceback" not in second.stderr
 
 
 @pytest.mark.parametrize("path", ["/inbox", "/admin"])

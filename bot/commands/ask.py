@@ -91,7 +91,7 @@ class Session:
             fix = f'write {{"id", "identity"?}}; an identity is one of {", ".join(get_args(Identity))}.'
             raise ConfigError(f"customer {who!r} is not readable.", where=f"row {number}", fix=fix) from None
         return Message(
-            text=str(row["text"])[: self.bot.project.settings.limits.text_chars],
+            text=str(row["text"]).encode("utf-8", "replace").decode()[: self.bot.project.settings.limits.text_chars],
             conversation_id=conversation_id,
             brand=str(row.get("brand") or self.brand),
             channel="ask",
@@ -123,7 +123,10 @@ async def _answer_one(session: Session, row: Mapping[str, Any], as_json: bool) -
 
 
 async def _answer_all(session: Session, rows: list[dict[str, Any]], out: Path | None, as_json: bool) -> None:
-    target = out.open("w", encoding="utf-8") if out else sys.stdout
+    try:
+        target = out.open("w", encoding="utf-8") if out else sys.stdout
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}.", where=str(out), fix="name another file.") from None
     kinds: Counter[str] = Counter()
     times: list[float] = []
     with progress(quiet=out is None or as_json) as step:

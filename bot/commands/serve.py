@@ -21,11 +21,14 @@ def serve(
     import uvicorn
 
     from frontdesk.bot.app import assemble, create_app, operator_token
+    from frontdesk.bot.store import Store
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     quiet_libraries()
     loaded = Project.load(project)
     logging.getLogger().setLevel(loaded.settings.log_level.upper())
+    with Store(loaded.store_url):  # a store that cannot be opened is one line here, not a traceback later
+        pass
     bot = assemble(loaded)
     bot.warm_up()
     address, number = host or loaded.settings.server.host, port or loaded.settings.server.port

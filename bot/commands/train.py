@@ -11,6 +11,7 @@ from frontdesk.bot.config import Project
 def train(project: ProjectFolder = HERE, as_json: Json = False) -> None:
     """Train the router on the examples of nlu.yml; its thresholds are fitted to router.max_error."""
     from frontdesk.bot.app import encoder_of
+    from frontdesk.bot.router.nlu import read_nlu
     from frontdesk.bot.router.train import train_router
 
     quiet_libraries()
@@ -23,4 +24,7 @@ def train(project: ProjectFolder = HERE, as_json: Json = False) -> None:
             out=loaded.state / "router",
             progress=step,
         )
-    emit(asdict(report), as_json)
+    routed = {intent for brand in loaded.settings.brands.values() for intent in brand.routes}
+    lost = sorted({row.intent for row in read_nlu(loaded.nlu).rows} - routed)
+    unrouted = [f"{intent} has no route in frontdesk.toml, so it is always clarified" for intent in lost]
+    emit({**asdict(report), "warnings": [*report.warnings, *unrouted]}, as_json)

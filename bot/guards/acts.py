@@ -19,8 +19,8 @@ ACTS: Mapping[str, re.Pattern[str]] = {
         "offer_person": rf"\b{_PERSON}\b",
         "offer_help": r"\b(?:help|look|find|sort|here|hand|assist|do for you|anything|walk|show|guide|point|start|"
         r"tell me|ask)\b",
-        "disclose_bot": r"\b(?:bot|assistant|automated|software|program|machine|not a (?:person|human)|computer|"
-        r"robot)\b",
+        "disclose_bot": r"\A(?!\s*yes\b)[\s\S]*\b(?:bot|assistant|automated|software|program|machine|"
+        r"not a (?:person|human)|computer|robot)\b",
         "ask_order_number": r"\border (?:number|id|no)\b",
         "will_wait": r"\b(?:wait|be here|right here|take your time|going anywhere|no rush|when(?:ever| you're)|"
         r"stay put|your place)\b",

@@ -138,5 +138,10 @@ def test_required_acts_are_recognised() -> None:
     assert missing_acts("Hello there!", ("apologise", "offer_person")) == ["apologise", "offer_person"]
 
 
+def test_a_bot_never_says_yes_to_being_human() -> None:
+    assert missing_acts("Yes, I'm an automated assistant.", ("disclose_bot",))
+    assert not missing_acts("I'm an automated assistant.", ("disclose_bot",))
+
+
 def test_every_act_the_settings_may_name_is_recognised() -> None:
     assert frozenset(ACTS) == NAMED

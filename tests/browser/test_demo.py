@@ -29,7 +29,7 @@ def page(served: Served) -> Iterator[Page]:
         missing(f"Chromium ({CHROMIUM})")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        opened = browser.new_page(viewport={"width": 1280, "height": 860})
+        opened = browser.new_page(viewport={"width": 1280, "height": 860}, reduced_motion="reduce")
         opened.set_default_timeout(60_000)
         opened.goto(served.url)
         yield opened
