@@ -84,5 +84,6 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    for name in ("chromadb", "transformers", "httpx", "bm25s", "rasa_sdk", "sanic"):
+    for name in ("chromadb", "transformers", "httpx", "rasa_sdk", "sanic"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("bm25s").disabled = True  # it sets its own level to DEBUG when imported
