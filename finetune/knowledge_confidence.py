@@ -1,4 +1,4 @@
-"""Fit knowledge/confidence.json: `python benchmarks/knowledge_confidence.py PROJECT QUESTIONS.jsonl CACHE_FOLDER`.
+"""Fit knowledge/confidence.json: `python -m frontdesk.finetune.knowledge_confidence PROJECT QUESTIONS.jsonl CACHE`.
 
 A row is `{"question", "doc_ids", "answerable"}`; it counts as answered when the best sentence is of one of its
 documents. The constants of the package: PROJECT bot/template, QUESTIONS tests/knowledge/questions.jsonl.
@@ -48,7 +48,7 @@ def fit(found: Sequence[tuple[Any, bool]]) -> dict[str, Any]:
     accuracy = float(cross_val_score(model, features, right, cv=10).mean())
     model.fit(features, right)
     weights = dict(zip(NAMES, (round(float(weight), 3) for weight in model.coef_[0]), strict=True))
-    note = f"fitted by benchmarks/knowledge_confidence.py on {len(right)} questions, {sum(right)} of them answered"
+    note = f"fitted by finetune/knowledge_confidence.py on {len(right)} questions, {sum(right)} of them answered"
     note += f"; 10-fold accuracy {accuracy:.3f}"
     return {"note": note, "weights": weights, "intercept": round(float(model.intercept_[0]), 3), "threshold": 0.5}
 
