@@ -1,6 +1,6 @@
 """How sure we are that the chosen sentence answers: a logistic over a few features, its constants in confidence.json.
 
-Fitted by `benchmarks/knowledge_confidence.py` on development questions; see the note in the file.
+Fitted by `finetune/knowledge_confidence.py` on development questions; see the note in the file.
 """
 
 from __future__ import annotations
