@@ -134,9 +134,9 @@ class Engine:
         dropped = rerouted and route.kind == "account"  # half an account answer is a wrong one
         if dropped or (not passed and (rerouted or route.kind != "handoff")):
             draft.notes.append("nothing to say: abstained")
-            yield self._abstention(message, route)
+            yield self._abstention(message)
 
-    def _abstention(self, message: Message, route: Route) -> Sentence:
+    def _abstention(self, message: Message) -> Sentence:
         brand = self.brands[message.brand]
         return Sentence(text=brand.messages.abstain, effect=Effect(buttons=(person_button(brand),)))
 
