@@ -124,6 +124,13 @@ class Brand(Table):
         return self
 
 
+class VoiceStyle(Table):
+    """The do and don't of a voice: words and phrases that its score looks for."""
+
+    prefer: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+
+
 class Server(Table):
     """Where the server listens, and the token that guards /admin and /inbox."""
 
@@ -225,6 +232,7 @@ class Settings(Table):
 
     brands: dict[str, Brand] = Field(min_length=1)
     default_brand: str = ""
+    voices: dict[str, VoiceStyle] = Field(default_factory=dict)
     server: Server = Server()
     store: Store = Store()
     models: Models = Models()

@@ -12,21 +12,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder of the public data sets")
     parser.add_argument("--out", type=Path, required=True, help="state of this run: checkpoints and tokenizer")
-    parser.add_argument("--transcripts", type=Path, help="folder of *.jsonl; default: the bot template's")
     parser.add_argument("--export", type=Path, help="where the model goes; default: OUT/model")
     parser.add_argument("--export-only", action="store_true", help="export the latest checkpoint without training")
     parser.add_argument("--curve", type=Path, help="draw the loss curve to this PNG")
     chosen = parser.parse_args(arguments)
     from frontdesk.finetune.pretrain.curve import draw_curve
     from frontdesk.finetune.pretrain.export import export
-    from frontdesk.finetune.pretrain.pairs import template_transcripts
     from frontdesk.finetune.pretrain.recipe import read_recipe
     from frontdesk.finetune.pretrain.train import pretrain
 
     recipe = read_recipe(chosen.recipe)
     if not chosen.export_only:
-        transcripts = chosen.transcripts or template_transcripts()
-        pretrain(recipe, data=chosen.data, out=chosen.out, transcripts=transcripts, report=_say)
+        pretrain(recipe, data=chosen.data, out=chosen.out, report=_say)
     if chosen.curve:
         draw_curve(chosen.out, chosen.curve)
     done = export(recipe, out=chosen.out, folder=chosen.export or chosen.out / "model")

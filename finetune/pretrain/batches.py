@@ -36,6 +36,10 @@ class Packed:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def rows(self, chosen: Sequence[int]) -> Packed:
+        """Some of the rows."""
+        return Packed(ids=self.ids[chosen], owner=self.owner[chosen], loss=self.loss[chosen])
+
     def batch(self, rows: Sequence[int]) -> Batch:
         """The chosen rows as tensors, labels shifted by one and never across two examples."""
         ids = torch.from_numpy(self.ids[rows].astype(np.int64))
@@ -77,6 +81,15 @@ def pack_examples(examples: Sequence[Example], tokenizer: Any, *, length: int, a
     """Encode and pack: dialogues are cut over rows in the first phase, pairs stay whole in the second."""
     encoded = encode(examples, tokenizer, agent_only=agent_only)
     return pack(encoded, length=length, pad=tokenizer.convert_tokens_to_ids(PAD), split=not agent_only)
+
+
+def joined(parts: Sequence[Packed]) -> Packed:
+    """Several sets of rows of one length as one."""
+    return Packed(
+        ids=np.concatenate([part.ids for part in parts]),
+        owner=np.concatenate([part.owner for part in parts]),
+        loss=np.concatenate([part.loss for part in parts]),
+    )
 
 
 def shuffled(count: int, seed: int) -> list[int]:

@@ -23,7 +23,7 @@ LICENCES = {
     "manuals": "ABCD guidelines, tau-bench and tau2-bench policies, MIT",
     "documents": "Arduino and Plausible help centres, CC BY-SA 4.0; 37signals policies, CC BY 4.0",
     "seeds": "written for this project, its own licence",
-    "transcripts": "written for this project, its own licence",
+    "written": "written for this project, its own licence",
 }
 _SECTION = 900
 """Characters of a document passage, about one training row."""

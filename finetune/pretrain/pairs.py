@@ -8,8 +8,8 @@ import random
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
-from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from frontdesk.finetune.pretrain.clean import routine, scrub
 from frontdesk.finetune.pretrain.examples import Example, Exchange
 
 SEEDS = Path(__file__).with_name("seed_replies.toml")
+WRITTEN = Path(__file__).with_name("written")
 TONES = ("plain", "warm", "formal", "playful", "brief")
-NEUTRAL = ("plain", "plain", "warm")
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _INTENTS = (
     ("damaged_item", r"damag|broken|smashed|crack|defect|torn|not working"),
@@ -63,12 +63,12 @@ def seed_table() -> Mapping[str, Mapping[str, Any]]:
 
 
 def seed_pairs(rng: random.Random, count: int) -> list[Example]:
-    """Draw pairs from the templates, evenly over the intents; without a persona the tone is plain or warm."""
+    """Draw pairs from the templates, evenly over the intents; without a persona the tone is plain."""
     table, pairs = seed_table(), []
     for number in range(count):
         intent = list(table)[number % len(table)]
         persona = rng.choice(["", "", *(tone for tone in TONES if tone in table[intent])])
-        reply = spin(rng.choice(table[intent][persona or rng.choice(NEUTRAL)]), rng)
+        reply = spin(rng.choice(table[intent][persona or "plain"]), rng)
         customer = messy(spin(rng.choice(table[intent]["customer"]), rng), rng)
         pairs.append(Example(intent=intent, persona=persona, exchanges=(Exchange(customer=customer, agent=reply),)))
     return pairs
@@ -86,21 +86,26 @@ def messy(text: str, rng: random.Random) -> str:
     return text
 
 
-def transcript_pairs(folder: Path) -> list[Example]:
-    """The pairs of the bot template's own transcripts: one per reply; the brand is the persona."""
-    pairs: list[Example] = []
-    for path in sorted(folder.glob("*.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.strip():
-                pairs += _transcript(json.loads(line))
-    return pairs
+def written_pairs(folder: Path = WRITTEN) -> list[Example]:
+    """The pairs written one by one for this phase: JSONL rows {"intent", "persona"?, "message", "reply"}."""
+    return [
+        Example(
+            intent=row["intent"],
+            persona=row.get("persona", ""),
+            exchanges=(Exchange(customer=row["message"], agent=row["reply"]),),
+        )
+        for path in sorted(folder.glob("*.jsonl"))
+        for row in rows_of(path)
+    ]
 
 
-def template_transcripts() -> Path:
-    """Where the bot template keeps its transcripts, found without importing the wiring."""
-    spec = find_spec("frontdesk.bot")
-    roots = list(spec.submodule_search_locations or []) if spec else []
-    return Path(roots[0] if roots else ".") / "template" / "transcripts"
+def mistyped(pairs: list[Example], rng: random.Random) -> list[Example]:
+    """The same pairs with the customers' lines typed as people do."""
+    return [
+        replace(pair, exchanges=(replace(turn, customer=messy(turn.customer, rng)),))
+        for pair in pairs
+        for turn in pair.exchanges
+    ]
 
 
 def cucom_pairs(data: Path) -> Iterator[Example]:
@@ -142,12 +147,3 @@ def _routine_pair(turns: list[dict[str, Any]], intent: str, persona: str = "") -
     customer = scrub(turns[0]["text"])
     if turns[0]["role"] == "customer" and 12 <= len(reply) <= 320 and customer:
         yield Example(intent=intent, persona=persona, exchanges=(Exchange(customer=customer, agent=reply),))
-
-
-def _transcript(row: dict[str, Any]) -> Iterator[Example]:
-    persona = row.get("meta", {}).get("brand", "")
-    for before, after in pairwise(row["turns"]):
-        if before["role"] == "customer" and after["role"] == "agent":
-            intent = before.get("intent") or after.get("intent") or row.get("meta", {}).get("intent") or "chat"
-            exchange = Exchange(customer=before["text"], agent=after["text"])
-            yield Example(intent=intent, persona=persona, exchanges=(exchange,))

@@ -65,6 +65,8 @@ class Recipe(Table):
     """Share of each data set that is read in the first phase; 1 = all, 2 = all of it twice."""
     instruct: dict[str, float]
     """Weight of each source of pairs in the instruction phase, by number of pairs drawn."""
+    replay: float = Field(default=0, ge=0, lt=1)
+    """Share of the instruction phase's rows that are still dialogue and documents, so that they are not forgotten."""
 
 
 def read_recipe(path: Path) -> Recipe:

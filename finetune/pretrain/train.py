@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from frontdesk.finetune.pretrain.batches import Packed, pack_examples
+from frontdesk.finetune.pretrain.batches import Packed, joined, pack_examples
 from frontdesk.finetune.pretrain.corpus import dialogues, read_corpus
 from frontdesk.finetune.pretrain.examples import Example, render
-from frontdesk.finetune.pretrain.pairs import cucom_pairs, draw_pairs, seed_pairs, sgd_pairs, transcript_pairs
+from frontdesk.finetune.pretrain.pairs import cucom_pairs, draw_pairs, mistyped, seed_pairs, sgd_pairs, written_pairs
 from frontdesk.finetune.pretrain.recipe import Recipe, Shape
 from frontdesk.finetune.pretrain.run import Report, Run
 from frontdesk.finetune.pretrain.state import Progress
@@ -25,7 +25,7 @@ from frontdesk.finetune.pretrain.tokenizer import train_tokenizer
 _HELD_OUT = 400
 
 
-def pretrain(recipe: Recipe, *, data: Path, out: Path, transcripts: Path, report: Report = print) -> Progress:
+def pretrain(recipe: Recipe, *, data: Path, out: Path, report: Report = print) -> Progress:
     """Run a recipe, or what is left of it; leaves `out/state` and `out/tokenizer`, from which `export` builds."""
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
@@ -41,7 +41,7 @@ def pretrain(recipe: Recipe, *, data: Path, out: Path, transcripts: Path, report
     )
     run.phase("pretrain", lambda _: packed, held_out, until=1 - share)
     if share:
-        run.phase("instruct", instruction_rows(recipe, data, transcripts, tokenizer), held_out, until=1.0)
+        run.phase("instruct", instruction_rows(recipe, data, tokenizer, packed), held_out, until=1.0)
     return run.progress
 
 
@@ -78,19 +78,18 @@ def held_out_dialogues(data: Path) -> list[Example]:
 
 
 def instruction_rows(
-    recipe: Recipe, data: Path, transcripts: Path, tokenizer: PreTrainedTokenizerFast
+    recipe: Recipe, data: Path, tokenizer: PreTrainedTokenizerFast, dialogue: Packed
 ) -> Callable[[int], Packed]:
-    """Rows of the instruction phase by epoch: every epoch draws its pairs anew."""
-    sources = {
-        "transcripts": transcript_pairs(transcripts),
-        "cucom": list(cucom_pairs(data)),
-        "sgd": list(sgd_pairs(data)),
-    }
+    """Rows of the instruction phase by epoch: every epoch draws its pairs, and the dialogue among them, anew."""
+    written, cucom, sgd = written_pairs(), list(cucom_pairs(data)), list(sgd_pairs(data))
 
     def rows(epoch: int) -> Packed:
-        seed = recipe.seed + epoch
-        drawn = {**sources, "seeds": seed_pairs(random.Random(seed), count=4000)}
-        pairs = draw_pairs(drawn, recipe.instruct, count=8000, seed=seed)
-        return pack_examples(pairs, tokenizer, length=recipe.optimizer.length, agent_only=True)
+        rng = random.Random(recipe.seed + epoch)
+        sources = {"cucom": cucom, "sgd": sgd, "seeds": seed_pairs(rng, count=4000), "written": mistyped(written, rng)}
+        pairs = draw_pairs(sources, recipe.instruct, count=8000, seed=recipe.seed + epoch)
+        packed = pack_examples(pairs, tokenizer, length=recipe.optimizer.length, agent_only=True)
+        kept = round(len(packed) * recipe.replay / (1 - recipe.replay))
+        chosen = rng.sample(range(len(dialogue)), min(kept, len(dialogue)))
+        return joined([packed, dialogue.rows(chosen)]) if chosen else packed
 
     return rows

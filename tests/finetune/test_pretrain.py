@@ -24,20 +24,20 @@ from frontdesk.finetune.pretrain.pairs import (
     cucom_intent,
     cucom_pairs,
     draw_pairs,
+    mistyped,
     seed_pairs,
     seed_table,
     sgd_pairs,
     spin,
-    template_transcripts,
-    transcript_pairs,
+    written_pairs,
 )
 from frontdesk.finetune.pretrain.recipe import Recipe, Schedule, read_recipe
 from frontdesk.finetune.pretrain.run import Run, rate_at
 from frontdesk.finetune.pretrain.state import Progress, load_state, save_state
 from frontdesk.finetune.pretrain.tokenizer import train_tokenizer
-from frontdesk.finetune.pretrain.train import llama, pretrain
+from frontdesk.finetune.pretrain.train import held_out_dialogues, instruction_rows, llama, pretrain
 
-RECIPE = Path(__file__).parents[2] / "finetune" / "pretrain" / "frontdesk-base-v0.toml"
+RECIPE = Path(__file__).parents[2] / "finetune" / "pretrain" / "frontdesk-base-v1.toml"
 COMPLAINT = [
     {"role": "customer", "text": "Order 403-1234567-7654321 came broken!"},
     {"role": "agent", "text": "Thank you for contacting Amazon India. I am sorry about that. It will take 3 days."},
@@ -104,7 +104,7 @@ def tiny(**changes: Any) -> Recipe:
 
 
 def test_the_shipped_recipe_is_valid() -> None:
-    assert read_recipe(RECIPE).name == "frontdesk-base-v0"
+    assert read_recipe(RECIPE).name == "frontdesk-base-v1"
 
 
 def test_a_recipe_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
@@ -196,18 +196,25 @@ def test_pairs_come_from_first_and_closing_turns(data: Path) -> None:
     assert [pair.intent for pair in sgd_pairs(data)] == ["goodbye"]
 
 
-def test_transcripts_give_one_pair_per_reply(tmp_path: Path) -> None:
-    turns = [
-        {"role": "customer", "text": "hi", "intent": "greeting"},
-        {"role": "agent", "text": "Hello."},
-        {"role": "customer", "text": "bye"},
-        {"role": "agent", "text": "Take care."},
-    ]
-    write_rows(tmp_path / "a.jsonl", [{"id": "1", "turns": turns, "meta": {"intent": "goodbye", "brand": "larkspur"}}])
-    pairs = transcript_pairs(tmp_path)
-    assert [(pair.intent, pair.persona) for pair in pairs] == [("greeting", "larkspur"), ("goodbye", "larkspur")]
-    assert transcript_pairs(tmp_path / "none") == []
-    assert template_transcripts().parts[-2:] == ("template", "transcripts")
+def test_written_pairs_are_read_and_typed_as_people_do(tmp_path: Path) -> None:
+    rows = [{"intent": "greeting", "message": "Hello there, team.", "reply": "Hello."}] * 20
+    write_rows(tmp_path / "a.jsonl", [*rows, {"intent": "thanks", "persona": "warm", "message": "Ta.", "reply": "Ok."}])
+    pairs = written_pairs(tmp_path)
+    assert [(pair.intent, pair.persona) for pair in pairs[-2:]] == [("greeting", ""), ("thanks", "warm")]
+    typed = {pair.exchanges[0].customer for pair in mistyped(pairs, random.Random(0))}
+    assert len(typed) > 2 and {pair.exchanges[0].agent for pair in mistyped(pairs, random.Random(0))} == {
+        "Hello.",
+        "Ok.",
+    }
+    assert written_pairs(tmp_path / "none") == []
+
+
+def test_dialogue_is_replayed_among_the_pairs(data: Path, tokenizer: Any) -> None:
+    recipe = tiny(replay=0.5)
+    dialogue = pack_examples(held_out_dialogues(data), tokenizer, length=32, agent_only=False)
+    alone = instruction_rows(tiny(), data, tokenizer, dialogue)(0)
+    mixed = instruction_rows(recipe, data, tokenizer, dialogue)(0)
+    assert len(mixed) == len(alone) + min(len(alone), len(dialogue))
 
 
 def test_pairs_are_drawn_by_weight_from_the_sources_that_have_any() -> None:
@@ -250,11 +257,11 @@ def test_loss_falls_and_a_resumed_run_continues(tokenizer: Any, tmp_path: Path) 
 def test_the_whole_path_trains_resumes_and_exports(data: Path, tmp_path: Path) -> None:
     recipe, out = tiny(), tmp_path / "out"
     lines: list[str] = []
-    done = pretrain(recipe, data=data, out=out, transcripts=tmp_path / "none", report=lines.append)
+    done = pretrain(recipe, data=data, out=out, report=lines.append)
     assert done.phase == "instruct" and set(done.checks) == {"pretrain_held_out", "instruct_held_out"}
     assert len(done.curve) >= 1 and any("tokens/s" in line for line in lines)
 
-    again = pretrain(recipe, data=data, out=out, transcripts=tmp_path / "none", report=lines.append)
+    again = pretrain(recipe, data=data, out=out, report=lines.append)
     assert again.steps == done.steps
 
     folder = export(recipe, out=out, folder=tmp_path / "model").folder
