@@ -83,7 +83,12 @@ def knowledge_of(project: Project, encoder: Encoder | None = None) -> Knowledge:
 def voices_of(project: Project) -> Voices:
     """Return the project's voices over the shipped ones."""
     models = project.settings.models
-    return Voices(VoiceRegistry(project.state / "voices"), models.base, threads=models.threads)
+    return Voices(registry_of(project), models.base, threads=models.threads)
+
+
+def registry_of(project: Project) -> VoiceRegistry:
+    """Return the project's registry of voices; what its gate accepts is sealed with the project's own key."""
+    return VoiceRegistry(project.state / "voices", key=own_secret(project, "voices").encode())
 
 
 def objection_of(brand: Brand) -> Callable[[Pair], str]:
