@@ -1,11 +1,13 @@
-"""From pairs to training rows: facts filtered out, duplicates dropped, the loss on the agent's turn only."""
+"""From pairs to training rows: filtered, without repeats, balanced, split by conversation, loss on the reply only."""
 
 from __future__ import annotations
 
 import hashlib
-import random
+import re
+import statistics
+import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,72 +15,146 @@ from frontdesk.finetune.transcripts import Pair
 
 IGNORED = -100
 """The label of a token that carries no loss."""
+REPEATS = 5
+"""How often the same reply may be learned: a macro sent a thousand times is one lesson, not a thousand."""
+BALANCE, ENOUGH = 3.0, 50
+"""No intent has more pairs than three times the median intent; fifty are never too many."""
+LARGEST = 4000
+"""Pairs kept of one intent while reading, so that no export fills the memory."""
+FEW, HOLDABLE = 10, 4
+_SHARE = "more than its intent's share"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Pairs to train on and to hold out, and how many were dropped for which reason."""
+    """Pairs to train on and to hold out, how many were dropped for which reason, and what a person should know."""
 
     train: tuple[Pair, ...]
     held_out: tuple[Pair, ...]
-    dropped: dict[str, int]
+    dropped: Mapping[str, int]
+    notes: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:
         """The hash that names this data in a manifest."""
         digest = hashlib.sha256()
         for pair in (*self.train, *self.held_out):
-            digest.update(f"{pair.intent}\0{pair.message}\0{pair.reply}\n".encode())
+            digest.update(f"{pair.intent}\0{pair.message}\0{pair.reply}\n".encode("utf-8", "replace"))
         return digest.hexdigest()
+
+    @property
+    def losses(self) -> str:
+        """What was dropped, most first, as one phrase."""
+        return ", ".join(f"{count} {why}" for why, count in Counter(self.dropped).most_common()) or "none"
+
+    def intents(self) -> dict[str, tuple[int, int]]:
+        """Return the number of pairs to train on and to hold out, by intent."""
+        train, held = (Counter(pair.intent for pair in part) for part in (self.train, self.held_out))
+        return {intent: (train[intent], held[intent]) for intent in sorted(train | held)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Token ids of one conversation and the labels: IGNORED everywhere but on the agent's turn."""
+    """Token ids of one exchange and the labels: IGNORED everywhere but on the reply and its end."""
 
     ids: tuple[int, ...]
     labels: tuple[int, ...]
 
 
 def build_dataset(
-    found: Iterable[Pair], *, objection: Callable[[Pair], str], held_out: float = 0.1, seed: int = 0
+    found: Iterable[Pair], *, objection: Callable[[Pair], str], held_out: float = 0.1, repeats: int = REPEATS
 ) -> Dataset:
-    """Keep pairs without an objection, once each; hold out a share of every intent.
+    """Keep the pairs without an objection, without repeats, balanced by intent; hold out a share of the conversations.
 
-    `objection` returns why a pair must not be learned, or the empty string.
+    `objection` returns why a pair must not be learned, or the empty string. What is kept and what is held out
+    depends on the texts alone, never on their order: a conversation stays on its side when more are added.
     """
-    kept: dict[tuple[str, str, str], Pair] = {}
     dropped: Counter[str] = Counter()
+    kept: defaultdict[str, list[Pair]] = defaultdict(list)
+    seen: Counter[tuple[str, ...]] = Counter()
     for pair in found:
-        key = (pair.intent, " ".join(pair.message.split()), " ".join(pair.reply.split()))
-        reason = "duplicate" if key in kept else objection(pair)
-        if reason:
+        if reason := objection(pair) or _repetition(pair, seen, repeats):
             dropped[reason] += 1
-        else:
-            kept[key] = pair
-    train, test = _split(list(kept.values()), held_out, seed)
-    return Dataset(train=train, held_out=test, dropped=dict(dropped))
+            continue
+        kept[pair.intent].append(pair)
+        if len(kept[pair.intent]) >= 2 * LARGEST:
+            dropped[_SHARE] += _thin(kept[pair.intent], LARGEST)
+    cap = max(ENOUGH, round(BALANCE * statistics.median(map(len, kept.values())))) if kept else ENOUGH
+    dropped[_SHARE] += sum(_thin(group, min(cap, LARGEST)) for group in kept.values())
+    train, test = _split([pair for _, group in sorted(kept.items()) for pair in group], held_out)
+    return Dataset(train=train, held_out=test, dropped=dict(+dropped), notes=_notes(train))
 
 
-def _split(kept: Sequence[Pair], share: float, seed: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    by_intent: defaultdict[str, list[Pair]] = defaultdict(list)
+def normalised(text: str) -> str:
+    """Return what two texts share that differ in case, spaces, punctuation or letter forms only."""
+    return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
+
+
+def draw(key: str) -> float:
+    """Return a number in [0, 1) that depends on the key alone: a lot that falls the same way every time."""
+    return int.from_bytes(hashlib.sha256(key.encode("utf-8", "replace")).digest()[:6]) / 2**48
+
+
+def conversation_of(pair: Pair) -> str:
+    """Return what names the pair's conversation: its id, else its own text."""
+    return pair.conversation or f"{pair.message}\0{pair.reply}"
+
+
+def _repetition(pair: Pair, seen: Counter[tuple[str, ...]], repeats: int) -> str:
+    reply = normalised(pair.reply)
+    exchange = (pair.intent, normalised(pair.message), reply)
+    if exchange in seen:
+        return "duplicate"
+    if seen[(reply,)] >= repeats:
+        return "reply repeated too often"
+    seen.update([exchange, (reply,)])
+    return ""
+
+
+def _thin(group: list[Pair], size: int) -> int:
+    """Leave at most `size` pairs, drawn by their text; return how many were dropped."""
+    group.sort(key=lambda pair: (draw(f"{pair.message}\0{pair.reply}"), pair.message))
+    over = max(0, len(group) - size)
+    del group[size:]
+    return over
+
+
+def _split(kept: Sequence[Pair], share: float) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """Split by conversation; an intent with enough pairs is always held out somewhere, a rare one never."""
+    if not share:
+        return tuple(kept), ()
+    by_intent: defaultdict[str, list[str]] = defaultdict(list)
     for pair in kept:
-        by_intent[pair.intent].append(pair)
-    draw, train, test = random.Random(seed), [], []
-    for _, group in sorted(by_intent.items()):
-        draw.shuffle(group)
-        size = int(len(group) * share)
-        test += group[:size]
-        train += group[size:]
-    return tuple(train), tuple(test)
+        by_intent[pair.intent].append(conversation_of(pair))
+    rare = {key for keys in by_intent.values() if len(keys) < HOLDABLE for key in keys}
+    held = {key for keys in by_intent.values() for key in keys if draw(key) < share} - rare
+    for keys in by_intent.values():
+        free = set(keys) - rare
+        if len(set(keys)) > 1 and free and not free & held:
+            held.add(min(free, key=draw))
+    train = tuple(pair for pair in kept if conversation_of(pair) not in held)
+    return train, tuple(pair for pair in kept if conversation_of(pair) in held)
 
 
-def encode(pair: Pair, tokenizer: Any, prompt: Callable[[str, str], list[dict[str, str]]]) -> Row:
-    """Render one pair with the model's own chat template; the prompt carries no loss, the reply and its end do."""
-    asked = prompt(pair.intent, pair.message)
-    answered = [*asked, {"role": "assistant", "content": pair.reply}]
-    head = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=True)["input_ids"]
-    ids = tokenizer.apply_chat_template(answered, return_dict=True)["input_ids"]
-    if ids[: len(head)] != head:
-        raise ValueError("the chat template renders the prompt differently with and without its reply")
-    return Row(ids=tuple(ids), labels=(*[IGNORED] * len(head), *ids[len(head) :]))
+def _notes(train: Sequence[Pair]) -> tuple[str, ...]:
+    counts = sorted(Counter(pair.intent for pair in train).items(), key=lambda item: item[1])
+    if few := [f"{intent} ({count})" for intent, count in counts if count < FEW]:
+        return (f"few pairs to learn from: {', '.join(few)}.",)
+    return ()
+
+
+def encode(pair: Pair, tokenizer: Any, prompt: Callable[[str, str], list[dict[str, str]]], longest: int = 160) -> Row:
+    """Render one pair as it will be served: the prompt of the model's chat template, the reply, the end token.
+
+    The prompt carries no loss, the reply and its end do. A prompt of more than `longest` tokens keeps its head (the
+    intent) and its tail, as in serving. Text that spells a special token is learned as text.
+    """
+    messages = prompt(pair.intent, pair.message)
+    head = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)["input_ids"]
+    if len(head) > longest:
+        head = [*head[: longest // 2], *head[-(longest // 2) :]]
+    words = " ".join(pair.reply.replace("<|", "< |").split())
+    reply = tokenizer(words, add_special_tokens=False)["input_ids"]
+    special = set(tokenizer.all_special_ids)
+    reply = [*(token for token in reply if token not in special), tokenizer.eos_token_id]
+    return Row(ids=(*head, *reply), labels=(*[IGNORED] * len(head), *reply))

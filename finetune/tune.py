@@ -1,6 +1,6 @@
-"""Tune a voice: transcripts -> pairs -> LoRA on the base model -> the next version in the registry.
+"""Tune a voice: a dataset -> LoRA on the base model -> the next version in the registry.
 
-LoRA: Hu et al. 2021 (arXiv 2106.09685), by peft. The recipe is read top to bottom.
+The recipe is read top to bottom: base, adapter, rows, epochs with a look at the held-out pairs, register.
 """
 
 from __future__ import annotations
@@ -11,22 +11,25 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from frontdesk.adapters.base_model import load_base
 from frontdesk.adapters.registry import Voice, VoiceRegistry
-from frontdesk.adapters.voices import generate, model_sha256, prompt, template_sha256
+from frontdesk.adapters.voices import model_sha256, prompt, template_sha256
 from frontdesk.bot.errors import ConfigError
 from frontdesk.finetune.dataset import IGNORED, Dataset, Row, encode
+from frontdesk.finetune.lora import placed, with_lora
 
 Progress = Callable[[str, int, int], None]
+
+MIN_PAIRS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a voice is trained; saved in its manifest."""
+    """How a voice is trained; saved in its manifest. `patience` counts looks, two an epoch, without a better one."""
 
     rank: int = 16
     alpha: int = 32
@@ -34,25 +37,22 @@ class Recipe:
     learning_rate: float = 1e-3
     epochs: int = 3
     batch: int = 16
+    patience: int = 2
     seed: int = 0
     threads: int = 2
-    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
-MIN_PAIRS = 20
+Point = tuple[int, float, float]
+"""A look during training: the step, the mean training loss since the last look, the loss on the held-out pairs."""
 
 
 def tune(name: str, data: Dataset, registry: VoiceRegistry, *, base: str, recipe: Recipe, progress: Progress) -> Voice:
-    """Train one voice and register it as the next version, unpromoted.
+    """Train one voice and register it as the next version, unpromoted; its manifest holds the curve.
 
-    Raises ConfigError when fewer than MIN_PAIRS pairs are left to learn from.
+    Raises ConfigError when fewer than MIN_PAIRS pairs are left to learn from, or none to hold out.
     """
     registry.versions(name)  # refuses a bad name before the work, not after
-    if len(data.train) < MIN_PAIRS:
-        raise ConfigError(
-            f"{len(data.train)} usable pairs; {MIN_PAIRS} are the least.",
-            fix=f"add transcripts; dropped: {data.dropped}.",
-        )
+    check_enough(data)
     import torch
 
     torch.set_num_threads(recipe.threads)
@@ -60,55 +60,94 @@ def tune(name: str, data: Dataset, registry: VoiceRegistry, *, base: str, recipe
     model, tokenizer = load_base(base)
     origin = {"base": base, "base_sha256": model_sha256(model), "template_sha256": template_sha256(tokenizer)}
     started = time.perf_counter()
-    adapted = _with_lora(model, recipe, base)
-    rows = [encode(pair, tokenizer, prompt) for pair in data.train]
-    held_out = [encode(pair, tokenizer, prompt) for pair in data.held_out]
-    before = loss_on(adapted, held_out, tokenizer.pad_token_id)
-    _train(adapted, rows, recipe, tokenizer.pad_token_id, progress)
+    adapted = with_lora(placed(model, base), base, rank=recipe.rank, alpha=recipe.alpha, dropout=recipe.dropout)
+    rows, held_out = ([encode(pair, tokenizer, prompt) for pair in part] for part in (data.train, data.held_out))
+    curve = train(adapted, rows, held_out, recipe, tokenizer.pad_token_id, progress)
     metrics = {
-        "held_out_loss_before": before,
-        "held_out_loss": loss_on(adapted, held_out, tokenizer.pad_token_id),
-        "ended_by_itself": _ended(adapted, tokenizer, data),
+        "held_out_loss_before": curve[0][2],
+        "held_out_loss": min(held for _, _, held in curve),
         "seconds": round(time.perf_counter() - started, 1),
     }
-    return _register(name, adapted, registry, data, recipe, {**origin, "metrics": metrics})
+    return _register(name, adapted, registry, data, recipe, {**origin, "metrics": metrics, "curve": curve})
 
 
-def _with_lora(model: Any, recipe: Recipe, base: str) -> Any:
-    from peft import LoraConfig, get_peft_model
+def check_enough(data: Dataset) -> None:
+    """Raise ConfigError when the data cannot make a voice; it says what was dropped and why."""
+    if len(data.train) < MIN_PAIRS:
+        raise ConfigError(
+            f"{len(data.train)} usable pairs; {MIN_PAIRS} are the least. Dropped: {data.losses}.",
+            where="transcripts",
+            fix="add conversations in which agents answer routine messages without stating facts.",
+        )
+    if not data.held_out:
+        raise ConfigError(
+            f"{len(data.train)} usable pairs, but none can be held out to see what was learned.",
+            where="transcripts",
+            fix="add conversations with an id of their own, or hold out a larger share with --held-out.",
+        )
 
-    config = LoraConfig(
-        r=recipe.rank,
-        lora_alpha=recipe.alpha,
-        lora_dropout=recipe.dropout,
-        target_modules=list(recipe.targets),
-        task_type="CAUSAL_LM",
-    )
-    adapted = get_peft_model(model, config)
-    adapted.peft_config["default"].base_model_name_or_path = base
-    return adapted
 
-
-def _train(model: Any, rows: Sequence[Row], recipe: Recipe, pad: int, progress: Progress) -> None:
+def train(
+    model: Any, rows: Sequence[Row], held_out: Sequence[Row], recipe: Recipe, pad: int, progress: Progress
+) -> tuple[Point, ...]:
+    """Run the epochs; look at the held-out rows twice in each, stop when they get no better, leave the best weights."""
     import torch
 
-    learned = [p for p in model.parameters() if p.requires_grad]
+    torch.set_num_threads(recipe.threads)
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(learned, lr=recipe.learning_rate, weight_decay=0.0)
-    total = recipe.epochs * math.ceil(len(rows) / recipe.batch)
+    an_epoch = math.ceil(len(rows) / recipe.batch)
+    total, often = recipe.epochs * an_epoch, max(1, an_epoch // 2)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, total))
-    model.train()
-    draw, step = random.Random(recipe.seed), 0
-    for epoch in range(recipe.epochs):
-        for batch in batches(rows, recipe.batch, draw):
-            loss = _loss(model, batch, pad)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(learned, 1.0)
-            optimiser.step()
-            schedule.step()
-            optimiser.zero_grad(set_to_none=True)
-            step += 1
-            progress(f"epoch {epoch + 1}/{recipe.epochs}, loss {loss.item():.3f}", step, total)
+    best, losses = _Best(learned), list[float]()
+    best.look(0, loss_on(model, rows[: recipe.batch], pad), loss_on(model, held_out, pad))
+    for step, batch in enumerate(_stream(rows, recipe), start=1):
+        model.train()
+        loss = _loss(model, batch, pad)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(learned, 1.0)
+        optimiser.step()
+        schedule.step()
+        optimiser.zero_grad(set_to_none=True)
+        losses.append(loss.item())
+        if step % often == 0 or step == total:
+            best.look(step, sum(losses) / len(losses), loss_on(model, held_out, pad))
+            losses.clear()
+        progress(f"loss {loss.item():.2f}, held out {best.curve[-1][2]:.2f}", step, total)
+        if best.waited > recipe.patience:
+            break
+    best.restore()
     model.eval()
+    return tuple(best.curve)
+
+
+@dataclass
+class _Best:
+    """The looks so far, and the weights of the best one."""
+
+    learned: Sequence[Any]
+    curve: list[Point] = field(default_factory=list)
+    waited: int = 0
+    _weights: list[Any] = field(default_factory=list)
+
+    def look(self, step: int, train_loss: float, held_out_loss: float) -> None:
+        """Note a look; keep a copy of the weights when it is the best."""
+        if all(held_out_loss < held for _, _, held in self.curve):
+            self._weights, self.waited = [weight.detach().clone() for weight in self.learned], 0
+        else:
+            self.waited += 1
+        self.curve.append((step, round(train_loss, 4), held_out_loss))
+
+    def restore(self) -> None:
+        """Put the best weights back."""
+        for weight, kept in zip(self.learned, self._weights, strict=True):
+            weight.data.copy_(kept)
+
+
+def _stream(rows: Sequence[Row], recipe: Recipe) -> Iterator[list[Row]]:
+    draw = random.Random(recipe.seed)
+    for _ in range(recipe.epochs):
+        yield from batches(rows, recipe.batch, draw)
 
 
 def _rate(step: int, total: int) -> float:
@@ -127,31 +166,31 @@ def batches(rows: Sequence[Row], size: int, draw: random.Random) -> Iterator[lis
 
 
 def _loss(model: Any, batch: Sequence[Row], pad: int) -> Any:
+    """The mean loss per learned token of a batch."""
     import torch
 
     width = max(len(row.ids) for row in batch)
-    ids = torch.tensor([[*row.ids, *[pad] * (width - len(row.ids))] for row in batch])
-    labels = torch.tensor([[*row.labels, *[IGNORED] * (width - len(row.ids))] for row in batch])
-    mask = torch.tensor([[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in batch])
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        return model(input_ids=ids, attention_mask=mask, labels=labels).loss
+    ids = torch.tensor([[*row.ids, *[pad] * (width - len(row.ids))] for row in batch], device=model.device)
+    labels = torch.tensor([[*row.labels, *[IGNORED] * (width - len(row.ids))] for row in batch], device=model.device)
+    mask = torch.tensor([[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in batch], device=model.device)
+    with torch.autocast(model.device.type, dtype=torch.bfloat16):
+        return model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
 
 
 def loss_on(model: Any, rows: Sequence[Row], pad: int, size: int = 32) -> float:
-    """Return the mean loss over batches of rows; 0 for none."""
+    """Return the mean loss per learned token over rows; 0 for none."""
     import torch
 
     model.eval()
+    total = tokens = 0.0
+    ordered = sorted(rows, key=lambda row: len(row.ids))
     with torch.inference_mode():
-        losses = [_loss(model, rows[i : i + size], pad).item() for i in range(0, len(rows), size)]
-    return round(sum(losses) / len(losses), 4) if losses else 0.0
-
-
-def _ended(model: Any, tokenizer: Any, data: Dataset, most: int = 40) -> float:
-    """The share of held-out messages whose greedy reply comes to an end."""
-    asked = (data.held_out or data.train)[:most]
-    replies = [generate(model, tokenizer, prompt(pair.intent, pair.message), seed=0) for pair in asked]
-    return round(sum(map(bool, replies)) / len(replies), 4)
+        for start in range(0, len(ordered), size):
+            batch = ordered[start : start + size]
+            count = sum(label != IGNORED for row in batch for label in row.labels)
+            total += _loss(model, batch, pad).item() * count
+            tokens += count
+    return round(total / tokens, 4) if tokens else 0.0
 
 
 def _register(
@@ -160,6 +199,7 @@ def _register(
     versions = registry.versions(name)
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder, save_embedding_layers=False)  # "auto" asks the hub
+        targets = sorted(model.peft_config["default"].target_modules)
         return registry.add(
             name,
             Path(folder),
@@ -168,7 +208,7 @@ def _register(
                 "parent": f"{name}@{max(versions)}" if versions else None,
                 "data_sha256": data.sha256,
                 "pairs": len(data.train),
-                "flags": {k: v for k, v in asdict(recipe).items() if k != "seed"},
+                "flags": {**{k: v for k, v in asdict(recipe).items() if k != "seed"}, "targets": targets},
                 "seed": recipe.seed,
                 "libraries": {lib: importlib.metadata.version(lib) for lib in ("torch", "transformers", "peft")},
             },
