@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from frontdesk.finetune.transcripts.model import Said, Transcript
 from frontdesk.finetune.transcripts.report import Report
@@ -19,7 +19,7 @@ class Checks:
 
     brand: str | None = None
     languages: frozenset[str] = frozenset()
-    seen: Seen = field(default_factory=Seen)
+    seen: Seen
 
     def usable(self, where: str, transcript: Transcript, report: Report) -> Transcript | None:
         """Return the conversation ready to learn from, or None; `report` knows why."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from zipfile import BadZipFile
 
 from frontdesk.bot.errors import ConfigError
 from frontdesk.finetune.transcripts.model import Reader
@@ -36,25 +37,26 @@ def sources(paths: Iterable[Path], format: str | None, report: Report) -> Iterat
     A folder is searched for files, unless it is itself an export (Slack's). Hidden files are passed over.
     """
     for path in paths:
-        if path.is_dir() and not (reader := _reader_of(path, format)):
+        reader = _reader_of(path, format, report)
+        if reader:
+            yield path, reader
+        elif path.is_dir():
             inside = sorted(child for child in path.iterdir() if not child.name.startswith("."))
             yield from sources(inside, format, report)
-        elif reader := _reader_of(path, format):
-            yield path, reader
-        else:
-            report.skip(str(path), "no known format")
 
 
-def _reader_of(path: Path, format: str | None) -> Reader | None:
-    chosen = [reader_named(format)] if format else readers().values()
-    head = b"" if path.is_dir() else _head(path)
-    if format and head:
-        return chosen[0] if isinstance(chosen, list) else None
-    return next((reader for reader in chosen if reader.sniff(head, path)), None)
-
-
-def _head(path: Path) -> bytes:
+def _reader_of(path: Path, format: str | None, report: Report) -> Reader | None:
+    """Return the reader for a file, or for a folder that is an export of its own; None is reported for a file."""
+    if path.is_dir():
+        return next((reader for reader in readers().values() if reader.sniff(b"", path)), None)
     try:
-        return head_of(path)
-    except (OSError, EOFError, UnicodeError):
-        return b""
+        head = head_of(path)
+        found = next((reader for reader in readers().values() if reader.sniff(head, path)), None)
+    except (OSError, EOFError, UnicodeError, BadZipFile) as error:
+        report.skip(str(path), "unreadable file", str(error))
+        return None
+    if format and head:
+        return reader_named(format)
+    if not found:
+        report.skip(str(path), "no known format" if head else "empty file")
+    return found

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
+from zipfile import BadZipFile
 
 from frontdesk.bot.errors import ConfigError
 from frontdesk.finetune.transcripts.checks import Checks
 from frontdesk.finetune.transcripts.model import Transcript
 from frontdesk.finetune.transcripts.readers import reader_named, sources
 from frontdesk.finetune.transcripts.report import Report
+from frontdesk.finetune.transcripts.seen import Seen
 
 
 def read_transcripts(
@@ -33,23 +37,25 @@ def read_transcripts(
             raise ConfigError("no such file or folder.", where=str(path), fix="name transcripts or an export.")
     if format:
         reader_named(format)
-    return _read(given, format, report, Checks(brand=brand, languages=frozenset(languages)), agents)
+    return _read(given, format, report, Checks(brand=brand, languages=frozenset(languages), seen=Seen()), agents)
 
 
 def _read(
     paths: list[Path], format: str | None, report: Report, checks: Checks, agents: Collection[str]
 ) -> Iterator[Transcript]:
-    for path, reader in sources(paths, format, report):
-        report.files[str(path)] = reader.name
-        try:
-            for where, transcript in reader.read(path, report, agents):
-                report.read += 1
-                if usable := checks.usable(where, transcript, report):
-                    report.kept += 1
-                    yield usable
-        except (OSError, EOFError, UnicodeError) as error:
-            report.skip(str(path), "unreadable file, the rest is not read", str(error))
-    if not report.kept:
+    before = report.kept
+    with closing(checks.seen):
+        for path, reader in sources(paths, format, report):
+            report.files[str(path)] = reader.name
+            try:
+                for where, transcript in reader.read(path, report, agents):
+                    report.read += 1
+                    if usable := checks.usable(where, transcript, report):
+                        report.kept += 1
+                        yield usable
+            except (OSError, EOFError, UnicodeError, BadZipFile, zlib.error) as error:
+                report.skip(str(path), "unreadable file, the rest is not read", str(error))
+    if report.kept == before:
         raise _nothing(paths, report)
 
 

@@ -25,7 +25,8 @@ def records(path: Path, report: Report, wrappers: Collection[str] = ()) -> Itera
         head = file.read(HEAD)
     found = _by_line(path, report) if _is_lines(head, path) else _of_document(path, report, head, wrappers)
     for where, value in found:
-        wrapped = [value[key] for key in wrappers if isinstance(value, dict) and isinstance(value.get(key), list)]
+        found_in = (dig(value, *key.split(".")) for key in wrappers)
+        wrapped = [items for items in found_in if isinstance(items, list)]
         for number, item in enumerate(wrapped[0] if wrapped else [value], start=1):
             if isinstance(item, dict):
                 yield (f"{where} item {number}" if wrapped else where), item
@@ -34,30 +35,33 @@ def records(path: Path, report: Report, wrappers: Collection[str] = ()) -> Itera
 
 
 def sample(head: bytes, wrappers: Collection[str] = ()) -> Record:
-    """Return the first record of a file's head, as far as it goes; {} when there is none.
-
-    A record that the head cuts short comes with the keys that were complete.
-    """
+    """Return the first record of a file's head as far as it goes, so the last keys may lack; {} when there is none."""
     import ijson
 
-    prefixes = ["", "item", *(f"{key}.item" for key in wrappers)]
-    builders: dict[str, Any] = {}
+    prefix, builder = _prefix(head, wrappers), ijson.ObjectBuilder()
+    started = False
     try:
-        for prefix, event, value in ijson.parse(io.BytesIO(head), multiple_values=True, use_float=True):
-            for base in prefixes:
-                if prefix == base and event == "start_map" and base not in builders:
-                    builders[base] = ijson.ObjectBuilder()
-                if base in builders and (prefix == base or prefix.startswith(f"{base}." if base else "")):
-                    builders[base].event(event, value)
-            done = next((base for base in prefixes[1:] if prefix == base and event == "end_map"), None)
-            if done or (prefix == "" and event == "end_map"):
+        for place, event, value in ijson.parse(io.BytesIO(head), multiple_values=True, use_float=True):
+            started = started or (place == prefix and event == "start_map")
+            if started:
+                builder.event(event, value)
+            if place == prefix and event == "end_map":
                 break
     except (ijson.JSONError, UnicodeDecodeError):
         pass
-    found = [builders[base].value for base in prefixes[1:] if base in builders] or [
-        builder.value for builder in builders.values()
-    ]
-    return found[0] if found and isinstance(found[0], dict) else {}
+    return builder.value if started and isinstance(builder.value, dict) else {}
+
+
+def dig(value: Any, *keys: str) -> Any:
+    """Return what lies under nested keys, or None."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def dicts(value: Any) -> list[Record]:
+    """Return the objects of a list; of anything else, none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _is_lines(head: bytes, path: Path) -> bool:

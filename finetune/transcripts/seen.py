@@ -22,3 +22,7 @@ class Seen:
         text = "\0".join(parts).encode("utf-8", "surrogatepass")
         key = hashlib.blake2b(text, digest_size=16).digest()
         return self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,)).rowcount == 1
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._database.close()
