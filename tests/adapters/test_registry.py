@@ -98,11 +98,11 @@ def test_a_copy_in_the_place_of_a_shipped_version_is_not_served(registry: VoiceR
     assert registry.load("warm").folder.parent.parent == registry.shipped
 
 
-def _write(name: str, content: bytes) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_bytes(content) and None
+def _write(name: str, content: bytes) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_bytes(content)
 
 
-def _edit_manifest(**changes: Any) -> Callable[[Path], None]:
+def _edit_manifest(**changes: Any) -> Callable[[Path], object]:
     def edit(folder: Path) -> None:
         manifest = json.loads((folder / "manifest.json").read_text())
         (folder / "manifest.json").write_text(json.dumps({**manifest, **changes}))
@@ -110,8 +110,8 @@ def _edit_manifest(**changes: Any) -> Callable[[Path], None]:
     return edit
 
 
-def _rename(old: str, new: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / old).rename(folder / new) and None
+def _rename(old: str, new: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / old).rename(folder / new)
 
 
 def _link(folder: Path) -> None:
@@ -120,7 +120,7 @@ def _link(folder: Path) -> None:
     (folder / "adapter_model.safetensors").symlink_to(elsewhere)
 
 
-DAMAGES: dict[str, Callable[[Path], None]] = {
+DAMAGES: dict[str, Callable[[Path], object]] = {
     "changed": _write("adapter_model.safetensors", b"other"),
     "emptied": _write("adapter_model.safetensors", b""),
     "extra file": _write("more.py", b"print()"),
