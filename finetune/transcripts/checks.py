@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from frontdesk.finetune.transcripts.language import foreign
 from frontdesk.finetune.transcripts.model import Said, Transcript
 from frontdesk.finetune.transcripts.report import Report
 from frontdesk.finetune.transcripts.seen import Seen
@@ -38,6 +39,10 @@ class Checks:
             return f"turn over {LONGEST:,} characters"
         if self.brand and brand is not None and brand != self.brand:
             return f"brand {brand}"
+        for role in ("customer", "agent"):
+            text = " ".join(turn.text for turn in turns if turn.role == role)
+            if language := foreign(text, self.languages):
+                return f"language {language}"
         if not self.seen.add(transcript.id, turns[0].text, turns[-1].text):
             return "duplicate"
         return ""

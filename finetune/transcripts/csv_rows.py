@@ -57,7 +57,7 @@ class CsvReader:
             first = text.readline(ROW)
             layout = _layout(first)
             if layout is None:
-                report.skip(f"{path.name}:1", "columns not recognised", _columns(first))
+                report.refuse(f"{path.name}:1", "columns not recognised", _columns(first))
                 return
             delimiter, places = layout
             lines = iter(lambda: text.readline(ROW), "")

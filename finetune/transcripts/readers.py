@@ -15,13 +15,33 @@ from frontdesk.finetune.transcripts.sources import head_of
 
 GROUP = "frontdesk.transcripts"
 _HERE = "frontdesk.finetune.transcripts"
-BUILT_IN = (EntryPoint("ours", f"{_HERE}.ours:OursReader", GROUP),)
+_PLACES = {
+    "ours": "ours:OursReader",
+    "csv": "csv_rows:CsvReader",
+    "zendesk": "zendesk:ZendeskReader",
+    "intercom": "intercom:IntercomReader",
+    "chatwoot": "chatwoot:ChatwootReader",
+    "slack": "slack:SlackReader",
+}
+BUILT_IN = tuple(EntryPoint(name, f"{_HERE}.{place}", GROUP) for name, place in _PLACES.items())
 
 
 @cache
 def readers() -> dict[str, Reader]:
     """Return every reader by name: ours, and those that installed packages offer as entry points."""
-    return {point.name: point.load()() for point in (*BUILT_IN, *entry_points(group=GROUP))}
+    return {point.name: _loaded(point) for point in (*BUILT_IN, *entry_points(group=GROUP))}
+
+
+def _loaded(point: EntryPoint) -> Reader:
+    try:
+        reader: Reader = point.load()()
+    except Exception as error:  # another package's code: whatever it is, the operator must know which
+        raise ConfigError(
+            f"the transcript reader does not load: {error}",
+            where=f"entry point {point.name} = {point.value}",
+            fix="mend or uninstall the package that offers it.",
+        ) from error
+    return reader
 
 
 def reader_named(name: str) -> Reader:
@@ -53,10 +73,10 @@ def _reader_of(path: Path, format: str | None, report: Report) -> Reader | None:
         head = head_of(path)
         found = next((reader for reader in readers().values() if reader.sniff(head, path)), None)
     except (OSError, EOFError, UnicodeError, BadZipFile) as error:
-        report.skip(str(path), "unreadable file", str(error))
+        report.refuse(str(path), "unreadable file", str(error))
         return None
     if format and head:
         return reader_named(format)
     if not found:
-        report.skip(str(path), "no known format" if head else "empty file")
+        report.refuse(str(path), "no known format" if head else "empty file")
     return found

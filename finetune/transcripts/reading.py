@@ -10,6 +10,7 @@ from zipfile import BadZipFile
 
 from frontdesk.bot.errors import ConfigError
 from frontdesk.finetune.transcripts.checks import Checks
+from frontdesk.finetune.transcripts.language import check_languages
 from frontdesk.finetune.transcripts.model import Transcript
 from frontdesk.finetune.transcripts.readers import reader_named, sources
 from frontdesk.finetune.transcripts.report import Report
@@ -29,7 +30,7 @@ def read_transcripts(
 
     `format` names the reader (None: told by the content). With `brand`, a conversation whose `meta.brand` is another
     is skipped; so is one in none of the ISO 639-1 `languages` (empty: any). `agents`: see `Reader.read`. Raises
-    ConfigError at once for a path that is missing or an unknown format, and at the end when nothing was usable.
+    ConfigError at once for a missing path, an unknown format or language, and at the end when nothing was usable.
     """
     given = [Path(path) for path in paths]
     for path in given:
@@ -37,7 +38,7 @@ def read_transcripts(
             raise ConfigError("no such file or folder.", where=str(path), fix="name transcripts or an export.")
     if format:
         reader_named(format)
-    return _read(given, format, report, Checks(brand=brand, languages=frozenset(languages), seen=Seen()), agents)
+    return _read(given, format, report, Checks(brand=brand, languages=check_languages(languages), seen=Seen()), agents)
 
 
 def _read(
@@ -49,18 +50,18 @@ def _read(
             report.files[str(path)] = reader.name
             try:
                 for where, transcript in reader.read(path, report, agents):
-                    report.read += 1
                     if usable := checks.usable(where, transcript, report):
                         report.kept += 1
                         yield usable
             except (OSError, EOFError, UnicodeError, BadZipFile, zlib.error) as error:
-                report.skip(str(path), "unreadable file, the rest is not read", str(error))
+                report.refuse(str(path), "unreadable file, the rest is not read", str(error))
     if report.kept == before:
         raise _nothing(paths, report)
 
 
 def _nothing(paths: list[Path], report: Report) -> ConfigError:
-    why = "; ".join(f"{count} {reason}" for reason, count in report.skipped.most_common(5)) or "they are empty"
+    reasons = (report.skipped + report.unread).most_common(5)
+    why = ", ".join(f"{count} {reason}" for reason, count in reasons) or "they are empty"
     first = "".join(f" First: {where}: {reason}." for where, reason in report.examples[:1])
     return ConfigError(
         f"no transcript could be used: {why}.{first}",

@@ -94,7 +94,7 @@ def _of_document(path: Path, report: Report, head: bytes, wrappers: Collection[s
                 yield f"{path.name} item {next(numbers)}", value
         except (ijson.JSONError, UnicodeDecodeError) as error:
             reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else "broken JSON, the rest is not read"
-            report.skip(f"{path.name} after item {next(numbers) - 1}", reason, str(error).splitlines()[0])
+            report.refuse(f"{path.name} after item {next(numbers) - 1}", reason, str(error).splitlines()[0])
 
 
 def _prefix(head: bytes, wrappers: Collection[str]) -> str:

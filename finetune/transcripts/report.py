@@ -13,22 +13,31 @@ PER_REASON = 3
 
 @dataclass(kw_only=True)
 class Report:
-    """What became of every conversation: `read == kept + skipped.total() - files and rows that held none`.
+    """What became of every file, conversation and turn; `kept` and `skipped` together are all that was `read`.
 
-    `skipped` counts whole conversations (or rows and files that hold none) by reason, `turns` the turns left out or
-    joined, `pairs` the agent turns no pair was made of, `notes` what else a person should know.
+    `skipped` counts conversations by reason, `unread` files (or the rest of one), `turns` the turns left out or
+    joined, `pairs` the customer turns no pair was made of, `notes` what else a person should know.
     """
 
     files: dict[str, str] = field(default_factory=dict)
     """File -> the format it was read as."""
-    read: int = 0
     kept: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
     turns: Counter[str] = field(default_factory=Counter)
     pairs: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     examples: list[tuple[str, str]] = field(default_factory=list)
     """The first (place, reason) of each reason, 20 in all; the place is file:line."""
+
+    @property
+    def read(self) -> int:
+        """How many conversations there were."""
+        return self.kept + self.skipped.total()
+
+    def refuse(self, where: str, reason: str, detail: str = "") -> None:
+        """Count a file, or the rest of one, that cannot be read."""
+        self._count(self.unread, where, reason, detail)
 
     def skip(self, where: str, reason: str, detail: str = "") -> None:
         """Count a conversation that is left out whole."""
@@ -43,13 +52,17 @@ class Report:
         formats = Counter(self.files.values())
         files = ", ".join(f"{count} {name}" for name, count in sorted(formats.items())) or "none"
         found = [f"files: {files}", f"conversations: {self.kept} kept of {self.read} read"]
-        found += _table("skipped", self.skipped) + _table("turns left out", self.turns)
+        found += (
+            _table("files not read", self.unread)
+            + _table("skipped", self.skipped)
+            + _table("turns left out", self.turns)
+        )
         found += _table("no pair made", self.pairs) + [f"note: {note} ({n})" for note, n in self.notes.most_common()]
         return found + [f"  e.g. {where}: {why}" for where, why in self.examples]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the account as JSON types."""
-        counts = {name: dict(getattr(self, name)) for name in ("skipped", "turns", "pairs", "notes")}
+        counts = {name: dict(getattr(self, name)) for name in ("skipped", "unread", "turns", "pairs", "notes")}
         examples = [{"where": where, "reason": why} for where, why in self.examples]
         return {"files": self.files, "read": self.read, "kept": self.kept, **counts, "examples": examples}
 

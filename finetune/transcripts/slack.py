@@ -74,7 +74,7 @@ def _json(file: Folder, report: Report) -> Any:
     try:
         return json.loads(file.read_bytes())
     except (ValueError, RecursionError, OSError, zipfile.BadZipFile) as error:
-        report.skip(file.name, "broken JSON, this file is not read", str(error))
+        report.refuse(file.name, "broken JSON, this file is not read", str(error))
         return []
 
 

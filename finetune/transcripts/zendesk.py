@@ -25,7 +25,7 @@ AUTOMATIC = frozenset({"rule", "system"})
 
 
 class ZendeskReader:
-    """The requester is the customer; who else writes publicly answers for the brand."""
+    """The requester is the customer; who else writes publicly answers for the brand, or of them only `agents`."""
 
     name = "zendesk"
 
@@ -45,12 +45,14 @@ class ZendeskReader:
                 continue
             if brand := ticket.get("brand_id"):
                 report.notes[f"tickets of Zendesk brand {brand}"] += 1
-            turns = [said for comment in dicts(ticket["comments"]) for said in _said(where, comment, ticket, report)]
+            turns = [
+                said for comment in dicts(ticket["comments"]) for said in _said(where, comment, ticket, report, agents)
+            ]
             meta = {"source": self.name, "channel": str(dig(ticket, "via", "channel") or "")}
             yield where, Transcript(id=f"zendesk-{ticket.get('id', where)}", turns=tuple(turns), meta=meta)
 
 
-def _said(where: str, comment: Record, ticket: Record, report: Report) -> list[Said]:
+def _said(where: str, comment: Record, ticket: Record, report: Report, agents: Collection[str]) -> list[Said]:
     if comment.get("public") is False:
         report.leave_out(where, "private note")
         return []
@@ -60,6 +62,9 @@ def _said(where: str, comment: Record, ticket: Record, report: Report) -> list[S
     text = comment.get("plain_body") or comment.get("body") or from_html(comment.get("html_body"))
     if (role := _role(comment, ticket)) == "customer":
         return turn(where, role, text, report)
+    if agents and str(comment.get("author_id")) not in agents:
+        report.leave_out(where, "author is neither the requester nor an agent")
+        return []
     automatic = comment.get("author_id") == SYSTEM or dig(comment, "via", "channel") in AUTOMATIC
     return turn(where, role, text, report, by="bot" if automatic else "person")
 
