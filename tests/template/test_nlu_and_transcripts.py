@@ -8,6 +8,7 @@ import tomllib
 from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -54,15 +55,23 @@ def examples() -> dict[str, list[str]]:
     return found
 
 
+VOICES = ("warm", "crisp")
+LENGTHS = {"warm": (8, 45), "crisp": (1, 20)}
+"""How many words a reply of each voice may have."""
+
+
 @cache
-def pairs() -> list[tuple[str, str, str]]:
-    """Return (intent, customer's message, agent's reply) of every transcript."""
+def pairs(voice: str = "") -> list[tuple[str, str, str]]:
+    """Return (intent, customer's message, agent's reply) of one voice's transcripts, or of every voice's."""
+    if not voice:
+        return [pair for each in VOICES for pair in pairs(each)]
     found = []
-    for file in sorted((TEMPLATE / "transcripts").glob("*.jsonl")):
+    for file in sorted((TEMPLATE / "transcripts" / voice).glob("*.jsonl")):
         for line in file.read_text(encoding="utf-8").splitlines():
             talk = json.loads(line)
             assert set(talk) == {"id", "turns", "meta"}
             assert talk["meta"]["brand"] == "larkspur"
+            assert talk["meta"].get("voice", "warm") == voice, talk["id"]
             asked, answered = talk["turns"][::2], talk["turns"][1::2]
             assert len(asked) == len(answered), talk["id"]
             for customer, agent in zip(asked, answered, strict=True):
@@ -99,13 +108,21 @@ def test_entities_are_order_numbers_in_full() -> None:
     assert [e for e in entities if e[1] != "order_id" or not ORDER.fullmatch(e[0])] == []
 
 
-def test_a_lot_of_replies_for_every_voice_intent() -> None:
+def test_transcripts_are_of_known_voices_and_named_once() -> None:
+    files = sorted((TEMPLATE / "transcripts").rglob("*.jsonl"))
+    assert {file.relative_to(TEMPLATE / "transcripts").parts[0] for file in files} == set(VOICES)
+    ids = Counter(json.loads(line)["id"] for f in files for line in f.read_text(encoding="utf-8").splitlines())
+    assert [name for name, count in ids.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("voice", VOICES)
+def test_a_lot_of_replies_for_every_voice_intent(voice: str) -> None:
     voiced = {intent for intent, kind in brand()["routes"].items() if kind == "voice"}
     replies: defaultdict[str, set[str]] = defaultdict(set)
-    for intent, _, reply in pairs():
+    for intent, _, reply in pairs(voice):
         replies[intent].add(reply)
     assert set(replies) >= voiced
-    assert len(pairs()) >= 500
+    assert len(pairs(voice)) >= 500
     assert {intent: len(found) for intent, found in replies.items() if len(found) < 32} == {}
 
 
@@ -113,23 +130,34 @@ def test_no_reply_stands_twice() -> None:
     assert [reply for reply, count in Counter(reply for _, _, reply in pairs()).items() if count > 1] == []
 
 
-def test_no_sentence_is_worn_out_in_one_intent() -> None:
+@pytest.mark.parametrize("voice", VOICES)
+def test_no_sentence_is_worn_out_in_one_intent(voice: str) -> None:
     uses: Counter[tuple[str, str]] = Counter()
-    for intent, _, reply in pairs():
-        uses.update({(intent, sentence) for sentence in re.split(r"(?<=[.?!]) +", reply)})
+    for intent, _, reply in pairs(voice):
+        sentences = re.split(r"(?<=[.?!]) +", reply)
+        uses.update({(intent, sentence) for sentence in sentences if voice == "warm" or len(sentence.split()) > 3})
     assert {key: count for key, count in uses.items() if count > 3} == {}
 
 
-def test_customers_do_not_all_say_the_same() -> None:
+@pytest.mark.parametrize("voice", VOICES)
+def test_customers_do_not_all_say_the_same(voice: str) -> None:
     asked: defaultdict[str, list[str]] = defaultdict(list)
-    for intent, message, _ in pairs():
+    for intent, message, _ in pairs(voice):
         asked[intent].append(message)
     assert {intent for intent, said in asked.items() if len(set(said)) < 0.6 * len(said)} == set()
 
 
-def test_replies_are_of_a_length_one_reads() -> None:
-    assert [reply for _, _, reply in pairs() if not 8 <= len(reply.split()) <= 45] == []
-    assert [reply for _, _, reply in pairs() if reply.count("!") > 1] == []
+@pytest.mark.parametrize("voice", VOICES)
+def test_replies_are_of_a_length_one_reads(voice: str) -> None:
+    low, high = LENGTHS[voice]
+    assert [reply for _, _, reply in pairs(voice) if not low <= len(reply.split()) <= high] == []
+    most = {"warm": 1, "crisp": 0}[voice]
+    assert [reply for _, _, reply in pairs(voice) if reply.count("!") > most] == []
+
+
+def test_the_crisp_voice_is_much_shorter_than_the_warm_one() -> None:
+    words = {voice: [len(reply.split()) for _, _, reply in pairs(voice)] for voice in VOICES}
+    assert median(words["crisp"]) <= 0.7 * median(words["warm"])
 
 
 def test_replies_use_known_placeholders_only() -> None:
