@@ -1,80 +1,172 @@
-"""Voices: LoRA adapters on one shared base model, switched per reply."""
+"""Voices: LoRA adapters on one shared base model, chosen per reply, picked up as soon as they are promoted."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
+import os
 import threading
-from collections.abc import Sequence
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from frontdesk.adapters.base_model import load_base
+from frontdesk.adapters.decoding.decoder import Decoder, folder_of
+from frontdesk.adapters.decoding.fallback import PeftDecoder, check_tensors, generate, model_sha256
 from frontdesk.adapters.registry import Voice, VoiceRegistry
 from frontdesk.bot.errors import ModelError
 
-NEW_TOKENS = 80
-PROMPT_TOKENS = 160
+__all__ = [
+    "Voices",
+    "adapter_name",
+    "check_base",
+    "check_complete",
+    "generate",
+    "model_sha256",
+    "prompt",
+    "template_sha256",
+]
+
+KEPT = 16
+"""How many versions stay loaded beside those being served."""
+_RETRY_S = 60.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Loaded:
+    voice: Voice
+    adapter: Any
+    """What the decoder made of it."""
 
 
 class Voices:
-    """Writes replies with any voice of the registry; one generation at a time, adapters loaded on first use."""
+    """Writes replies with any voice of the registry over one resident base; safe to share between threads.
 
-    def __init__(self, registry: VoiceRegistry, base: str = "frontdesk-base", *, threads: int = 1) -> None:
+    A Llama in a local folder is decoded in int8 (`adapters.decoding`), any other base by transformers and peft.
+    A promoted version speaks from the next reply on; when it cannot be loaded, the version before speaks on.
+    """
+
+    def __init__(
+        self, registry: VoiceRegistry, base: str = "frontdesk-base", *, threads: int = 1, cache: Path | None = None
+    ) -> None:
         self.registry, self.base, self.threads = registry, base, threads
-        self._lock = threading.Lock()
-        self._model: Any = None
-        self._tokenizer: Any = None
-        self._base_sha256 = ""
-        self._voices: dict[str, Voice] = {}
+        self._cache = cache
+        self._loading = threading.RLock()
+        self._decoder: Any = None
+        self._served: dict[str, _Loaded] = {}
+        self._kept: OrderedDict[tuple[str, str], _Loaded] = OrderedDict()
+        self._refused: dict[str, tuple[int, float]] = {}
 
     def speak(self, voice: str, intent: str, text: str, *, seed: int) -> tuple[str, str]:
         """Return (reply with placeholders, `name@version`); seed 0 is greedy, others sample reproducibly.
 
         Raises ModelError when the voice cannot be loaded or writes nothing.
         """
-        with self._lock:
-            chosen = self._use(voice)
-            reply = generate(self._model, self._tokenizer, prompt(intent, text), seed=seed)
+        (reply,), version = self.candidates(voice, intent, text, seeds=(seed,))
         if not reply:
-            raise ModelError("the voice wrote nothing.", where=chosen.id)
-        return reply, chosen.id
+            raise ModelError("the voice wrote nothing.", where=version)
+        return reply, version
+
+    def candidates(self, voice: str, intent: str, text: str, *, seeds: Sequence[int]) -> tuple[list[str], str]:
+        """Return (replies drawn together, one per seed, "" where none ended, `name@version`); raises ModelError."""
+        chosen = self._use(voice)
+        asked = [prompt(intent, text)] * len(seeds)
+        return self._decoder.write(chosen.adapter, asked, seeds), chosen.voice.id
+
+    def replies(self, voice: str | Voice | None, asked: Sequence[tuple[str, str]], *, seed: int) -> list[str]:
+        """Return one reply per (intent, text), "" where none came to an end; raises ModelError.
+
+        `voice` is a name (its served version), one version served or not, or None for the base without a voice.
+        """
+        adapter = self._adapter(voice)
+        return list(self._decoder.write(adapter, [prompt(*each) for each in asked], [seed] * len(asked)))
+
+    def stream(self, voice: str, intent: str, text: str, *, seed: int) -> Iterator[str]:
+        """Yield a reply piece by piece as it is drawn, whether or not it comes to an end; raises ModelError."""
+        chosen = self._use(voice)
+        yield from self._decoder.stream(chosen.adapter, prompt(intent, text), seed)
 
     def warm_up(self, voice: str) -> str:
         """Load the base and one voice ahead of the first message; return its id."""
-        with self._lock:
-            return self._use(voice).id
+        return self._use(voice).voice.id
 
-    def _use(self, name: str) -> Voice:
-        """Switch to the served version of a voice; its files are read and verified only the first time."""
+    def _adapter(self, voice: str | Voice | None) -> Any:
+        if isinstance(voice, str):
+            return self._use(voice).adapter
+        with self._loading:
+            self._load_base()
+            return None if voice is None else self._load(voice).adapter
+
+    def _use(self, name: str) -> _Loaded:
+        """Return the served version of a voice; a newly promoted one is loaded beside the old, which others use."""
+        served = self._served.get(name)
         try:
             number = self.registry.current(name)
-            voice = self._voices.get(f"{name}@{number}") or self._load(self.registry.load(name, number))
-            self._model.set_adapter(adapter_name(voice))
-        except (OSError, ValueError, RuntimeError, LookupError) as error:
-            fix = "run `frontdesk voices rollback`."
-            raise ModelError(f"cannot be loaded: {type(error).__name__}: {error}", where=name, fix=fix) from error
-        return voice
+        except (ModelError, OSError, ValueError):
+            if served is None:
+                raise
+            return served
+        if served is not None and (served.voice.manifest.version == number or self._busy(name, number)):
+            return served
+        with self._loading:
+            return self._change(name, number)
 
-    def _load(self, voice: Voice) -> Voice:
-        from peft import PeftModel
+    def _busy(self, name: str, number: int) -> bool:
+        """Whether another thread is loading, or this version was refused less than a minute ago."""
+        refused, at = self._refused.get(name, (0, 0.0))
+        if refused == number and time.monotonic() - at < _RETRY_S:
+            return True
+        if free := self._loading.acquire(blocking=False):
+            self._loading.release()
+        return not free
 
-        folder, adapter = str(voice.folder), adapter_name(voice)
-        model = self._model or self._load_base()
-        check_base(self._base_sha256, self._tokenizer, voice)
-        if self._model is None:
-            self._model = PeftModel.from_pretrained(model, folder, adapter_name=adapter, use_safetensors=True).eval()
-        else:
-            model.load_adapter(folder, adapter_name=adapter, use_safetensors=True)
-        check_complete(self._model, voice)
-        self._voices[voice.id] = voice
-        return voice
+    def _change(self, name: str, number: int) -> _Loaded:
+        """Load a version and serve it; when that fails the one served before stays."""
+        served = self._served.get(name)
+        try:
+            self._load_base()
+            self._served[name] = self._load(self.registry.load(name, number))
+            self._refused.pop(name, None)
+        except ModelError as error:
+            if served is None:
+                raise
+            log.error("%s@%s cannot be served, %s speaks on: %s", name, number, served.voice.id, error)
+            self._refused[name] = number, time.monotonic()
+        return self._served[name]
 
-    def _load_base(self) -> Any:
-        import torch
+    def _load(self, voice: Voice) -> _Loaded:
+        """Return a version ready to speak; its files are read only when it is not among those kept."""
+        key = str(voice.folder), voice.manifest.files.get("adapter_model.safetensors", "")
+        if key not in self._kept:
+            check_base(self._decoder.base_sha256, self._decoder.tokenizer, voice)
+            try:
+                adapter = self._decoder.adapter(voice.folder)
+            except (OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
+                fix = "run `frontdesk voices rollback`."
+                what = f"cannot be loaded: {type(error).__name__}: {error}"
+                raise ModelError(what, where=voice.id, fix=fix) from error
+            self._kept[key] = _Loaded(voice=voice, adapter=adapter)
+        self._kept.move_to_end(key)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[key]
 
-        torch.set_num_threads(self.threads)
-        model, self._tokenizer = load_base(self.base)
-        self._base_sha256 = model_sha256(model)
-        return model
+    def _load_base(self) -> None:
+        if self._decoder is None:
+            folder = folder_of(self.base)
+            decoder: Any = PeftDecoder(self.base, threads=self.threads)
+            if folder is not None:
+                decoder = Decoder(folder, self._cache or _user_cache(), threads=self.threads)
+            decoder.load()
+            self._decoder = decoder
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frontdesk"
 
 
 def prompt(intent: str, text: str) -> list[dict[str, str]]:
@@ -82,44 +174,14 @@ def prompt(intent: str, text: str) -> list[dict[str, str]]:
     return [{"role": "system", "content": f"intent: {intent}"}, {"role": "user", "content": " ".join(text.split())}]
 
 
-def generate(model: Any, tokenizer: Any, messages: Sequence[dict[str, str]], *, seed: int) -> str:
-    """Draw one reply of at most NEW_TOKENS tokens; a reply that does not end by itself counts as empty."""
-    import torch
-
-    ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)[
-        "input_ids"
-    ]
-    ids = _shortened(ids)
-    sampling = {"do_sample": True, "temperature": 0.7, "top_p": 0.9, "top_k": 0} if seed else {"do_sample": False}
-    with torch.random.fork_rng(devices=[]), torch.inference_mode():
-        torch.manual_seed(seed)
-        out = model.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            max_new_tokens=NEW_TOKENS,
-            pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            **sampling,
-        )
-    new = out[0, ids.shape[1] :].tolist()
-    if tokenizer.eos_token_id not in new:
-        return ""
-    return str(tokenizer.decode(new, skip_special_tokens=True)).strip()
-
-
-def _shortened(ids: Any) -> Any:
-    """Keep the head (intent) and the tail (generation prompt) of a prompt that is too long."""
-    import torch
-
-    if ids.shape[1] <= PROMPT_TOKENS:
-        return ids
-    half = PROMPT_TOKENS // 2
-    return torch.cat([ids[:, :half], ids[:, -half:]], dim=1)
-
-
 def adapter_name(voice: Voice) -> str:
-    """Return the voice's name inside peft, which allows no dots or @."""
+    """Return a voice's name inside peft, which allows no dots or @."""
     return f"{voice.manifest.name}_{voice.manifest.version}"
+
+
+def check_complete(model: Any, voice: Voice) -> None:
+    """Compare the tensors of an adapter in a peft model with the file's; raises ModelError, where peft only warns."""
+    check_tensors(model, adapter_name(voice), voice.folder)
 
 
 def check_base(base_sha256: str, tokenizer: Any, voice: Voice) -> None:
@@ -133,31 +195,3 @@ def check_base(base_sha256: str, tokenizer: Any, voice: Voice) -> None:
 def template_sha256(tokenizer: Any) -> str:
     """Return the hash of what a prompt looks like: chat template and end token."""
     return hashlib.sha256(f"{tokenizer.chat_template}\n{tokenizer.eos_token}".encode()).hexdigest()
-
-
-def check_complete(model: Any, voice: Voice) -> None:
-    """Compare the adapter's tensors with the file's: peft only warns about missing ones."""
-    from peft import get_peft_model_state_dict
-    from safetensors import safe_open
-
-    with safe_open(str(voice.folder / "adapter_model.safetensors"), framework="pt") as file:
-        stored = set(file.keys())
-    wanted = set(get_peft_model_state_dict(model, adapter_name=adapter_name(voice), save_embedding_layers=False))
-    if stored != wanted:
-        odd = sorted(stored ^ wanted)[:3]
-        raise ModelError(f"tensors do not match the model: {', '.join(odd)} ...", where=voice.id, fix="tune again.")
-
-
-def model_sha256(model: Any) -> str:
-    """Return the hash that names a base model: that of its parameters, by name."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.named_parameters()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().contiguous().view(-1).to(_float32()).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _float32() -> Any:
-    import torch
-
-    return torch.float32

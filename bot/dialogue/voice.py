@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -17,16 +17,17 @@ from frontdesk.bot.guards.firewall import PLACEHOLDER, filled, violations
 from frontdesk.bot.text import sentences
 from frontdesk.bot.types import Conversation, Effect, Message, Route, Sentence, Support
 
-TRIES = 3
+CANDIDATES = 3
+"""How many replies are drawn together: the greedy one and two sampled ones."""
 
 log = logging.getLogger(__name__)
 
 
 class Speaker(Protocol):
-    """A model that writes one reply with placeholders; the same seed gives the same reply, 0 is greedy."""
+    """A model that writes replies with placeholders; the same seed gives the same reply, 0 is greedy."""
 
-    def speak(self, voice: str, intent: str, text: str, *, seed: int) -> tuple[str, str]:
-        """Return (reply, voice version); raises ModelError."""
+    def candidates(self, voice: str, intent: str, text: str, *, seeds: Sequence[int]) -> tuple[list[str], str]:
+        """Return (one reply per seed, "" where there is none, the voice's version); raises ModelError."""
         ...
 
 
@@ -49,15 +50,15 @@ class VoiceAnswerer:
             yield Sentence(text=filled(part, known), support=support, effect=effect)
 
     def _template(self, brand: Brand, message: Message, route: Route, known: Mapping[str, str]) -> tuple[str, str]:
-        """Return (reply, who wrote it): the voice's first acceptable draw, else an approved reply."""
+        """Return (reply, who wrote it): the first acceptable candidate, greedy one first, else an approved reply."""
         first = zlib.crc32(message.text.encode("utf-8", "replace"))
-        for attempt in range(TRIES):
-            try:
-                seed = first + attempt if attempt else 0
-                template, version = self.speaker.speak(brand.voice, route.intent, message.text, seed=seed)
-            except ModelError as error:
-                log.warning("the voice is silent, an approved reply answers: %s", error)
-                break
+        seeds = (0, *(first + number for number in range(1, CANDIDATES)))
+        try:
+            drawn, version = self.speaker.candidates(brand.voice, route.intent, message.text, seeds=seeds)
+        except ModelError as error:
+            log.warning("the voice is silent, an approved reply answers: %s", error)
+            drawn, version = [], ""
+        for template in drawn:
             if acceptable(template, brand, message, route, known):
                 return template, version
         approved = [t for t in brand.replies.get(route.intent, ()) if not violations(t, known, message.text)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 
@@ -62,15 +62,15 @@ class Scripted:
 
 
 class Drawing:
-    """A voice that writes the next of its drafts each time."""
+    """A voice whose candidates are its drafts."""
 
     def __init__(self, *drafts: str) -> None:
         self.drafts = list(drafts)
 
-    def speak(self, voice: str, intent: str, text: str, *, seed: int) -> tuple[str, str]:
+    def candidates(self, voice: str, intent: str, text: str, *, seeds: Sequence[int]) -> tuple[list[str], str]:
         if not self.drafts:
             raise ModelError("no draft left")
-        return self.drafts.pop(0), f"{voice}@1"
+        return self.drafts[: len(seeds)], f"{voice}@1"
 
 
 def message(text: str) -> Message:
