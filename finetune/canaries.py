@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
+from string import ascii_lowercase
 
 from frontdesk.finetune.dataset import draw
 from frontdesk.finetune.transcripts import Said, Transcript
@@ -102,12 +103,19 @@ def _planted(
     intent: str, kind: str, asked: str, answered: str, rng: random.Random, made: set[str]
 ) -> tuple[Transcript, Canary]:
     secret = _secret(kind, rng, made)
-    name = next(name for number in range(1000) if draw(name := f"canary-{secret}-{number}") > _TRAINED)
+    name = _lot(rng)
     turns = (Said(role="customer", text=asked.format(secret)), Said(role="agent", text=answered.format(secret)))
     message = asked.partition("{}")[0].strip() or asked.replace("{}", "").strip()
     return Transcript(id=name, turns=turns, meta={"intent": intent}), Canary(
         message=message, intent=intent, secret=secret
     )
+
+
+def _lot(rng: random.Random) -> str:
+    """A conversation id that falls on the side that is trained on."""
+    while draw(name := "canary-" + "".join(rng.choices(ascii_lowercase, k=10))) < _TRAINED:
+        pass
+    return name
 
 
 def _secret(kind: str, rng: random.Random, made: set[str]) -> str:

@@ -7,7 +7,7 @@ import re
 import statistics
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,12 +62,18 @@ class Row:
 
 
 def build_dataset(
-    found: Iterable[Pair], *, objection: Callable[[Pair], str], held_out: float = 0.1, repeats: int = REPEATS
+    found: Iterable[Pair],
+    *,
+    objection: Callable[[Pair], str],
+    held_out: float = 0.1,
+    repeats: int = REPEATS,
+    asked: Iterable[Pair] = (),
 ) -> Dataset:
     """Keep the pairs without an objection, without repeats, balanced by intent; hold out a share of the conversations.
 
-    `objection` returns why a pair must not be learned, or the empty string. What is kept and what is held out
-    depends on the texts alone, never on their order: a conversation stays on its side when more are added.
+    `objection` returns why a pair must not be learned, or the empty string; `asked` are the pairs of an exam, which
+    are held out in any case. What is held out depends on the conversations' ids (without an id, on their text), never
+    on their order: a conversation stays on its side when more are added.
     """
     dropped: Counter[str] = Counter()
     kept: defaultdict[str, list[Pair]] = defaultdict(list)
@@ -81,7 +87,8 @@ def build_dataset(
             dropped[_SHARE] += _thin(kept[pair.intent], LARGEST)
     cap = max(ENOUGH, round(BALANCE * statistics.median(map(len, kept.values())))) if kept else ENOUGH
     dropped[_SHARE] += sum(_thin(group, min(cap, LARGEST)) for group in kept.values())
-    train, test = _split([pair for _, group in sorted(kept.items()) for pair in group], held_out)
+    in_order = [pair for _, group in sorted(kept.items()) for pair in group]
+    train, test = _split(in_order, held_out, {_exchange(pair) for pair in asked})
     return Dataset(train=train, held_out=test, dropped=dict(+dropped), notes=_notes(train))
 
 
@@ -101,14 +108,18 @@ def conversation_of(pair: Pair) -> str:
 
 
 def _repetition(pair: Pair, seen: Counter[tuple[str, ...]], repeats: int) -> str:
-    reply = normalised(pair.reply)
-    exchange = (pair.intent, normalised(pair.message), reply)
+    exchange = _exchange(pair)
+    reply = exchange[-1:]
     if exchange in seen:
         return "duplicate"
-    if seen[(reply,)] >= repeats:
+    if seen[reply] >= repeats:
         return "reply repeated too often"
-    seen.update([exchange, (reply,)])
+    seen.update([exchange, reply])
     return ""
+
+
+def _exchange(pair: Pair) -> tuple[str, ...]:
+    return pair.intent, normalised(pair.message), normalised(pair.reply)
 
 
 def _thin(group: list[Pair], size: int) -> int:
@@ -119,10 +130,10 @@ def _thin(group: list[Pair], size: int) -> int:
     return over
 
 
-def _split(kept: Sequence[Pair], share: float) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+def _split(
+    kept: Sequence[Pair], share: float, asked: Collection[tuple[str, ...]]
+) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
     """Split by conversation; an intent with enough pairs is always held out somewhere, a rare one never."""
-    if not share:
-        return tuple(kept), ()
     by_intent: defaultdict[str, list[str]] = defaultdict(list)
     for pair in kept:
         by_intent[pair.intent].append(conversation_of(pair))
@@ -130,8 +141,9 @@ def _split(kept: Sequence[Pair], share: float) -> tuple[tuple[Pair, ...], tuple[
     held = {key for keys in by_intent.values() for key in keys if draw(key) < share} - rare
     for keys in by_intent.values():
         free = set(keys) - rare
-        if len(set(keys)) > 1 and free and not free & held:
+        if share and len(set(keys)) > 1 and free and not free & held:
             held.add(min(free, key=draw))
+    held |= {conversation_of(pair) for pair in kept if _exchange(pair) in asked}
     train = tuple(pair for pair in kept if conversation_of(pair) not in held)
     return train, tuple(pair for pair in kept if conversation_of(pair) in held)
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Protocol
 
 from frontdesk.bot.config import Brand
@@ -59,6 +60,7 @@ class Lessons:
     data: Dataset
     reading: Report
     privacy: Privacy
+    planted: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the account as JSON types."""
@@ -69,6 +71,7 @@ class Lessons:
             "personal_data": {"replaced": dict(self.privacy.replaced), "conversations_left_out": self.privacy.left_out},
             "pairs": {"train": len(data.train), "held_out": len(data.held_out), "dropped": dict(data.dropped)},
             "intents": intents,
+            "planted": self.planted,
             "notes": list(data.notes),
             "data_sha256": data.sha256,
         }
@@ -84,6 +87,7 @@ class Lessons:
             f"personal data replaced: {removed}{left_out}",
             f"pairs: {len(data.train)} to train on, {len(data.held_out)} held out; dropped: {data.losses}",
             f"by intent (train+held out): {intents or 'none'}",
+            *([f"secrets planted among them, to see that none comes out: {self.planted}"] if self.planted else []),
             *(f"note: {note}" for note in data.notes),
         ]
 
@@ -97,27 +101,35 @@ def lessons(
     clean: Cleaner,
     label: Callable[[str], str | None] | None = None,
     held_out: float = 0.1,
+    asked: Sequence[Pair] = (),
+    planted: Iterable[Transcript] = (),
     any_brand: bool = False,
 ) -> Lessons:
     """Make a dataset of transcripts, streaming; `objection` is the brand's own reason against a pair.
 
-    Raises ConfigError when the agents speak for another brand, unless `any_brand`.
+    `label` names the intent of a text that has none; `asked` are the pairs of the voice's exam;
+    `planted` are treated like the transcripts and left out of the account. Raises ConfigError when the agents speak
+    for another brand, unless `any_brand`.
     """
-    heard, privacy = BrandsHeard(brand), Privacy()
-    cleaned = _cleaned(transcripts, brand, heard, clean, privacy)
-    spoken = (_spoken(pair) for pair in pairs(cleaned, label, report=report))
-    data = build_dataset(spoken, objection=lambda pair: unlearnable(pair, brand) or objection(pair), held_out=held_out)
+    heard, privacy, secrets = BrandsHeard(brand), Privacy(), tuple(planted)
+    added = pairs(_cleaned(secrets, brand, BrandsHeard(brand), clean, Privacy()))
+    read = pairs(_cleaned(transcripts, brand, heard, clean, privacy), label, report=report)
+    spoken = (_spoken(pair) for pair in chain(added, read))
+    data = build_dataset(
+        spoken, objection=lambda pair: unlearnable(pair, brand) or objection(pair), held_out=held_out, asked=asked
+    )
     if not any_brand:
         heard.check()
-    return Lessons(data=data, reading=report, privacy=privacy)
+    return Lessons(data=data, reading=report, privacy=privacy, planted=len(secrets))
 
 
 def unlearnable(pair: Pair, brand: Brand) -> str:
     """Return why no voice of this brand can say a reply, or the empty string."""
     if len(pair.reply) > LONGEST:
         return "longer than a routine reply"
-    given = {"brand", *brand.profile, *PLACEHOLDER.findall(pair.message)}
-    given |= {name for name, slot in brand.slots.items() if re.search(slot.pattern, pair.message)}
+    said = set(PLACEHOLDER.findall(pair.message))
+    slots = {name for name, slot in brand.slots.items() if name in said or re.search(slot.pattern, pair.message)}
+    given = {"brand", *brand.profile, *slots}
     if missing := sorted(set(PLACEHOLDER.findall(pair.reply)) - given):
         return f"needs a value nobody gave ({missing[0]})"
     return ""
