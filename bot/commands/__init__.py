@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from frontdesk.bot.commands import ask, chat, doctor, evaluate, ingest, init, serve, train, tune, voices
+from frontdesk.bot.commands import ask, chat, doctor, evaluate, export, ingest, init, serve, train, tune, voices
 from frontdesk.bot.errors import FrontdeskError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("chat")(chat.chat)
 app.command("ask")(ask.ask)
 app.command("serve")(serve.serve)
 app.add_typer(evaluate.app, name="eval")
+app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 
 

@@ -13,6 +13,8 @@ from frontdesk.finetune.transcripts.report import Report
 from frontdesk.finetune.transcripts.sources import HEAD, lines, open_utf8
 
 Record = dict[str, Any]
+DEEPEST = 64
+"""Levels of a document; an export has fewer than ten."""
 
 
 def records(path: Path, report: Report, wrappers: Collection[str] = ()) -> Iterator[tuple[str, Record]]:
@@ -38,17 +40,13 @@ def sample(head: bytes, wrappers: Collection[str] = ()) -> Record:
     """Return the first record of a file's head as far as it goes, so the last keys may lack; {} when there is none."""
     import ijson
 
-    prefix, builder = _prefix(head, wrappers), ijson.ObjectBuilder()
-    started = False
-    try:
-        for place, event, value in ijson.parse(io.BytesIO(head), multiple_values=True, use_float=True):
-            started = started or (place == prefix and event == "start_map")
-            if started:
-                builder.event(event, value)
-            if place == prefix and event == "end_map":
-                break
-    except (ijson.JSONError, UnicodeDecodeError):
-        pass
+    prefix, builder, started = _prefix(head, wrappers), ijson.ObjectBuilder(), False
+    for place, event, value in _events(head):
+        started = started or (place == prefix and event == "start_map")
+        if started:
+            builder.event(event, value)
+        if place == prefix and event == "end_map":
+            break
     return builder.value if started and isinstance(builder.value, dict) else {}
 
 
@@ -99,14 +97,30 @@ def _of_document(path: Path, report: Report, head: bytes, wrappers: Collection[s
 
 def _prefix(head: bytes, wrappers: Collection[str]) -> str:
     """Return the ijson prefix of the records: an array's items, those under a wrapper, or the document itself."""
-    import ijson
-
     if head.lstrip().startswith(b"["):
         return "item"
+    arrays = (place for place, event, _ in _events(head) if event == "start_array" and place in wrappers)
+    return next((f"{place}.item" for place in arrays), "")
+
+
+def _events(head: bytes) -> Iterator[tuple[str, str, Any]]:
+    """Yield (place, event, value) as `ijson.parse` does, up to the end of the head or what is nested too deep.
+
+    The places are ours to keep: ijson writes them out at every depth, which takes minutes for a head of brackets.
+    """
+    import ijson
+
+    places = [""]
     try:
-        for prefix, event, _ in ijson.parse(io.BytesIO(head), multiple_values=True):
-            if event == "start_array" and prefix in wrappers:
-                return f"{prefix}.item"
+        for event, value in ijson.basic_parse(io.BytesIO(head), multiple_values=True, use_float=True):
+            if event == "map_key":
+                places[-1] = value
+            if event in ("end_map", "end_array"):
+                places.pop()
+            yield ".".join(places[1 if len(places) > 1 else 0 :]), event, value
+            if event in ("start_map", "start_array"):
+                places.append("item")
+            if len(places) > DEEPEST:
+                return
     except (ijson.JSONError, UnicodeDecodeError):
-        pass
-    return ""
+        return
