@@ -28,6 +28,7 @@ _FRONT = _WORD.findall(
 _BACK = _WORD.findall(
     "combe wick brook mere gate ridge worth field stead leigh bury ford hurst ton shaw well dale more"
 )
+_MIDDLE = ("er", "en", "ing", "ar", "el", "ow", "is", "an", "il", "on", "ev", "ad")
 _STREETS = ("Quarry Lane", "Mill Road", "Station Street", "Orchard Avenue", "Harbour Street", "Chapel Road")
 _TURNS: Sequence[tuple[str, str, str, str]] = (
     ("complaint", "email", "This is the worst order I've had. Write to me at {}.",
@@ -129,7 +130,7 @@ def _secret(kind: str, rng: random.Random, made: set[str]) -> str:
 
 
 def _drawn(kind: str, rng: random.Random) -> str:
-    first, last = rng.choice(_FIRST), rng.choice(_FRONT) + rng.choice(_BACK)
+    first, last = rng.choice(_FIRST), rng.choice(_FRONT) + rng.choice(_MIDDLE) + rng.choice(_BACK)
     match kind:
         case "name":
             return f"{first} {last}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from frontdesk.finetune.canaries import Canary
     from frontdesk.finetune.dataset import Dataset
     from frontdesk.finetune.exam import Exam
-    from frontdesk.finetune.lessons import Lessons
+    from frontdesk.finetune.lessons import Cleaner, Lessons
     from frontdesk.finetune.transcripts import Report, Transcript
 
 CANARIES, STYLE = 24, 600
@@ -124,7 +125,6 @@ class Job:
         """Make the dataset, with secrets planted among the transcripts before personal data is taken out."""
         from frontdesk.bot.app import objection_of
         from frontdesk.finetune.lessons import lessons
-        from frontdesk.finetune.redact import brand_redactor
 
         exam = self.exam()
         return lessons(
@@ -132,7 +132,7 @@ class Job:
             report,
             brand=self.brand,
             objection=objection_of(self.brand),
-            clean=brand_redactor(self.brand, None),
+            clean=cleaner(self.brand),
             label=_label(self.project, self.brand_id),
             held_out=held_out,
             asked=exam.held_out if exam else (),
@@ -153,6 +153,14 @@ class Job:
         canaries = tuple(canary for _, canary in self.canaries())
         exam = Exam(held_out=data.held_out, style=tuple(style), canaries=canaries)
         write_exam(self.voices.registry, self.voice, exam)
+
+
+def cleaner(brand: Brand) -> Cleaner:
+    """Return what takes personal data out of a brand's transcripts; its models are read at first use."""
+    from frontdesk.finetune.redact import NameTagger, brand_redactor
+
+    cache_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frontdesk"
+    return brand_redactor(brand, NameTagger(cache_folder))
 
 
 def _label(project: Project, brand_id: str) -> Callable[[str], str | None]:
