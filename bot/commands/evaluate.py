@@ -1,4 +1,4 @@
-"""`frontdesk eval`: figures with intervals; needs no bot project."""
+"""`frontdesk eval`: figures with intervals; all but `voice` need no bot project."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from frontdesk.bot.commands.output import Json, emit, quiet_libraries, read_rows
-from frontdesk.bot.config import Models
+from frontdesk.bot.commands.output import HERE, Json, ProjectFolder, emit, quiet_libraries, read_rows
+from frontdesk.bot.config import Models, Project
 
-app = typer.Typer(no_args_is_help=True, help="Measure the router, retrieval and answers on labelled rows.")
+app = typer.Typer(no_args_is_help=True, help="Measure the router, retrieval, answers and voices.")
 
 Documents = Annotated[Path, typer.Option("--documents", help='JSONL rows {"id","title","text"}.')]
 
@@ -57,6 +57,25 @@ def answers(
     quiet_libraries()
     rows = read_rows(documents, "id", "text"), read_rows(questions, "question", "doc_ids", "answerable")
     emit(evaluate_answers(*rows, _encoder()), as_json)
+
+
+@app.command()
+def voice(
+    voice: Annotated[str, typer.Option("--voice", help="The voice's name, e.g. warm.")],
+    messages: Annotated[Path, typer.Option("--messages", help='JSONL rows {"text","intent"?}.')],
+    out: Annotated[Path | None, typer.Option(help="Write every reply with its figures here, as JSONL.")] = None,
+    project: ProjectFolder = HERE,
+    as_json: Json = False,
+) -> None:
+    """Answer the messages in a voice and measure its score, the content kept, the facts and the speed."""
+    from frontdesk.bot.commands.voice_evaluation import measured, written
+
+    quiet_libraries()
+    rows = read_rows(messages, "text")
+    found, scorer, brand = measured(Project.load(project), voice, rows, str(messages), quiet=as_json)
+    if out:
+        written(out, voice, found, scorer, brand)
+    emit(found.figures, as_json)
 
 
 def _encoder() -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +44,16 @@ class Router:
         if found.kind == "clarify":
             found = self._with_context(text, conversation) or found
         return (_not_twice(found, conversation),)
+
+    def likeliest(self, texts: Sequence[str], among: Collection[str]) -> list[str]:
+        """Return, per text, the likeliest intent of those in `among`; ValueError when the model knows none of them."""
+        labels = self._model.head.labels
+        columns = [k for k, label in enumerate(labels) if label in among]
+        if not columns:
+            raise ValueError(f"the router knows none of {', '.join(sorted(among)) or 'no intents'}")
+        read = [clean(text) for text in texts]
+        best = self._model.judge(read, self._encoder.encode(read)).shares[:, columns].argmax(axis=1)
+        return [labels[columns[int(place)]] for place in best]
 
     def _given(self, text: str) -> Route | None:
         """The route of a payload or of a button's title typed out; None for ordinary words."""

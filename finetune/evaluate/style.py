@@ -60,7 +60,7 @@ class StyleScorer:
             raise ConfigError(f"too few replies to learn a style from: {found}.", fix=f"give at least {LEAST} of each.")
         reader = _Reader([reply.text for reply in replies], lexicons)
         table = _Table(replies, reader.rows([reply.text for reply in replies]))
-        return cls(reader, {style: _scale(style, table) for style in sorted(counts)})
+        return cls(reader, {style: table.scale(style) for style in sorted(counts)})
 
     @property
     def voices(self) -> tuple[str, ...]:
@@ -87,9 +87,13 @@ class StyleScorer:
         """Return the mean probability over the replies; 0 for none."""
         return float(np.mean(self.scores(voice, texts))) if texts else 0.0
 
+    def recognised(self, voice: str, texts: Sequence[str]) -> list[bool]:
+        """Return for each reply whether it is likelier this voice's than not."""
+        return [score >= 0.5 for score in self.scores(voice, texts)]
+
     def share(self, voice: str, texts: Sequence[str]) -> float:
-        """Return the share of replies that are likelier this voice's than anything else; 0 for none."""
-        return float(np.mean([score >= 0.5 for score in self.scores(voice, texts)])) if texts else 0.0
+        """Return the share of replies that are recognised as this voice's; 0 for none."""
+        return float(np.mean(self.recognised(voice, texts))) if texts else 0.0
 
     def _scale(self, voice: str) -> _Scale:
         if voice not in self._scales:
@@ -123,43 +127,52 @@ class _Reader:
 
 
 class _Table:
-    """The rows of all replies with their styles and intents."""
+    """The rows of all replies with their styles and intents; what two voices need alike is worked out once."""
 
     def __init__(self, replies: Sequence[StyleReply], rows: Any) -> None:
         self.rows = rows
         self.styles = np.asarray([reply.style for reply in replies])
         self.intents = np.asarray([reply.intent for reply in replies])
+        self._separations: dict[tuple[str, ...], float] = {}
+        self._scales: dict[bytes, _Scale] = {}
 
-    def matched(self, voice: str, styles: Sequence[str]) -> NDArray[np.int64]:
+    def scale(self, voice: str) -> _Scale:
+        """Return the scale of a voice: against every style that can be told from it."""
+        others = sorted(set(self.styles) - {voice})
+        contrasts = [style for style in others if self._separation(*sorted((voice, style))) >= APART]
+        if not contrasts:
+            raise ConfigError(
+                f"the replies of {voice} sound like every other style: it has no style to score.",
+                fix="give replies of people who write in the brand's voice.",
+            )
+        places = self._matched(voice, [voice, *contrasts])
+        if places.tobytes() not in self._scales:
+            self._scales[places.tobytes()] = _fitted(self.rows[places], self.styles[places], self.intents[places])
+        return self._scales[places.tobytes()]
+
+    def _separation(self, one: str, other: str) -> float:
+        """The AUROC with which two styles (in order of name) are told apart on intents that were held out."""
+        from sklearn.metrics import roc_auc_score
+
+        if (one, other) not in self._separations:
+            places = self._matched(one, [one, other])
+            styles = self.styles[places]
+            logits = _unseen_logits(self.rows[places], styles, self.intents[places], folds=2)
+            self._separations[one, other] = float(roc_auc_score(styles == other, logits[:, 1] - logits[:, 0]))
+        return self._separations[one, other]
+
+    def _matched(self, voice: str, styles: Sequence[str]) -> NDArray[np.int64]:
         """Return the places of the replies in these styles, of the voice's intents alone when that leaves enough."""
         shared = np.isin(self.intents, self.intents[self.styles == voice])
         enough = all(int((shared & (self.styles == style)).sum()) >= LEAST for style in styles)
         return np.flatnonzero(np.isin(self.styles, styles) & (shared if enough else True))
 
 
-def _scale(voice: str, table: _Table) -> _Scale:
-    contrasts = [style for style in sorted(set(table.styles) - {voice}) if _separation(voice, style, table) >= APART]
-    if not contrasts:
-        raise ConfigError(
-            f"the replies of {voice} sound like every other style: it has no style to score.",
-            fix="give replies of people who write in the brand's voice.",
-        )
-    places = table.matched(voice, [voice, *contrasts])
-    rows, styles, intents = table.rows[places], table.styles[places], table.intents[places]
+def _fitted(rows: Any, styles: NDArray[np.str_], intents: NDArray[np.str_]) -> _Scale:
     model = _classifier(rows, styles)
-    unseen = _unseen_logits(rows, styles, intents)
+    unseen = _unseen_logits(rows, styles, intents, folds=_FOLDS)
     labels = tuple(str(label) for label in model.classes_)
     return _Scale(labels=labels, model=model, temperature=_temperature(unseen, np.searchsorted(model.classes_, styles)))
-
-
-def _separation(voice: str, other: str, table: _Table) -> float:
-    """The AUROC with which two styles are told apart on intents that were held out."""
-    from sklearn.metrics import roc_auc_score
-
-    places = table.matched(voice, [voice, other])
-    styles = table.styles[places]
-    logits = _unseen_logits(table.rows[places], styles, table.intents[places])
-    return float(roc_auc_score(styles == max(voice, other), logits[:, 1] - logits[:, 0]))
 
 
 def _classifier(rows: Any, styles: NDArray[np.str_]) -> Any:
@@ -168,12 +181,12 @@ def _classifier(rows: Any, styles: NDArray[np.str_]) -> Any:
     return LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=500).fit(rows, styles)
 
 
-def _unseen_logits(rows: Any, styles: NDArray[np.str_], intents: NDArray[np.str_]) -> Doubles:
+def _unseen_logits(rows: Any, styles: NDArray[np.str_], intents: NDArray[np.str_], *, folds: int) -> Doubles:
     """Logits (n × labels) for every reply by a classifier that saw none of its intent."""
     from sklearn.model_selection import GroupKFold, StratifiedKFold
 
     groups = len(set(intents))
-    split = GroupKFold(min(_FOLDS, groups)) if groups > 1 else StratifiedKFold(_FOLDS)
+    split = GroupKFold(min(folds, groups)) if groups > 1 else StratifiedKFold(folds)
     labels = sorted(set(styles))
     logits = np.zeros((len(styles), len(labels)))
     for train, test in split.split(rows, styles, intents):
