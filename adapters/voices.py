@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 import threading
 import time
@@ -59,7 +60,7 @@ class Voices:
         self._decoder: Any = None
         self._served: dict[str, _Loaded] = {}
         self._kept: OrderedDict[tuple[str, str], _Loaded] = OrderedDict()
-        self._refused: dict[str, tuple[int, float]] = {}
+        self._seen: dict[str, tuple[tuple[int, int], float]] = {}
 
     def speak(self, voice: str, intent: str, text: str, *, seed: int) -> tuple[str, str]:
         """Return (reply with placeholders, `name@version`); seed 0 is greedy, others sample reproducibly.
@@ -104,38 +105,41 @@ class Voices:
     def _use(self, name: str) -> _Loaded:
         """Return the served version of a voice; a newly promoted one is loaded beside the old, which others use."""
         served = self._served.get(name)
+        if served is None:
+            with self._loading:
+                return self._served.get(name) or self._change(name)
+        if self._unchanged(name) or not self._loading.acquire(blocking=False):
+            return served
         try:
-            number = self.registry.current(name)
-        except (ModelError, OSError, ValueError):
-            if served is None:
-                raise
-            return served
-        if served is not None and (served.voice.manifest.version == number or self._busy(name, number)):
-            return served
-        with self._loading:
-            return self._change(name, number)
-
-    def _busy(self, name: str, number: int) -> bool:
-        """Whether another thread is loading, or this version was refused less than a minute ago."""
-        refused, at = self._refused.get(name, (0, 0.0))
-        if refused == number and time.monotonic() - at < _RETRY_S:
-            return True
-        if free := self._loading.acquire(blocking=False):
+            return self._change(name)
+        finally:
             self._loading.release()
-        return not free
 
-    def _change(self, name: str, number: int) -> _Loaded:
-        """Load a version and serve it; when that fails the one served before stays."""
-        served = self._served.get(name)
+    def _unchanged(self, name: str) -> bool:
+        """Whether the registry's pointer is the file that was read last; after a failure, for a minute only."""
+        mark, until = self._seen.get(name, ((0, 0), 0.0))
+        return mark == self._mark(name) and time.monotonic() < until
+
+    def _mark(self, name: str) -> tuple[int, int]:
+        """Names the pointer's content: it is never written, only replaced; zero where only shipped voices are."""
+        try:
+            found = (self.registry.folder / name / "current").stat()
+        except OSError:
+            return 0, 0
+        return found.st_ino, found.st_mtime_ns
+
+    def _change(self, name: str) -> _Loaded:
+        """Load what the registry serves and serve it; when that fails the version served before stays."""
+        served, mark, until = self._served.get(name), self._mark(name), math.inf
         try:
             self._load_base()
-            self._served[name] = self._load(self.registry.load(name, number))
-            self._refused.pop(name, None)
-        except ModelError as error:
+            self._served[name] = self._load(self.registry.load(name))
+        except (ModelError, OSError) as error:
             if served is None:
                 raise
-            log.error("%s@%s cannot be served, %s speaks on: %s", name, number, served.voice.id, error)
-            self._refused[name] = number, time.monotonic()
+            log.error("%s as promoted cannot be served, %s speaks on: %s", name, served.voice.id, error)
+            until = time.monotonic() + _RETRY_S
+        self._seen[name] = mark, until
         return self._served[name]
 
     def _load(self, voice: Voice) -> _Loaded:
