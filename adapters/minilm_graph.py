@@ -7,7 +7,7 @@ computing, so a text's vector does not depend on the texts beside it, as it does
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,24 +73,38 @@ def quantise(weight: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np
     return codes.astype(np.uint8), scales.astype(np.float32)
 
 
-def build(weights: Weights) -> onnx.ModelProto:
-    """Return the graph: `ids`, `mask` (int64, batch × tokens) -> `vector` (float32, batch × 384, unit length)."""
-    from onnx import TensorProto, checker, helper
+def build(weights: Weights, token_layers: Sequence[int] = ()) -> onnx.ModelProto:
+    """Return the graph: `ids`, `mask` (int64, batch × tokens) -> `vector` (float32, batch × 384, unit length).
+
+    With `token_layers` the output is `states` instead, those layers' token states side by side (float32,
+    batch × tokens × 384 · layers); layer 0 is the embeddings, and no layer above the highest is computed.
+    """
+    from onnx import TensorProto
 
     graph = Graph()
     kept = graph.op("Cast", "mask", to=TensorProto.FLOAT)
-    hidden = _embed(graph, weights)
+    states = [_embed(graph, weights)]
     bias = _attention_bias(graph, kept)
-    for layer in range(LAYERS):
-        hidden = _layer(graph, weights, f"encoder.layer.{layer}", hidden, bias)
-    graph.op("Identity", _pool(graph, hidden, kept))
-    graph.nodes[-1].output[0] = "vector"
+    for layer in range(max(token_layers, default=LAYERS)):
+        states.append(_layer(graph, weights, f"encoder.layer.{layer}", states[-1], bias))
+    if token_layers:
+        graph.op("Concat", *(states[layer] for layer in token_layers), axis=-1)
+        return _model(graph, "states", ["batch", "tokens", WIDTH * len(token_layers)])
+    graph.op("Identity", _pool(graph, states[-1], kept))
+    return _model(graph, "vector", ["batch", WIDTH])
+
+
+def _model(graph: Graph, output: str, shape: list[str | int]) -> onnx.ModelProto:
+    """Close the graph over its last node, whose output gets its public name."""
+    from onnx import TensorProto, checker, helper
+
+    graph.nodes[-1].output[0] = output
     size = ["batch", "tokens"]
     body = helper.make_graph(
         graph.nodes,
         "minilm",
         [helper.make_tensor_value_info(name, TensorProto.INT64, size) for name in ("ids", "mask")],
-        [helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["batch", WIDTH])],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)],
         graph.constants,
     )
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("com.microsoft", 1)]

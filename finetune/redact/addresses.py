@@ -62,7 +62,7 @@ _STATES = (
 _UK = r"(?:[a-z]{1,2}\d[a-z\d]?\s?\d[a-z]{2})"
 _CANADA = r"(?:[a-z]\d[a-z][\s-]?\d[a-z]\d)"
 _POSTCODE = re.compile(
-    rf"(?<![\w-])(?:{_UK}|{_CANADA}|(?-i:{_STATES})\.?,?\s+\d{{4,5}}(?:-\d{{4}})?|\d{{5}}-\d{{4}}"
+    rf"(?<![\w-])(?:{_UK}|{_CANADA}|(?-i:{_STATES})\.?,?\s+\d{{4,5}}(?:-\d{{4}})?"
     rf"|(?-i:\d{{4}}\s[A-Z]{{2}})(?=[\s,]+[A-Z][a-z]))(?![\w-])",
     _I,
 )
@@ -71,17 +71,32 @@ _POSTCODE_SAID = re.compile(
     r"|changed))*[\s:=#]*((?:[a-z]{1,2})?\d[a-z0-9]{2,5}(?:[ -]\w{3,4}\b)?)",
     _I,
 )
+_TITLE = r"(?-i:[A-Z\u00c0-\u00de\u0100-\u024f])[\w'’.-]*"
+_LINKED = r"(?:\s(?!by\b|on\b|to\b|and\b|in\b|is\b|it\b|as\b|if\b|so\b|but\b|i\b|my\b|or\b)[a-zà-ÿ]{1,5}\.?)?"
+_TOWN = rf"{_TITLE}(?:{_LINKED}\s{_TITLE}){{0,3}}"
+_STOP = (
+    r"(?:please|pls|but|and|or|by|instead|is|it|its|i|my|this|not|thanks|thank"
+    r"|so|can|could|will|as|where|which|if|on|for|because)\b"
+)
 _TAIL = re.compile(
-    rf"(?:[\s,]+(?:[A-Z]{{1,2}}-)?\d{{4,6}}\s(?-i:[A-ZÀ-Þ])[\w'’-]+)"
+    rf"(?:[\s,]+(?:[A-Z]{{1,2}}-)?(?:\d{{2}}-\d{{3}}|\d{{4,6}}(?:\s(?-i:[A-Z]{{2}}))?),?\s{_TOWN})"
     rf"|(?:[\s,]+(?:apt|apartment|unit|suite|ste|flat|floor|fl|room|rm|building|bldg|block|wing|level"
     rf"|#)\.?\s*#?\s*\w{{1,5}}\b)"
     rf"|(?:[\s,]+(?:{_UK}|{_CANADA}|(?-i:{_STATES})\b(?:\.?,?\s+\d{{4,5}}(?:-\d{{4}})?)?"
-    rf"|\d{{4,6}}(?:-\d{{3,4}})?\b(?:\s(?-i:[A-Z]{{2}})\b)?)(?![\w]))"
-    rf"|(?:,\s*(?-i:[A-ZÀ-Þ])[\w'’.-]*(?:\s(?:(?-i:[A-ZÀ-Þ])[\w'’.-]*|de|la|le|du|am|an|der|upon|on|sur|del|d'\w+))*)"
-    rf"|(?:[\s,]+(?-i:[A-ZÀ-Þ])[\w'’.-]*(?:[\s,]+[\w'’.-]+){{0,3}}?[\s,]+(?:(?-i:{_STATES}),?\s+)?\d{{4,6}}(?:-\d{{3,4}})?(?!\w))"
-    rf"|(?:[\s,]+(?:[a-z'’.-]+[\s,]+){{1,4}}?(?:[a-z]{{2}}[\s,]+)?\d{{5,6}}(?:-\d{{4}})?(?!\w)(?!\s?[a-z]+\s(?:times|items)))",
+    rf"|\d{{2}}-\d{{3}}|\d{{4,6}}(?:-\d{{3,4}})?\b(?:\s(?-i:[A-Z]{{2}})\b)?)(?!\w))"
+    rf"|(?:,\s*{_TOWN})"
+    rf"|(?:[\s,]+{_TITLE}(?:[\s,]+[\w'’.-]+){{0,3}}?[\s,]+(?:(?-i:{_STATES}),?\s+)?(?:\d{{4,6}}(?:-\d{{3,4}})?"
+    rf"|{_UK}|{_CANADA})(?!\w))"
+    rf"|(?:[\s,]+(?:[a-z'’.-]+[\s,]+){{1,4}}?(?:[a-z]{{2}}[\s,]+)?\d{{5,6}}(?:-\d{{4}})?(?!\w)(?!\s?[a-z]+\s(?:times|items)))"
+    rf"|(?:,\s*(?!{_STOP})[\w'’-]+(?:\s(?!{_STOP})[\w'’-]+){{0,2}}(?=\s*(?:[,.;!?\n]|$|\s{_STOP})))",
     _I,
 )
+_ZIP = r"(?:[A-Z]{1,2}[- ])?(?:\d{4}-\d{3}|\d{2}-\d{3}|\d{3}\s\d{2}|\d{4,6}|\d{3})(?!\w)"
+_CONTINENTAL = re.compile(rf"(?<!\w){_TOWN}\s\d{{1,5}}[a-z]?\.?,?\s+(?:{_ZIP},?\s{_TOWN}|{_TOWN},?\s{_ZIP})", _I)
+_AFTER_NUMBER = re.compile(
+    rf"(?<![\w#.-])\d{{1,5}}[a-z]?,?\s{_TOWN}(?:\sstr)?,\s(?:{_ZIP},?\s{_TOWN}|{_TOWN},?\s{_ZIP})", _I
+)
+_BUILDING = re.compile(rf"{_TOWN},\s*$")
 _NOT_A_STREET = re.compile(
     r"\b(?:days?|weeks?|months?|years?|hours?|minutes?|mins?|times?|items?|people|percent|of|the|a|my|your|this"
     r"|that|to|for|and|or|is|it|was|"
@@ -94,11 +109,11 @@ def addresses(text: str) -> Spans:
     """A street line with the town, state and postcode that follow it; post boxes; postcodes."""
     for match in _ENGLISH.finditer(text):
         if not _NOT_A_STREET.search(_between(match.group())):
-            yield match.start(), _extended(text, match.end())
+            yield _begun(text, match.start()), _extended(text, match.end())
     for match in _LIKELY.finditer(text):
         if _HERE.search(text[: match.start()]) and not _NOT_A_STREET.search(_between(match.group())):
             yield match.start(), _extended(text, match.end())
-    for pattern in (_ROMANCE, _GERMANIC, _BOX, _HOUSE_ONLY):
+    for pattern in (_ROMANCE, _GERMANIC, _CONTINENTAL, _AFTER_NUMBER, _BOX, _HOUSE_ONLY):
         for match in pattern.finditer(text):
             if BLANK not in match.group():
                 yield match.start(), _extended(text, match.end())
@@ -113,6 +128,15 @@ def _between(line: str) -> str:
     number = re.search(r"\d\w*,?\s+", line)
     rest = line[number.end() :] if number else line
     return rest.rsplit(None, 1)[0] if " " in rest else ""
+
+
+def _begun(text: str, start: int) -> int:
+    """Take in the name of a building before the house number."""
+    building = _BUILDING.search(text[max(0, start - 60) : start])
+    ends = building and re.search(
+        r"(?:Court|House|Apartments|Towers?|Building|Lodge|Mansions?|Heights|Hall),", building.group()
+    )
+    return start - len(building.group()) if building and ends else start
 
 
 def _extended(text: str, end: int) -> int:

@@ -9,13 +9,13 @@ from frontdesk.finetune.redact.words import ORDINARY
 
 _I = re.IGNORECASE
 _SECRET = (
-    r"(?:passcode|pass code|pass phrase|passphrase|otp|o\.t\.p\.?|pin|tan|mfa|2fa|totp|cvv2?|cvc2?|csc"
-    r"|security (?:code|number|answer)|"
-    r"(?:verification|login|log-in|sign-?in|confirmation|access|auth\w*|one[- ]time|activation|unlock|recovery"
-    r"|backup|reset|gift ?card|"
-    r"door|gate|entry|six[- ]digit|6[- ]digit|four[- ]digit|4[- ]digit)(?:\s(?:code|number|pin|password"
-    r"|passcode|token))+|"
-    r"(?:the|my|your|this|that|a|was|is|says?|got|code:?|sms|text|e?-?mail|app) code|^code|token|gift ?card)"
+    r"(?:(?:security answer|passcode|pass code|pass phrase|passphrase|otp|o\.t\.p\.?"
+    r"|pin|tan|mfa|2fa|totp|cvv2?|cvc2?|csc)"
+    r"(?:\s(?:code|number|digits))?"
+    r"|(?:security|verification|login|log-in|sign-?in|confirmation|access|auth\w*|one[- ]time|activation|unlock"
+    r"|recovery|backup|reset|gift ?card|door|gate|entry|six[- ]digit|6[- ]digit|four[- ]digit|4[- ]digit)"
+    r"(?:\s(?:code|number|pin|password|passcode|token))+"
+    r"|(?:the|my|your|this|that|a|was|is|says?|got|sms|text|e?-?mail|app) code|^code|token|gift ?card)"
 )
 _GAP = (
     r"(?:\s(?:number|you sent|i got|i received|i was sent|they sent"
@@ -26,20 +26,22 @@ _CODE = re.compile(
     rf"(?<![\w]){_SECRET}{_GAP}{_IS}((?=[a-z-]*\d)[a-z0-9]{{1,10}}(?:[ -](?=[a-z]*\d)[a-z0-9]{{2,5}})*)(?![\w])", _I
 )
 _BEFORE = re.compile(
-    r"(?<![\w.,])((?:[a-z]-)?\d{3,4}[ -]?\d{2,4}|\d{4})\s(?:is|was|that'?s|as|for)\s(?:my|the|your"
+    r"(?<![\w.,])((?:[a-z]-)?\d{3,4}[ -]?\d{2,4}|\d{4}|(?=[a-z]*\d[a-z]*\d)[a-z0-9]{4,10})\s(?:is|was|that'?s"
+    r"|as|for)\s(?:my|the|your"
     r"|an?)?\s*(?:\w+\s)?(?:code|otp|pin|password|passcode|cvv|cvc)\b",
     _I,
 )
 _ENTERED = re.compile(
-    r"\b(?:enter(?:ed|ing)?|typ(?:e|ed|ing)|tried|use[d]?|got|sent|received)\s(?:me\s)?(?:the\s|code\s"
-    r"|in\s)*(\d{3}[ -]?\d{3}|\d{4})\b(?!\s?[a-z]|[.,]\d)",
+    r"\b(?:(?:enter(?:ed|ing)?|typ(?:e|ed|ing)|tried)\s(?:in\s|the\s"
+    r"|code\s)*((?=[a-z-]*\d[a-z-]*\d)[a-z0-9]{1,8}(?:[ -]?\d{2,4})?)"
+    r"|(?:use[d]?|got|sent|received)\s(?:me\s|the\s|code\s)*(\d{3}[ -]?\d{3}))\b(?!\s?(?:times|items|x)\b|[.,]\d)",
     _I,
 )
 _WORD = re.compile(
     r"\b(?:password|passwort|pass ?word|pwd|passwd|passphrase|security answer|secret(?: word)?|memorable word"
     r"|mother'?s maiden name)\b"
-    r"(?:\s(?:for|on|to)\s\w+(?:\s\w+)?)?\s*(?:(?P<firm>[:=]|->|set to|changed to|was set to|should be)|(?:is"
-    r"|was)(?:\s(?:now|still|just))?)\s*"
+    r"(?:\s(?:for|on|to)\s\w+(?:\s\w+)?)?\s*(?:(?P<firm>[:=]|->|should be)|(?:is"
+    r"|was|to)(?:\s(?:now|still|just))?)\s*"
     r"[\"'`“(]*(?P<word>[^\s\"'`”)]{3,64})",
     _I,
 )
@@ -64,7 +66,7 @@ def codes(text: str) -> Spans:
             yield match.span(1)
     for pattern in (_BEFORE, _ENTERED, _BORN):
         for match in pattern.finditer(text):
-            yield match.span(1)
+            yield match.span(match.lastindex or 0)
     yield from _passwords(text)
 
 

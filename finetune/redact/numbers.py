@@ -16,13 +16,12 @@ Spans = Iterator[tuple[int, int]]
 Recognizer = Callable[[str], Spans]
 _I = re.IGNORECASE
 
-_AT, _DOT = (
-    r"(?:@|\s?[\[({<]\s?(?:at|@)\s?[\])}>]\s?|\s(?:at|@)\s)",
-    r"(?:\.|\s?[\[({<]\s?(?:dot|\.)\s?[\])}>]\s?|\sdot\s)",
-)
-_EMAIL = re.compile(
-    rf"[\w.+%'&-]*\w(?:{_DOT}\w[\w+-]*)*{_AT}\w[\w-]*(?:{_DOT}\w[\w-]*)*{_DOT}[^\W\d_]{{2,24}}\b"
-    rf"|[\w.+-]+\s?@\s?[\w-]+(?:\s?\.\s?[\w-]+)+",
+_EMAIL = re.compile(r"[\w.+%'&-]*\w\s?@\s?\w[\w-]*(?:\s?\.\s?\w[\w-]*)+")
+_AT, _DOT = r"\s?(?:[\[({<]\s?(?:at|@)\s?[\])}>]|\bat\b)\s?", r"\s?(?:[\[({<]\s?(?:dot|\.)\s?[\])}>]|\bdot\b)\s?"
+_HOSTS = r"(?:gmail|googlemail|yahoo|hotmail|outlook|icloud|live|aol|msn|proton(?:mail)?|gmx|web)"
+_SPELLED = re.compile(
+    rf"\w[\w.+-]*(?:{_DOT}\w[\w+-]*)*{_AT}(?:\w[\w-]*(?:{_DOT}\w+)+|{_HOSTS}(?:\.\w+)+)"
+    rf"|\w[\w.+-]*\s?[\[({{<]\s?(?:at|@)\s?[\])}}>]\s?\w[\w-]*(?:(?:{_DOT}|\.)\w+)+",
     _I,
 )
 
@@ -40,6 +39,7 @@ _CARD_TAIL = re.compile(
 _EXPIRY = re.compile(r"\bexp(?:iry|ires|iration|\.)?(?:\s(?:date|on|is))*[\s:]*(\d{2}\s?[/-]\s?\d{2,4})\b", _I)
 
 _NUMBER = r"[a-z]{0,6}[-_.#]?\d[a-z0-9]*(?:[-_/.][a-z0-9]+)*(?:\s\d[\d-]{2,})*"
+_PART = re.compile(_NUMBER, _I)
 _LIST = rf"({_NUMBER}(?:\s?(?:,|and|&|or|\+)\s?#?{_NUMBER})*)"
 _LINK = (
     r"(?:\s?(?:number|numbers|nummer|nos?|num|nr|id|ids|ref|reference|code|confirmation|slip|label)\b\.?)*"
@@ -55,7 +55,7 @@ _ORDER = re.compile(
 )
 _ORDER_SHAPE = re.compile(
     r"#\s?[a-z]{0,6}-?\d{3,}(?:-\d+)*"
-    r"|(?<![a-z0-9])(?:ord|order|inv|tck|tkt|ref|rma|trk|po|so|case|sr|crn|bk|wo|ret|sh)[-_ ]?#?\d{3,}(?:-\d+)*"
+    r"|(?<![a-z0-9])(?:ord|inv|tck|tkt|ref|rma|trk|po|so|case|sr|crn|bk|wo|ret|sh)[-_]?#?\d{3,}(?:-\d+)*"
     r"|(?<![a-z0-9])[a-z]{1,5}[-_]?\d{5,}(?:-\d+)*"
     r"|(?<![\d-])\d{3}-\d{6,8}-\d{6,8}(?![\d-])",
     _I,
@@ -103,6 +103,8 @@ def digits(text: str) -> str:
 def emails(text: str) -> Spans:
     """Addresses as typed, and as spelled to escape robots (`jane at example dot com`)."""
     for match in _EMAIL.finditer(text):
+        yield match.span()
+    for match in _SPELLED.finditer(_EMAIL.sub(lambda found: BLANK * len(found.group()), text)):
         yield match.span()
 
 
@@ -171,7 +173,7 @@ def leftovers(text: str) -> Spans:
 
 def _announced(pattern: re.Pattern[str], text: str, *, least: int) -> Spans:
     for match in pattern.finditer(text):
-        for part in re.finditer(r"[^\s,&]+(?:\s\d[\d-]{2,})*", match.group(1)):
+        for part in _PART.finditer(match.group(1)):
             if len(digits(part.group())) >= least and BLANK not in part.group():
                 start, end = match.start(1) + part.start(), match.start(1) + part.end()
                 yield start, end - len(part.group()) + len(part.group().rstrip(".-_/"))
