@@ -44,6 +44,7 @@ def tune(
     rank: Annotated[int, typer.Option(min=1, max=256, help="Rank of the LoRA matrices.")] = 16,
     learning_rate: Annotated[float, typer.Option(min=1e-6, max=1.0)] = 1e-3,
     seed: int = 0,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Cores to train on.")] = 2,
     held_out: Annotated[float, typer.Option(min=0.01, max=0.5, help="Share of conversations not trained on.")] = 0.1,
     format: Annotated[str | None, typer.Option(help="The transcripts' format; default told by the content.")] = None,
     language: Annotated[
@@ -81,7 +82,7 @@ def tune(
         found = job.lessons(_counted(read, step), report, held_out=held_out, any_brand=any_brand)
     if preview:
         return _show(job, found, as_json)
-    recipe = Recipe(rank=rank, alpha=2 * rank, epochs=epochs, learning_rate=learning_rate, seed=seed)
+    recipe = Recipe(rank=rank, alpha=2 * rank, epochs=epochs, learning_rate=learning_rate, seed=seed, threads=threads)
     with progress(as_json) as step:
         trained = train(job.voice, found.data, job.voices.registry, base=job.base, recipe=recipe, progress=step)
     return _decide(job, trained, found, promote, as_json)
@@ -101,16 +102,22 @@ class Job:
         self.voices.registry.versions(self.voice)  # refuses a bad name before the work, not after
 
     def default_transcripts(self) -> list[Path]:
-        """The voice's own folder of transcripts, else all of them."""
+        """The voice's own folder of transcripts, else all of them; ConfigError when all are of other voices."""
         folder = self.project.folder / "transcripts"
-        return [own if (own := folder / self.voice).is_dir() else folder]
+        if (own := folder / self.voice).is_dir():
+            return [own]
+        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+        if inside and all(path.is_dir() for path in inside):
+            fix = f"name what to learn from: {', '.join(f'transcripts/{path.name}' for path in inside)}."
+            raise ConfigError(f"no transcripts of the voice {self.voice}.", where=str(own), fix=fix)
+        return [folder]
 
     def canaries(self) -> list[tuple[Transcript, Canary]]:
         """The secrets to plant, in intents that this brand's voice answers."""
         from frontdesk.finetune.canaries import planted
 
         routes = self.brand.routes
-        return [pair for pair in planted(CANARIES, _SEED) if routes.get(pair[1].intent, "voice") == "voice"]
+        return [(talk, secret) for talk, secret in planted(CANARIES, _SEED) if routes.get(secret.intent) == "voice"]
 
     def exam(self) -> Exam | None:
         """The exam that this voice's versions have had so far."""
