@@ -24,7 +24,7 @@ from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.dialogue.account import AccountAnswerer
 from frontdesk.bot.dialogue.actions import Actions
 from frontdesk.bot.dialogue.clarify import ClarifyAnswerer
-from frontdesk.bot.dialogue.voice import VoiceAnswerer
+from frontdesk.bot.dialogue.voice import Speaker, VoiceAnswerer
 from frontdesk.bot.engine import Engine
 from frontdesk.bot.errors import ConfigError, StoreError
 from frontdesk.bot.guards import FactFirewall, SupportCheck
@@ -49,6 +49,19 @@ class Sender(Push, Protocol):
         ...
 
 
+class Speaking(Speaker, Protocol):
+    """The voices that answer customers, in this process or on a server."""
+
+    @property
+    def registry(self) -> VoiceRegistry:
+        """The versions and which of them is served."""
+        ...
+
+    def warm_up(self, voice: str) -> str:
+        """Load a voice ahead of the first message; return its version. Raises ModelError."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bot:
     """The loaded parts of one project."""
@@ -56,7 +69,7 @@ class Bot:
     project: Project
     encoder: Encoder
     knowledge: Knowledge
-    voices: Voices
+    voices: Speaking
     engine: Engine
 
     def warm_up(self) -> None:
@@ -81,9 +94,19 @@ def knowledge_of(project: Project, encoder: Encoder | None = None) -> Knowledge:
 
 
 def voices_of(project: Project) -> Voices:
-    """Return the project's voices over the shipped ones."""
+    """Return the project's voices over the shipped ones, in this process: what is tuned and examined."""
     models = project.settings.models
     return Voices(registry_of(project), models.base, threads=models.threads)
+
+
+def speaker_of(project: Project) -> Speaking:
+    """Return who speaks to customers: the voices of this process, or a server's when the settings name one."""
+    models = project.settings.models
+    if models.remote is None:
+        return voices_of(project)
+    from frontdesk.adapters.remote.chain import speaker
+
+    return speaker(registry_of(project), models.remote, threads=models.threads)
 
 
 def registry_of(project: Project) -> VoiceRegistry:
@@ -107,7 +130,7 @@ def objection_of(brand: Brand) -> Callable[[Pair], str]:
 def assemble(project: Project) -> Bot:
     """Load every part of a project; raises the error of whichever is missing, with the command that makes it."""
     settings, encoder = project.settings, encoder_of(project.settings.models)
-    knowledge, voices = knowledge_of(project, encoder), voices_of(project)
+    knowledge, voices = knowledge_of(project, encoder), speaker_of(project)
     knowledge.load()
     brands = settings.brands
     routers = {

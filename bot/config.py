@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -147,12 +148,45 @@ class Store(Table):
     workers: int = Field(default=8, ge=1, le=256)
 
 
+class Remote(Table):
+    """A server that speaks with the voices instead of this process; docs/remote-voices.md tells how to run one."""
+
+    url: str
+    """Its OpenAI-compatible address, e.g. http://127.0.0.1:8000/v1."""
+    server: Literal["vllm", "lorax", "openai"] = "vllm"
+    """`vllm` is told to load what is promoted, `lorax` gets its path, `openai` has it under the voice's name."""
+    api_key: SecretStr | None = None
+    voices_path: str = ""
+    """The project's `.frontdesk/voices` as the server sees it; empty when both see the same disk."""
+    fallback: Literal["local", "approved"] = "local"
+    """When the server fails: `local` is the voice on frontdesk-base, then approved replies; or those alone."""
+    connect_seconds: float = Field(default=1.0, gt=0, le=60)
+    first_token_seconds: float = Field(default=3.0, gt=0, le=60)
+    idle_seconds: float = Field(default=1.5, gt=0, le=60)
+    """The longest pause between two tokens."""
+    total_seconds: float = Field(default=6.0, gt=0, le=60)
+    """The longest a reply may take, what falls back included."""
+    load_seconds: float = Field(default=60.0, gt=0, le=600)
+    """The longest the server may take to load a version; meanwhile the one before speaks."""
+
+    @field_validator("url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("not an address; write it as http://127.0.0.1:8000/v1")
+        if parts.username or parts.password:
+            raise ValueError("an address without a password; a key stands in api_key")
+        return value.rstrip("/")
+
+
 class Models(Table):
     """Names of the models. `threads` bounds each pool: pools that spin on shared cores cost 20 times."""
 
     base: str = "frontdesk-base"
     encoder: str = "minilm"
     threads: int = Field(default=1, ge=1, le=64)
+    remote: Remote | None = None
 
 
 class Router(Table):
