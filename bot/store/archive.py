@@ -59,7 +59,7 @@ def archive(url: str, *, since: datetime | None = None, brand: str | None = None
 def _past(connection: Connection, conversation: Conversation) -> Past:
     of = conversation.id
     first = select(outbox.c.message_id, func.min(outbox.c.id)).where(outbox.c.conversation_id == of)
-    places = dict(connection.execute(first.group_by(outbox.c.message_id)).tuples().all())
+    places = {name: place for name, place in connection.execute(first.group_by(outbox.c.message_id))}
     posted = select(outbox.c.id, outbox.c.data).where(outbox.c.conversation_id == of, outbox.c.inbox_id.is_(None))
     said: list[tuple[int, Turn | Written]] = [(places.get(turn.message.id, 0), turn) for turn in conversation.turns]
     for row in connection.execute(posted.where(outbox.c.kind == "sentence")):

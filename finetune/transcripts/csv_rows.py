@@ -112,10 +112,18 @@ def _gather(rows: Any, path: Path, width: int, places: Mapping[str, int], shelf:
             report.skip(where, "broken row", "no conversation named")
         elif len(row) != width:
             shelf.put(name, {"where": where, "broken": f"{len(row)} columns instead of {width}"})
-        elif any("\udc80" <= character <= "\udcff" for value in row for character in value):
+        elif not _is_unicode("".join(row)):
             shelf.put(name.encode("utf-8", "replace").decode(), {"where": where, "broken": "not UTF-8"})
         else:
             shelf.put(name, {"where": where, **{column: row[place].strip() for column, place in places.items()}})
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a byte that was not UTF-8 came in as half a surrogate pair
+        return False
+    return True
 
 
 def _conversation(

@@ -14,6 +14,7 @@ from frontdesk.finetune.transcripts.report import Report
 
 ASIDE = frozenset({"system", "action", "tool", "note", "activity"})
 """Roles of turns that nobody said to the customer."""
+KEYS, TURN_KEYS = frozenset(Transcript.model_fields), frozenset(Said.model_fields)
 
 
 class OursReader:
@@ -38,7 +39,7 @@ class OursReader:
 
 def _ours(where: str, row: Record, report: Report) -> Record:
     """Return the row without what is not ours; raises nothing, the model judges what is left."""
-    ours = _known(row, Transcript.model_fields, report, "key")
+    ours = dict(_known(row, KEYS, report, "key"))
     if isinstance(turns := ours.get("turns"), list):
         ours["turns"] = [kept for turn in turns for kept in _turn(where, turn, report)]
     return ours
@@ -53,10 +54,11 @@ def _turn(where: str, turn: Any, report: Report) -> list[Any]:
     if isinstance(turn.get("text"), str) and not turn["text"].strip():
         report.leave_out(where, "empty text")
         return []
-    return [_known(turn, Said.model_fields, report, "turn key")]
+    return [_known(turn, TURN_KEYS, report, "turn key")]
 
 
-def _known(row: Record, fields: Collection[str], report: Report, what: str) -> Record:
-    for key in row.keys() - set(fields):
+def _known(row: Record, fields: frozenset[str], report: Report, what: str) -> Record:
+    unknown = row.keys() - fields
+    for key in unknown:
         report.notes[f"{what} {key!r} is not used"] += 1
-    return {key: value for key, value in row.items() if key in fields}
+    return {key: value for key, value in row.items() if key in fields} if unknown else row
