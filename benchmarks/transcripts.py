@@ -1,6 +1,6 @@
 """Read transcripts of any size: seconds and memory for a made file of each large format.
 
-Run: python benchmarks/transcripts.py [--gigabytes 1]; the files are made in a temporary folder and deleted.
+Run: python benchmarks/transcripts.py [--gigabytes 0.1]; the files are made in a temporary folder and deleted.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def read(path: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--gigabytes", type=float, default=1.0)
+    parser.add_argument("--gigabytes", type=float, default=0.1)
     parser.add_argument("--read", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.read:
