@@ -47,12 +47,11 @@ def styles() -> tuple[Matched, ...]:
 
 
 def contrast_replies(own: Sequence[StyleReply] = ()) -> list[StyleReply]:
-    """Return what a scorer is fitted on: `own` voices' replies, and the shipped styles that `own` does not name."""
-    named = {reply.style for reply in own}
+    """Return what a scorer is fitted on: the voices' `own` replies, and the shipped replies in every style.
+
+    A voice named like a shipped style is that style: both kinds of its replies count as its own.
+    """
     shipped = (
-        StyleReply(style=style, intent=row.intent, text=text)
-        for row in styles()
-        for style, text in row.replies.items()
-        if style not in named
+        StyleReply(style=style, intent=row.intent, text=text) for row in styles() for style, text in row.replies.items()
     )
     return [*own, *shipped]

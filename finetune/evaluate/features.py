@@ -6,7 +6,8 @@ Function words and their sequences tell authors apart whatever the topic (Koppel
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from frontdesk.bot.config import VoiceStyle
@@ -55,6 +56,7 @@ _FUNCTION = _set(
     "everything everyone everybody here's there's that's let's oh ah hmm ok okay hello hi hey bye goodbye"
 )
 KEPT = frozenset(chain(_FUNCTION, *PRONOUNS.values(), MODALS, HEDGES, POLITE, FORMAL, PLAIN))
+SPREAD = 5
 _START, _END = "<s>", "</s>"
 
 SURFACE = (
@@ -95,23 +97,33 @@ def _tokens(text: str) -> Iterator[str]:
             yield word
 
 
-def masked(text: str) -> list[list[str]]:
-    """Return the tokens of each sentence with every content word replaced by its shape (`~`, `~ing`, `#` ...)."""
-    return [[_mask(token) for token in tokens(sentence)] for sentence in sentences(text)]
+def spread_words(texts: Sequence[str], intents: Sequence[str]) -> frozenset[str]:
+    """Return the words used for at least SPREAD intents: whatever they say, it is no topic."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for text, intent in zip(texts, intents, strict=True):
+        for token in tokens(text):
+            found[token].add(intent)
+    return frozenset(token for token, users in found.items() if len(users) >= SPREAD and token[0].isalpha())
 
 
-def _mask(token: str) -> str:
-    if token in KEPT or not token[0].isalnum():
+def masked(text: str, spread: frozenset[str] = frozenset()) -> list[list[str]]:
+    """Return the tokens of each sentence; a content word outside `spread` becomes its shape (`~`, `~ing`, `#` ...)."""
+    kept = KEPT | spread
+    return [[_mask(token, kept) for token in tokens(sentence)] for sentence in sentences(text)]
+
+
+def _mask(token: str, kept: frozenset[str]) -> str:
+    if token in kept or not token[0].isalnum():
         return token[:1] if token[0] in ".!?…" else token
     if token[0].isdigit():
         return "#"
     return next((f"~{suffix}" for suffix in _SUFFIXES if token.endswith(suffix) and len(token) > 4), "~")
 
 
-def ngrams(text: str) -> list[str]:
+def ngrams(text: str, spread: frozenset[str] = frozenset()) -> list[str]:
     """Return the masked 1-, 2- and 3-grams of each sentence, with its start and end marked."""
     found = []
-    for sentence in masked(text):
+    for sentence in masked(text, spread):
         padded = [_START, *sentence, _END]
         for n in (1, 2, 3):
             found += [" ".join(padded[i : i + n]) for i in range(len(padded) - n + 1)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from frontdesk.bot.config import VoiceStyle
 from frontdesk.bot.errors import ConfigError
 from frontdesk.finetune.evaluate.contrast import StyleReply
-from frontdesk.finetune.evaluate.features import lexicon_hits, ngrams, surface
+from frontdesk.finetune.evaluate.features import lexicon_hits, ngrams, spread_words, surface
 
 APART = 0.9
 """Two styles are a contrast when a classifier ranks them right this often on intents it never saw (AUROC)."""
@@ -58,7 +59,7 @@ class StyleScorer:
         if few := sorted(style for style, n in counts.items() if n < LEAST):
             found = ", ".join(f"{style} has {counts[style]}" for style in few)
             raise ConfigError(f"too few replies to learn a style from: {found}.", fix=f"give at least {LEAST} of each.")
-        reader = _Reader([reply.text for reply in replies], lexicons)
+        reader = _Reader(replies, lexicons)
         table = _Table(replies, reader.rows([reply.text for reply in replies]))
         return cls(reader, {style: table.scale(style) for style in sorted(counts)})
 
@@ -105,12 +106,14 @@ class StyleScorer:
 class _Reader:
     """Turns texts into rows: masked n-grams, of unit length so that long replies weigh no more, and surface figures."""
 
-    def __init__(self, texts: Sequence[str], lexicons: Mapping[str, VoiceStyle]) -> None:
+    def __init__(self, replies: Sequence[StyleReply], lexicons: Mapping[str, VoiceStyle]) -> None:
         from sklearn.feature_extraction.text import CountVectorizer
         from sklearn.preprocessing import StandardScaler
 
+        texts = [reply.text for reply in replies]
+        spread = spread_words(texts, [reply.intent for reply in replies])
         self._lexicons = lexicons
-        self._ngrams = CountVectorizer(analyzer=ngrams, min_df=2, binary=True).fit(texts)
+        self._ngrams = CountVectorizer(analyzer=partial(ngrams, spread=spread), min_df=2, binary=True).fit(texts)
         self._scaler = StandardScaler().fit(self._figures(texts))
 
     def rows(self, texts: Sequence[str]) -> Any:
@@ -178,7 +181,7 @@ def _fitted(rows: Any, styles: NDArray[np.str_], intents: NDArray[np.str_]) -> _
 def _classifier(rows: Any, styles: NDArray[np.str_]) -> Any:
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=500).fit(rows, styles)
+    return LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=500, tol=1e-3).fit(rows, styles)
 
 
 def _unseen_logits(rows: Any, styles: NDArray[np.str_], intents: NDArray[np.str_], *, folds: int) -> Doubles:

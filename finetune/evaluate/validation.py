@@ -84,11 +84,13 @@ def length_matched(styles: NDArray[np.str_], lengths: NDArray[np.int64]) -> Flag
 def _length_only(
     replies: Sequence[StyleReply], lengths: NDArray[np.int64], truth: NDArray[np.str_], folds: int
 ) -> NDArray[np.str_]:
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.tree import DecisionTreeClassifier
 
     rows, said = lengths.reshape(-1, 1), truth.copy()
     for train, test in by_intent([reply.intent for reply in replies], folds):
-        model = HistGradientBoostingClassifier(random_state=0, max_iter=50).fit(rows[train], truth[train])
+        model = DecisionTreeClassifier(min_samples_leaf=10, class_weight="balanced", random_state=0).fit(
+            rows[train], truth[train]
+        )
         said[test] = model.predict(rows[test])
     return said
 
