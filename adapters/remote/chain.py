@@ -44,10 +44,10 @@ class OnThisBase(VoiceRegistry):
 
 
 class VoiceChain:
-    """Asks the server, and speaks in this process when it fails; ModelError when neither can."""
+    """Asks the server, and what stands behind it when the server fails; ModelError when neither can speak."""
 
-    def __init__(self, remote: RemoteVoices, local: Speaks) -> None:
-        self.remote, self.local = remote, local
+    def __init__(self, remote: RemoteVoices, behind: Speaks | None) -> None:
+        self.remote, self.behind = remote, behind
         self.registry = remote.registry
 
     def speak(self, voice: str, intent: str, text: str, *, seed: int) -> tuple[str, str]:
@@ -62,31 +62,42 @@ class VoiceChain:
         try:
             return self.remote.candidates(voice, intent, text, seeds=seeds)
         except ModelError as error:
+            if self.behind is None:
+                raise
             log.warning("the voice server failed, this process speaks: %s", error)
-            return self.local.candidates(voice, intent, text, seeds=seeds)
+            return self.behind.candidates(voice, intent, text, seeds=seeds)
 
     def warm_up(self, voice: str) -> str:
-        """Load the voice in both places; return the version that speaks. ModelError when neither does."""
+        """Load the voice in both places; return the version that speaks, "approved" when only approved replies do.
+
+        A server that is down keeps no bot from starting; ModelError when the registry has no such voice to serve.
+        """
+        here = self._here(voice)
         try:
-            here = self.local.warm_up(voice)
-        except ModelError as error:
-            log.warning("no voice to fall back to: %s", error)
-            return self.remote.warm_up(voice)
-        try:
             return self.remote.warm_up(voice)
         except ModelError as error:
-            log.warning("the voice server failed, this process speaks: %s", error)
-            return here
+            if not here:
+                self.registry.served(voice)
+            log.warning("the voice server failed, %s speaks: %s", here or "the list of approved replies", error)
+            return here or "approved"
 
     def close(self) -> None:
         """Close the connections."""
         self.remote.close()
 
+    def _here(self, voice: str) -> str:
+        """Return the version that stands ready behind the server, "" when there is none."""
+        try:
+            return self.behind.warm_up(voice) if self.behind else ""
+        except ModelError as error:
+            log.warning("no voice to fall back to: %s", error)
+            return ""
 
-def speaker(registry: VoiceRegistry, remote: Remote, *, threads: int = 1) -> RemoteVoices | VoiceChain:
+
+def speaker(registry: VoiceRegistry, remote: Remote, *, threads: int = 1) -> VoiceChain:
     """Return who speaks by these settings: the server, with this process behind it unless `fallback` says otherwise."""
     if remote.fallback == "approved":
-        return RemoteVoices(registry, remote)
+        return VoiceChain(RemoteVoices(registry, remote), None)
     here = OnThisBase(registry.folder, registry.shipped, key=registry.key)
     seconds = remote.total_seconds * (1 - LOCAL_SHARE)
     return VoiceChain(RemoteVoices(registry, remote, seconds=seconds), Voices(here, NAME, threads=threads))

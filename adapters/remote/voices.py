@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import time
 from collections.abc import Callable, Sequence
 
@@ -64,7 +65,8 @@ class RemoteVoices:
         return self._recorded(self._asked(voice), "greeting", "hello", (0,), patience, patience)[1]
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; done at exit for those that are still open."""
+        atexit.unregister(self.close)
         if self._client is not None:
             self._loop.run(self._client.aclose(), _MARGIN_S)
             self._client = None
@@ -128,4 +130,5 @@ class RemoteVoices:
                 headers["Authorization"] = f"Bearer {remote.api_key.get_secret_value()}"
             timeout = httpx.Timeout(None, connect=remote.connect_seconds)
             self._client = httpx.AsyncClient(base_url=remote.url, headers=headers, timeout=timeout, trust_env=False)
+            atexit.register(self.close)
         return self._client

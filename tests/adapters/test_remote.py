@@ -240,10 +240,10 @@ def test_a_promoted_version_is_loaded_and_the_old_one_unloaded(
     with FakeServer() as server:
         voices = started(server.url, {**PATIENT, "total_seconds": 3.0})
         assert draw(voices)[1] == "warm@1"
-        old, _ = name_of(registry, 1), add_and_promote(registry, tmp_path, 2)
+        add_and_promote(registry, tmp_path, 2)
         until(lambda: draw(voices)[1] == "warm@2")
         until(lambda: set(server.models) == {BASE, name_of(registry, 2)})
-        assert server.asked("unload_lora_adapter") == [{"lora_name": old}]
+        assert server.asked("unload_lora_adapter") == [{"lora_name": name_of(registry, 1)}]
         registry.rollback("warm")
         until(lambda: draw(voices)[1] == "warm@1")
 

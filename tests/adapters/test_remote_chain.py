@@ -57,7 +57,7 @@ def remote(url: str, **settings: object) -> Remote:
 
 class FixedRouter:
     def route(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
-        return (Route(kind="voice", intent="greeting", confidence=1.0),)
+        return (Route(kind="voice", intent="greeting", confidence=1.0, reason="test"),)
 
 
 async def keep(sentence: Sentence) -> Sentence:
@@ -153,10 +153,12 @@ def test_warming_up_says_who_speaks(registry: VoiceRegistry, server: FakeServer,
     behind.always = Fault(kind="status", status=500)
     assert chain.warm_up("warm") == "warm@remote"
     server.always = Fault(kind="status", status=500)
-    with pytest.raises(ModelError, match="answered 500"):
-        chain.warm_up("warm")
+    assert chain.warm_up("warm") == "approved", "a server that is down keeps no bot from starting"
+    with pytest.raises(ModelError, match="no voice 'crisp'"):
+        chain.warm_up("crisp")
     behind.always = None
     assert chain.warm_up("warm") == "warm@remote"
+    assert VoiceChain(first, None).warm_up("warm") == "approved"
     first.close()
     second.close()
 
@@ -173,9 +175,13 @@ def test_the_settings_say_who_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert chosen.settings.models.remote is not None
     assert chosen.settings.models.remote.url == "http://127.0.0.1:1/v1"
     assert "sesame" not in repr(chosen.settings)
-    assert isinstance(speaker_of(chosen), VoiceChain)
+    chain = speaker_of(chosen)
+    assert isinstance(chain, VoiceChain)
+    assert isinstance(chain.behind, Voices)
     assert isinstance(voices_of(chosen), Voices), "tuning and the gate stay in this process"
-    assert isinstance(speaker_of(project(tmp_path, f'{url}\nfallback = "approved"')), RemoteVoices)
+    alone = speaker_of(project(tmp_path, f'{url}\nfallback = "approved"'))
+    assert isinstance(alone, VoiceChain)
+    assert alone.behind is None
 
 
 @pytest.mark.parametrize(
