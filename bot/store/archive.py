@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, func, make_url, s
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from frontdesk.bot.errors import StoreError
+from frontdesk.bot.errors import MissingExtra, StoreError
 from frontdesk.bot.store import transcript
 from frontdesk.bot.store.tables import conversations, outbox, votes
 from frontdesk.bot.types import Conversation, Turn
@@ -76,18 +76,26 @@ def _past(connection: Connection, conversation: Conversation) -> Past:
 
 @contextmanager
 def _snapshot(url: str) -> Iterator[Connection]:
-    engine = _engine(make_url(url))
+    try:
+        engine = _engine(make_url(url))
+    except ModuleNotFoundError:
+        raise MissingExtra("psycopg", "postgres") from None
+    except SQLAlchemyError as error:
+        raise _unreadable(error, "store.url") from None
     try:
         with engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN")
             yield connection
     except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        where = engine.url.render_as_string(hide_password=True)
-        raise StoreError(f"the conversations cannot be read: {cause}.", where=where, fix="check store.url.") from error
+        raise _unreadable(error, engine.url.render_as_string(hide_password=True)) from error
     finally:
         engine.dispose()
+
+
+def _unreadable(error: SQLAlchemyError, where: str) -> StoreError:
+    cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    return StoreError(f"the conversations cannot be read: {cause}.", where=where, fix="check store.url.")
 
 
 def _engine(address: URL) -> Engine:
