@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ def test_turns_people_and_votes_come_in_the_order_they_were_seen(store_url: str)
     who = Customer(id="ada")
     with Store(store_url) as store:
         for number, reply in ((1, "Hello."), (2, None)):
-            ids = {"id": f"c-{number}", "conversation_id": "c"}
+            ids: dict[str, Any] = {"id": f"c-{number}", "conversation_id": "c"}
             store.put(Message(text=f"message {number}", brand="b", channel="web", customer=who, **ids), f"c-{number}")
             (lane,) = store.claim("me", 1, 30)
             pending = store.next(lane)
