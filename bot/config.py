@@ -149,10 +149,9 @@ class Store(Table):
 
 
 class Remote(Table):
-    """A server that speaks with the voices instead of this process; docs/remote-voices.md tells how to run one."""
+    """A server with OpenAI's chat completions at `url` speaks with the voices; see docs/remote-voices.md."""
 
     url: str
-    """Its OpenAI-compatible address, e.g. http://127.0.0.1:8000/v1."""
     server: Literal["vllm", "lorax", "openai"] = "vllm"
     """`vllm` is told to load what is promoted, `lorax` gets its path, `openai` has it under the voice's name."""
     api_key: SecretStr | None = None
@@ -173,10 +172,8 @@ class Remote(Table):
     @classmethod
     def _an_address(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("not an address; write it as http://127.0.0.1:8000/v1")
-        if parts.username or parts.password:
-            raise ValueError("an address without a password; a key stands in api_key")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or set("?#@") & set(value):
+            raise ValueError("write it as http://127.0.0.1:8000/v1; a key stands in api_key")
         return value.rstrip("/")
 
 

@@ -187,9 +187,12 @@ def test_the_settings_say_who_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        ('url = "127.0.0.1:8000"', "not an address"),
-        ('url = "http://:8000/v1"', "not an address"),
-        ('url = "http://x/v1?key=1"', "not an address"),
+        ('url = "127.0.0.1:8000"', "write it as http"),
+        ('url = "http://:8000/v1"', "write it as http"),
+        ('url = "http://x:port/v1"', "Port could not be"),
+        ('url = "http://x:99999/v1"', "Port out of range"),
+        ('url = "http://[/v1"', "Invalid IPv6"),
+        ('url = "http://x/v1?key=1"', "write it as http"),
         ('url = "http://user:${VOICE_KEY}@x/v1"', "a key stands in api_key"),
         ('url = "http://x/v1"\napi_key = "sesame"', "written out in the file"),
         ('url = "http://x/v1"\nserver = "tgi"', "'vllm', 'lorax' or 'openai'"),
