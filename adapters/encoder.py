@@ -104,7 +104,7 @@ class TokenStates:
     def read(self, texts: Sequence[str]) -> list[Tokens]:
         """Return every text's tokens, in order; raises ModelError."""
         self.load()
-        encoded = self._tokenizer.encode_batch([text.encode("utf-8", "replace").decode("utf-8") for text in texts])
+        encoded = [self._tokenizer.encode(text.encode("utf-8", "replace").decode("utf-8")) for text in texts]
         windows = [(row, at) for row, e in enumerate(encoded) for at in _starts(len(e.ids) - 2)]
         read = self._run([_window(encoded[row].ids, at) for row, at in windows])
         states = [np.zeros((len(e.ids) - 2, WIDTH * len(self._layers)), dtype=np.float32) for e in encoded]

@@ -71,7 +71,7 @@ _POSTCODE_SAID = re.compile(
     r"|changed))*[\s:=#]*((?:[a-z]{1,2})?\d[a-z0-9]{2,5}(?:[ -]\w{3,4}\b)?)",
     _I,
 )
-_TITLE = r"(?-i:[A-Z\u00c0-\u00de\u0100-\u024f])[\w'’.-]*"
+_TITLE = r"(?-i:[^\W\d_a-zß-öø-ÿ])[\w'’.-]*"
 _LINKED = r"(?:\s(?!by\b|on\b|to\b|and\b|in\b|is\b|it\b|as\b|if\b|so\b|but\b|i\b|my\b|or\b)[a-zà-ÿ]{1,5}\.?)?"
 _TOWN = rf"{_TITLE}(?:{_LINKED}\s{_TITLE}){{0,3}}"
 _STOP = (
@@ -87,12 +87,14 @@ _TAIL = re.compile(
     rf"|(?:,\s*{_TOWN})"
     rf"|(?:[\s,]+{_TITLE}(?:[\s,]+[\w'’.-]+){{0,3}}?[\s,]+(?:(?-i:{_STATES}),?\s+)?(?:\d{{4,6}}(?:-\d{{3,4}})?"
     rf"|{_UK}|{_CANADA})(?!\w))"
-    rf"|(?:[\s,]+(?:[a-z'’.-]+[\s,]+){{1,4}}?(?:[a-z]{{2}}[\s,]+)?\d{{5,6}}(?:-\d{{4}})?(?!\w)(?!\s?[a-z]+\s(?:times|items)))"
+    rf"|(?:[\s,]+(?:[^\W\d_][\w'’.-]*[\s,]+){{1,4}}?(?:[a-z]{{2}}[\s,]+)?\d{{5,6}}(?:-\d{{4}})?(?!\w)(?!\s?[a-z]+\s(?:times|items)))"
     rf"|(?:,\s*(?!{_STOP})[\w'’-]+(?:\s(?!{_STOP})[\w'’-]+){{0,2}}(?=\s*(?:[,.;!?\n]|$|\s{_STOP})))",
     _I,
 )
 _ZIP = r"(?:[A-Z]{1,2}[- ])?(?:\d{4}-\d{3}|\d{2}-\d{3}|\d{3}\s\d{2}|\d{4,6}|\d{3})(?!\w)"
-_CONTINENTAL = re.compile(rf"(?<!\w){_TOWN}\s\d{{1,5}}[a-z]?\.?,?\s+(?:{_ZIP},?\s{_TOWN}|{_TOWN},?\s{_ZIP})", _I)
+_CONTINENTAL = re.compile(
+    rf"(?<!\w){_TOWN}(?:\s[a-zà-ÿ]{{1,8}}\.?)?\s\d{{1,5}}[a-z]?\.?,?\s+(?:{_ZIP},?\s{_TOWN}|{_TOWN},?\s{_ZIP})", _I
+)
 _AFTER_NUMBER = re.compile(
     rf"(?<![\w#.-])\d{{1,5}}[a-z]?,?\s{_TOWN}(?:\sstr)?,\s(?:{_ZIP},?\s{_TOWN}|{_TOWN},?\s{_ZIP})", _I
 )

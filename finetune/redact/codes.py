@@ -34,7 +34,8 @@ _BEFORE = re.compile(
 _ENTERED = re.compile(
     r"\b(?:(?:enter(?:ed|ing)?|typ(?:e|ed|ing)|tried)\s(?:in\s|the\s"
     r"|code\s)*((?=[a-z-]*\d[a-z-]*\d)[a-z0-9]{1,8}(?:[ -]?\d{2,4})?)"
-    r"|(?:use[d]?|got|sent|received)\s(?:me\s|the\s|code\s)*(\d{3}[ -]?\d{3}))\b(?!\s?(?:times|items|x)\b|[.,]\d)",
+    r"|(?:use[d]?|got|sent|received)\s(?:me\s|the\s|code\s)*(\d{3}[ -]?\d{3}))\b"
+    r"(?!\s?(?:times|items|x)\b|[.,]\d|[ -]?\d)",
     _I,
 )
 _WORD = re.compile(

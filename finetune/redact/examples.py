@@ -18,6 +18,13 @@ from frontdesk.finetune.redact.people import People, people
 FOLDER = files("frontdesk.finetune") / "redact"
 _SLOT = re.compile(r"\{([nlfps])\}")
 _FILLED = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_SOMEBODY = re.compile(
+    r"\b(?:someone|somebody|anyone|anybody|nobody|he|she|they|him|them"
+    r"|the (?:driver|agent|courier|lady|man|guy|boss|manager|postman)"
+    r"|my (?:friend|wife|husband|mother|mum|mom|dad|son|daughter|sister|brother|boss|partner|neighbour|neighbor)"
+    r"|an? (?:agent|human|person|colleague|manager|representative|real person))\b",
+    re.IGNORECASE,
+)
 _MARKS = re.compile(r"[,.!?;:]")
 
 
@@ -32,11 +39,25 @@ class Marked:
 def training(rng: random.Random, count: int, sentences: Sequence[str]) -> Iterator[Marked]:
     """Yield `count` sentences: half with names, a seventh with towns, the rest with neither."""
     carriers = tomllib.loads((FOLDER / "carriers.toml").read_text(encoding="utf-8"))
+    carriers["names"] += carriers.pop("names_more")
     half = people(held_out=False)
+    carriers |= {"real": sentences, "somebody": [*filter(None, map(somebody, sentences))]}
+    carriers["after a comma"] = [vocative(text) for text in sentences if ", " in text]
+    kinds = {"names": 34, "somebody": 12, "after a comma": 6, "places": 14, "none": 11, "real": 23}
     for _ in range(count):
-        kind = rng.choices(("names", "places", "none", "real"), (50, 14, 8, 28))[0]
-        carrier = rng.choice(sentences) if kind == "real" else rng.choice(carriers[kind])
+        carrier = rng.choice(carriers[rng.choices(list(kinds), list(kinds.values()))[0]])
         yield dressed(fill(carrier, half, rng, sentences), rng)
+
+
+def somebody(sentence: str) -> str:
+    """Return the sentence with a name's slot for the first word that stands for a person; "" where there is none."""
+    changed = _SOMEBODY.sub("{n}", sentence, count=1)
+    return changed if changed != sentence else ""
+
+
+def vocative(sentence: str) -> str:
+    """Return the sentence with the customer's name put in after its first comma."""
+    return sentence.replace(", ", ", {n}, ", 1)
 
 
 def fill(carrier: str, half: People, rng: random.Random, sentences: Sequence[str]) -> Marked:

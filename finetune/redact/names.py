@@ -68,7 +68,7 @@ class NameTagger:
 
 
 def word_states(tokens: Tokens, spans: Sequence[Span]) -> Array:
-    """Return the mean state of each word's tokens; zeros for a word that has none."""
+    """Return the mean state of each word's tokens, zeros for a word that has none; there is at least one word."""
     sums = np.zeros((len(spans), tokens.states.shape[1]), dtype=np.float32)
     counts, word = np.zeros((len(spans), 1), dtype=np.float32), 0
     for (start, end), state in zip(tokens.spans, tokens.states, strict=True):
@@ -77,7 +77,7 @@ def word_states(tokens: Tokens, spans: Sequence[Span]) -> Array:
         if spans[word][0] < end and start < spans[word][1]:
             sums[word] += state
             counts[word] += 1
-    return sums / np.maximum(counts, 1)
+    return np.asarray(sums / np.maximum(counts, 1), dtype=np.float32)
 
 
 def probabilities(head: dict[str, Array], states: Array, marks: Array) -> Array:

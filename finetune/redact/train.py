@@ -28,9 +28,9 @@ from frontdesk.finetune.redact.names import CLASSES, HEAD, LAYERS, decided, prob
 from frontdesk.finetune.redact.wording import SHAPES, shapes, words
 
 INNER, HIDDEN, REACH = 96, 96, 3
-COUNT, NAMED_CHAT, PLAIN_CHAT = 14_000, 4_000, 4_000
-EPOCHS, BATCH, RATE, SEED = 4, 64, 2e-3, 3
-NAME_RECALL, PLACE_RECALL = 0.985, 0.95
+COUNT, NAMED_CHAT, PLAIN_CHAT = 16_000, 4_000, 4_000
+EPOCHS, BATCH, RATE, SEED = 3, 64, 2e-3, 3
+NAME_RECALL, PLACE_RECALL = 0.992, 0.96
 """The share of words of either class that the bars let through on the held-back sentences."""
 
 Rows = list[tuple[NDArray[np.float16], NDArray[np.float32], NDArray[np.int64]]]
@@ -100,7 +100,7 @@ def _trained(rows: Rows) -> dict[str, NDArray[np.float32]]:
         logits = out(functional.dropout(functional.gelu(window(views), approximate="tanh"), 0.15))
         loss = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=-1)
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
         schedule.step()
         if step % 200 == 0:
@@ -125,7 +125,7 @@ def _bars(head: dict[str, NDArray[np.float32]], rows: Rows) -> dict[str, float]:
     bars = {}
     for label, wanted in ((1, NAME_RECALL), (2, PLACE_RECALL)):
         chances = np.concatenate([chance[truth == label, label] for chance, truth in found])
-        bars[CLASSES[label]] = round(float(np.clip(np.quantile(chances, 1 - wanted), 0.1, 0.6)), 3)
+        bars[CLASSES[label]] = round(float(np.clip(np.quantile(chances, 1 - wanted), 0.15, 0.6)), 3)
     classes = [(decided(chance, (bars["customer_name"], bars["place"])), truth) for chance, truth in found]
     for label in (1, 2):
         hits = sum(int(c == label == t) for guess, truth in classes for c, t in zip(guess, truth, strict=True))
