@@ -274,6 +274,17 @@ def test_the_version_before_speaks_when_the_new_one_cannot_be_loaded(
         assert "warm@2 cannot be loaded" in caplog.text
 
 
+def test_a_load_that_hangs_keeps_nobody_waiting_for_long(started: Start) -> None:
+    with FakeServer() as server:
+        server.load_seconds = 60.0
+        voices, begun = started(server.url, SHORT), time.monotonic()
+        for _ in range(6):
+            with pytest.raises(ModelError, match="still loading warm@1"):
+                draw(voices)
+        assert time.monotonic() - begun < HANGS_S
+        assert (len(server.seen), voices.breaker.open) == (1, False)
+
+
 def test_already_loaded_counts_only_under_the_name_with_the_hash(registry: VoiceRegistry, started: Start) -> None:
     with FakeServer() as server:
         server.models[name_of(registry, 1)] = "loaded by an earlier run"
