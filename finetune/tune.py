@@ -60,7 +60,8 @@ def tune(name: str, data: Dataset, registry: VoiceRegistry, *, base: str, recipe
     model, tokenizer = load_base(base)
     origin = {"base": base, "base_sha256": model_sha256(model), "template_sha256": template_sha256(tokenizer)}
     started = time.perf_counter()
-    adapted = with_lora(placed(model, base), base, rank=recipe.rank, alpha=recipe.alpha, dropout=recipe.dropout)
+    model = placed(model, base)
+    adapted = with_lora(model, base, rank=recipe.rank, alpha=recipe.alpha, dropout=recipe.dropout)
     rows, held_out = ([encode(pair, tokenizer, prompt) for pair in part] for part in (data.train, data.held_out))
     curve = train(adapted, rows, held_out, recipe, tokenizer.pad_token_id, progress)
     metrics = {

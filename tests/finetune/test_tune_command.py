@@ -131,7 +131,7 @@ def test_another_brands_export_is_refused_with_its_name_and_can_be_accepted(shop
 
 
 def test_broken_rows_are_counted_and_the_rest_is_used(shop: Path) -> None:
-    write(shop, ["{broken", *talks(), '{"id": "x", "turns": [{"role": "robot", "text": "beep"}]}'])
+    write(shop, [*talks(), "{broken", '{"id": "x", "turns": [{"role": "robot", "text": "beep"}]}'])
     said = json.loads(tuned(shop, "--preview", "--json").stdout)
     assert sum(said["reading"]["skipped"].values()) == 2
     assert said["reading"]["kept"] == 32
