@@ -14,7 +14,6 @@ from frontdesk.bot.errors import ConfigError
 
 if TYPE_CHECKING:
     from frontdesk.adapters.registry import VoiceRegistry
-    from frontdesk.finetune.evaluate.contrast import StyleReply
     from frontdesk.finetune.evaluate.style import StyleScorer
     from frontdesk.finetune.evaluate.voice import Asked, Evaluation
 
@@ -46,19 +45,10 @@ def measured(
 def scorer_of(project: Project, registry: VoiceRegistry) -> StyleScorer:
     """Return the scorer of a project: every voice's own replies from its exam, the shipped styles beside them."""
     from frontdesk.finetune.evaluate.contrast import contrast_replies
+    from frontdesk.finetune.evaluate.own import own_replies
     from frontdesk.finetune.evaluate.style import StyleScorer
 
-    own = [reply for name in registry.names() for reply in _own(registry, name)]
-    return StyleScorer.fit(contrast_replies(own), project.settings.voices)
-
-
-def _own(registry: VoiceRegistry, name: str) -> Sequence[StyleReply]:
-    from frontdesk.finetune.exam import read_exam
-
-    try:
-        return read_exam(registry, name).style
-    except ConfigError:
-        return ()
+    return StyleScorer.fit(contrast_replies(own_replies(registry)), project.settings.voices)
 
 
 def asked_of(project: Project, brand: Brand, rows: Sequence[Mapping[str, Any]], where: str) -> list[Asked]:

@@ -4,7 +4,7 @@
 by whoever judges, and `origins.jsonl`, to be left closed. ANSWERS are files of `frontdesk eval voice --out`, named
 VOICE=FILE. Which reply is `a` is drawn with a secret salt that stands only among the origins.
 `... judgements score FOLDER JUDGEMENTS.jsonl --project BOT` reads `{"id","question","choice"}` and prints how often
-the scorer agrees.
+the scorer agrees: one that is fitted on no written reply to any judged message.
 """
 
 from __future__ import annotations
@@ -160,22 +160,19 @@ def _make(options: argparse.Namespace) -> None:
 
 
 def _score(options: argparse.Namespace) -> None:
+    from frontdesk.adapters.registry import VoiceRegistry
     from frontdesk.bot.config import Project
-    from frontdesk.finetune.evaluate.contrast import contrast_replies
+    from frontdesk.finetune.evaluate.contrast import contrast_replies, styles
+    from frontdesk.finetune.evaluate.own import own_replies
 
-    messages = {row["message"] for row in _read(options.folder / PAIRS)}
+    judged = {row["message"] for row in _read(options.folder / PAIRS)}
+    written = {text for row in styles() if row.message in judged for text in row.replies.values()}
     project = Project.load(options.project)
-    fitted = [reply for reply in contrast_replies() if reply.text not in _texts_to(messages)]
+    own = own_replies(VoiceRegistry(project.state / "voices"))
+    fitted = [reply for reply in contrast_replies(own) if reply.text not in written]
     scorer = StyleScorer.fit(fitted, project.settings.voices)
     found = score(options.folder, _read(options.judgements), scorer, {reply.text for reply in fitted})
     print(json.dumps(found, indent=1, ensure_ascii=False))
-
-
-def _texts_to(messages: set[str]) -> set[str]:
-    """The written replies to the judged messages: a scorer that is to be held against them must not learn them."""
-    from frontdesk.finetune.evaluate.contrast import styles
-
-    return {text for row in styles() if row.message in messages for text in row.replies.values()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
