@@ -150,17 +150,30 @@ class VoiceRegistry:
 
     def may_serve(self, folder: Path) -> bool:
         """Whether this version was shipped, or the gate accepted exactly these files."""
-        return folder.parent.parent == self.shipped or self.acceptance(folder) is not None
+        return not self.objection(folder)
 
     def acceptance(self, folder: Path) -> Acceptance | None:
         """Return the gate's word on a version of the project's own; None when missing, forged or of other files."""
+        return word if isinstance(word := self._word(folder), Acceptance) else None
+
+    def objection(self, folder: Path) -> str:
+        """Return why a version is not served whatever the pointer says; empty when it may be."""
+        shipped = folder.parent.parent == self.shipped
+        return word if not shipped and isinstance(word := self._word(folder), str) else ""
+
+    def _word(self, folder: Path) -> Acceptance | str:
+        """The gate's word that a version passed, or what is wrong with it."""
         try:
             word = Acceptance.model_validate_json(_beside(folder).read_bytes())
-            genuine = hmac.compare_digest(word.seal, word.sealed(self.key).seal)
-            fits = word.manifest_sha256 == sha256(folder / "manifest.json")
+            if not hmac.compare_digest(word.seal, word.sealed(self.key).seal):
+                return "its acceptance was not sealed by this project's gate"
+            if word.manifest_sha256 != sha256(folder / "manifest.json"):
+                return "its acceptance is of other files"
+        except FileNotFoundError:
+            return "not accepted yet"
         except (OSError, ValueError):
-            return None
-        return word if genuine and fits and word.passed else None
+            return "its acceptance cannot be read"
+        return word if word.passed else "refused by the gate"
 
     def promote(self, name: str, version: int, word: Acceptance) -> Voice:
         """Serve a version that the gate accepted; the version served before is kept for rollback.
@@ -230,11 +243,15 @@ def verified(folder: Path) -> Manifest:
         manifest = Manifest.model_validate(json.loads((folder / "manifest.json").read_text()))
     except (OSError, ValueError, ValidationError) as error:
         raise ModelError(f"the manifest is unreadable: {error}", where=str(folder), fix="roll back.") from None
+    if (manifest.name, str(manifest.version)) != (folder.parent.name, folder.name):
+        what = f"the manifest is that of {manifest.name!r}, version {manifest.version}."
+        raise ModelError(what, where=str(folder), fix="roll back.")
     present = {p.name for p in folder.iterdir()} - {"manifest.json"}
     if any(p.is_symlink() or not p.is_file() for p in folder.iterdir()):
         raise ModelError("a version holds plain files only.", where=str(folder), fix="roll back.")
-    if present != set(manifest.files) or not set(manifest.files) >= FILES:
-        raise ModelError(f"files {sorted(present)} are not those of the manifest.", where=str(folder), fix="roll back.")
+    if not present == set(manifest.files) == FILES:
+        what = f"it holds {sorted(present)}, its manifest lists {sorted(manifest.files)}, a voice is {sorted(FILES)}."
+        raise ModelError(what, where=str(folder), fix="roll back.")
     for name, expected in manifest.files.items():
         if sha256(folder / name) != expected:
             raise ModelError(f"{name} is not the file that was registered.", where=str(folder), fix="roll back.")

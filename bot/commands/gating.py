@@ -11,27 +11,16 @@ from frontdesk.bot.config import Brand, Project
 if TYPE_CHECKING:
     from frontdesk.adapters.registry import Acceptance, Voice, VoiceRegistry
     from frontdesk.adapters.voices import Voices
-    from frontdesk.finetune.gate import Examined
+    from frontdesk.finetune.gate import Bench, Examined
 
 
 def examined(project: Project, voices: Voices, name: str, version: int, *, quiet: bool) -> tuple[Examined, Path | None]:
     """Put one version through the gate and write its report; returns the verdict and where the report is."""
     from frontdesk.bot.errors import ModelError
-    from frontdesk.finetune.evaluate.contrast import contrast_replies
-    from frontdesk.finetune.evaluate.style import StyleScorer
-    from frontdesk.finetune.exam import read_exam
-    from frontdesk.finetune.gate import Bench, examine
+    from frontdesk.finetune.gate import examine
     from frontdesk.finetune.report import write_report
 
-    registry, settings = voices.registry, project.settings
-    exam = read_exam(registry, name)
-    bench = Bench(
-        exam=exam,
-        brand=brand_of(project, name),
-        speaks=voices,
-        scores=StyleScorer.fit(contrast_replies(exam.style), settings.voices),
-        base=settings.models.base,
-    )
+    registry, bench = voices.registry, bench_of(project, voices, name)
     with progress(quiet) as step:
         verdict = examine(registry, name, version, bench, step)
     try:
@@ -40,6 +29,23 @@ def examined(project: Project, voices: Voices, name: str, version: int, *, quiet
         return verdict, None
     report = project.state / "reports" / f"{voice.id}.html"
     return verdict, write_report(report, voice, verdict, lineage(registry, voice))
+
+
+def bench_of(project: Project, voices: Voices, name: str) -> Bench:
+    """Return what versions of a voice are examined with; raises ConfigError when it has no exam."""
+    from frontdesk.finetune.evaluate.contrast import contrast_replies
+    from frontdesk.finetune.evaluate.style import StyleScorer
+    from frontdesk.finetune.exam import read_exam
+    from frontdesk.finetune.gate import Bench
+
+    exam, settings = read_exam(voices.registry, name), project.settings
+    return Bench(
+        exam=exam,
+        brand=brand_of(project, name),
+        speaks=voices,
+        scores=StyleScorer.fit(contrast_replies(exam.style), settings.voices),
+        base=settings.models.base,
+    )
 
 
 def brand_of(project: Project, voice: str) -> Brand:

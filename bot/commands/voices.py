@@ -118,7 +118,7 @@ def _rows(registry: VoiceRegistry, name: str) -> list[dict[str, Any]]:
 def _state(registry: VoiceRegistry, folder: Any) -> str:
     if folder.parent.parent == registry.shipped:
         return "shipped"
-    return "accepted by the gate" if registry.acceptance(folder) else "not accepted yet"
+    return registry.objection(folder) or "accepted by the gate"
 
 
 def _differences(one: Voice, other: Voice) -> dict[str, tuple[Any, Any]]:
