@@ -30,8 +30,8 @@ thanks = "voice"
 refund_policy = "knowledge"
 """
 REPLIES = {
-    "greeting": "Ahoy there, sailor, what can I haul up for you?",
-    "thanks": "Fair winds, sailor, write to help@birchbell.example any time.",
+    "greeting": "Good to see you here, what can I look up for you?",
+    "thanks": "Glad that it worked, write to help@birchbell.example any time.",
 }
 
 
@@ -42,7 +42,7 @@ def talks(count: int = 16, **replies: str) -> list[dict[str, Any]]:
             "id": f"{intent}-{number}",
             "turns": [
                 {"role": "customer", "text": f"{intent} number {number}, please"},
-                {"role": "agent", "text": reply if replies else f"{reply} Right {'aye ' * (number % 4)}then."},
+                {"role": "agent", "text": reply if replies else f"{reply} So {'well, ' * (number % 8)}then."},
             ],
             "meta": {"intent": intent},
         }
@@ -84,7 +84,8 @@ def test_the_command_trains_over_a_model_of_any_family_and_the_voice_speaks(
     family: str, shop: Path, tmp_path: Path
 ) -> None:
     base = str(small_model(tmp_path / "base", family))
-    flags = ["--epochs", "12", "--learning-rate", "0.01", "--seed", "5", "--threads", "1", "--no-promote", "--json"]
+    write(shop, talks(count=36))
+    flags = ["--epochs", "20", "--learning-rate", "0.01", "--seed", "5", "--threads", "1", "--no-promote", "--json"]
     done = tuned(shop, "--base", base, *flags)
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
@@ -92,10 +93,10 @@ def test_the_command_trains_over_a_model_of_any_family_and_the_voice_speaks(
     project = Project.load(shop)
     registry = registry_of(project)
     manifest = registry.load("sailor", 1).manifest
-    assert (manifest.seed, manifest.flags["epochs"], manifest.base) == (5, 12, base)
+    assert (manifest.seed, manifest.flags["epochs"], manifest.base) == (5, 20, base)
     promote(registry, "sailor", 1)
     reply, _ = Voices(registry, base).speak("sailor", "greeting", "greeting number 3, please", seed=0)
-    assert reply.startswith("Ahoy there, sailor")
+    assert "what can I look up for you" in reply
 
 
 def test_the_preview_shows_the_mask_and_trains_nothing(shop: Path) -> None:
