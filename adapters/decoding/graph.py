@@ -1,8 +1,8 @@
 """A Llama as an int8 ONNX graph, written node by node, with the LoRA factors of a voice among its inputs.
 
 Linear weights are int8 in blocks of 64 with one scale each (MatMulNBits); attention appends keys and values to one
-buffer (GroupQueryAttention, Ainslie et al. 2023). Query, key and value are one product, gate and up another.
-LoRA (Hu et al. 2021): `y = W x + B (A x)`, A and B given per product, so that a voice is a set of bound inputs.
+buffer (GroupQueryAttention, Ainslie et al. 2023). LoRA (Hu et al. 2021) is `y = W x + B (A x)`, A and B
+being inputs, so that a voice is what is bound to them; layers that read the same value share one product with their A.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from frontdesk.adapters.minilm_graph import Graph
 if TYPE_CHECKING:
     import onnx
 
-SCHEME = "llama-int8-block64-1"
+SCHEME = "llama-int8-block64-2"
 """Names the arithmetic; raise the last number when the graph changes, so that caches are made anew."""
 POSITIONS = 256
 """The longest prompt and reply together, in tokens."""
@@ -28,7 +28,7 @@ PRODUCTS = {
     "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
     "down": ("mlp.down_proj",),
 }
-"""What is multiplied together: product -> linear layers."""
+"""What reads the same value: product -> linear layers."""
 _OPSET, _BLOCK, _CONTRIB = 20, 64, "com.microsoft"
 
 
@@ -45,8 +45,9 @@ def build(weights: Weights, shape: Shape, properties: dict[str, str]) -> onnx.Mo
     """Return the graph of one call: `ids` (batch × tokens) after what the key and value buffers hold -> `logits`.
 
     Inputs: `ids`; `ends` (int32, batch): the place of each row's last token; `total` (int32): the longest row; `rows`:
-    which of the batch × tokens positions get logits; `LAYER.PRODUCT.a` (in × rank) and `.b` (rank × out); `LAYER.k` and
-    `.v` (batch × heads × POSITIONS × size), bound to the outputs `LAYER.k.new` and `.v.new` as well.
+    which of the batch × tokens positions get logits; `LAYER.PRODUCT.a` (in × the ranks of its layers, all equal)
+    and `LAYER.NAME.b` (rank × out); `LAYER.k` and `.v` (batch × heads × POSITIONS × size), bound to the outputs
+    `LAYER.k.new` and `.v.new` as well.
     """
     from onnx import helper
 
@@ -119,15 +120,22 @@ class _Llama(Graph):
         names = (self.constant(codes), self.constant(scales))
         return str(self.op("MatMulNBits", value, *names, domain=_CONTRIB, **sizes))
 
-    def _product(self, layer: int, name: str, value: str) -> str:
-        """The base's linear layers side by side, plus what the voice adds to them."""
+    def _product(self, layer: int, name: str, value: str) -> list[str]:
+        """Each linear layer of a product with what the voice adds; the voice reads the value once for all of them."""
         from onnx import TensorProto
 
-        parts = [self.weights[f"model.layers.{layer}.{part}.weight"] for part in PRODUCTS[name]]
-        weight = np.concatenate(parts)
-        down = self._input(f"{layer}.{name}.a", TensorProto.FLOAT, [weight.shape[1], f"rank.{layer}.{name}"])
-        up = self._input(f"{layer}.{name}.b", TensorProto.FLOAT, [f"rank.{layer}.{name}", weight.shape[0]])
-        return str(self.op("Gemm", self.op("MatMul", value, down), up, self._linear(value, weight)))
+        parts, ranks = PRODUCTS[name], f"ranks.{layer}.{name}"
+        width = self.weights[f"model.layers.{layer}.{parts[0]}.weight"].shape[1]
+        read = self.op("MatMul", value, self._input(f"{layer}.{name}.a", TensorProto.FLOAT, [width, ranks]))
+        each = self.op("Split", read, outputs=len(parts), axis=1, num_outputs=len(parts)) if len(parts) > 1 else [read]
+        return [self._adapted(f"{layer}.{part}", value, own) for part, own in zip(parts, each, strict=True)]
+
+    def _adapted(self, name: str, value: str, read: str) -> str:
+        from onnx import TensorProto
+
+        weight = self.weights[f"model.layers.{name}.weight"]
+        up = self._input(f"{name}.b", TensorProto.FLOAT, [f"rank.{name}", weight.shape[0]])
+        return str(self.op("Gemm", read, up, self._linear(value, weight)))
 
     def _attention(self, layer: int, hidden: str, state: str, batch: str, angles: tuple[str, str]) -> tuple[str, str]:
         from onnx import TensorProto
@@ -136,10 +144,10 @@ class _Llama(Graph):
         size = ["batch", shape.kv_heads, POSITIONS, shape.head_size]
         past = [self._input(f"{layer}.{part}", TensorProto.FLOAT, size) for part in "kv"]
         new = [self._output(f"{name}.new", size) for name in past]
-        joint = self.op("Reshape", self._product(layer, "qkv", hidden), batch)
+        rows = [self.op("Reshape", part, batch) for part in self._product(layer, "qkv", hidden)]
         mixed = self.op(
             "GroupQueryAttention",
-            *(joint, "", "", *past, "ends", "total", *angles),
+            *(*rows, *past, "ends", "total", *angles),
             outputs=3,
             domain=_CONTRIB,
             num_heads=shape.heads,
@@ -149,13 +157,13 @@ class _Llama(Graph):
         self.nodes[-1].output[1:] = new
         flat = self.op("Reshape", mixed, self.ints(-1, shape.heads * shape.head_size))
         after = self.weights[f"model.layers.{layer}.post_attention_layernorm.weight"]
-        return self._added(state, self._product(layer, "out", flat), after)
+        return self._added(state, self._product(layer, "out", flat)[0], after)
 
     def _feed_forward(self, layer: int, hidden: str, state: str) -> tuple[str, str]:
         """SwiGLU (Shazeer 2020); after the last layer only the asked positions go on."""
-        gate, up = self.op("Split", self._product(layer, "gate_up", hidden), outputs=2, axis=1, num_outputs=2)
+        gate, up = self._product(layer, "gate_up", hidden)
         inner = self.op("Mul", self.op("QuickGelu", gate, domain=_CONTRIB, alpha=1.0), up)
-        change = self._product(layer, "down", inner)
+        change = self._product(layer, "down", inner)[0]
         if layer + 1 < self.shape.layers:
             return self._added(state, change, self.weights[f"model.layers.{layer + 1}.input_layernorm.weight"])
         state, change = (str(self.op("Gather", value, "rows", axis=0)) for value in (state, change))

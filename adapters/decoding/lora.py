@@ -24,7 +24,7 @@ _AGAIN = "run `frontdesk tune` again."
 
 def no_voice(shape: Shape) -> Factors:
     """Return factors that change nothing: rank 1, zero."""
-    return _factors({}, shape, np.float32(0))
+    return _factors({}, shape, 1, np.float32(0))
 
 
 def read_factors(folder: Path, shape: Shape) -> Factors:
@@ -36,7 +36,7 @@ def read_factors(folder: Path, shape: Shape) -> Factors:
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     tensors = read_tensors(folder / WEIGHTS)
     _check(tensors, _targets(config.get("target_modules") or (), shape), folder)
-    return _factors(tensors, shape, np.float32(config["lora_alpha"] / config["r"]))
+    return _factors(tensors, shape, config["r"], np.float32(config["lora_alpha"] / config["r"]))
 
 
 def _targets(wanted: Any, shape: Shape) -> dict[str, tuple[int, int]]:
@@ -58,30 +58,19 @@ def _check(tensors: Weights, targets: Mapping[str, tuple[int, int]], folder: Pat
             raise ModelError(f"{name} has other sizes than the base.", where=str(folder), fix=_AGAIN)
 
 
-def _factors(tensors: Weights, shape: Shape, scale: np.float32) -> Factors:
+def _factors(tensors: Weights, shape: Shape, rank: int, scale: np.float32) -> Factors:
+    """Stack A of the layers that read the same value side by side; a layer without a pair gets zeros."""
     found: dict[str, NDArray[np.float32]] = {}
     for layer in range(shape.layers):
         for product, parts in PRODUCTS.items():
-            down, up = _stacked(tensors, [f"{layer}.{part}" for part in parts], shape)
-            found[f"{layer}.{product}.a"], found[f"{layer}.{product}.b"] = down, up * scale
+            sides = []
+            for name in (f"{layer}.{part}" for part in parts):
+                out, width = projections(shape)[name.split(".", 1)[1]]
+                sides.append(tensors.get(_name(name, "A"), np.zeros((rank, width), dtype=np.float32)).T)
+                up = tensors.get(_name(name, "B"), np.zeros((out, rank), dtype=np.float32))
+                found[f"{name}.b"] = np.ascontiguousarray(up.T * scale)
+            found[f"{layer}.{product}.a"] = np.ascontiguousarray(np.concatenate(sides, axis=1))
     return found
-
-
-def _stacked(tensors: Weights, names: list[str], shape: Shape) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Stack A of a product's layers side by side; B becomes block-diagonal, so that each reads its own A only."""
-    sizes = [projections(shape)[name.split(".", 1)[1]] for name in names]
-    pairs = [[tensors.get(_name(name, side)) for side in "AB"] for name in names]
-    rank = sum(len(a) for a, _ in pairs if a is not None)
-    down = np.zeros((sizes[0][1], max(1, rank)), dtype=np.float32)
-    up = np.zeros((max(1, rank), sum(out for out, _ in sizes)), dtype=np.float32)
-    row = column = 0
-    for (a, b), (out, _) in zip(pairs, sizes, strict=True):
-        if a is not None and b is not None:
-            down[:, row : row + len(a)] = a.T
-            up[row : row + len(a), column : column + out] = b.T
-            row += len(a)
-        column += out
-    return down, up
 
 
 def _name(layer: str, side: str) -> str:
