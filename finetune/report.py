@@ -1,4 +1,4 @@
-"""One HTML page per version: what the gate found, how the training went, and what each arm says side by side."""
+"""One HTML page per version: what the gate found, what each arm says side by side, and how the training went."""
 
 from __future__ import annotations
 
@@ -19,14 +19,21 @@ def write_report(path: Path, voice: Voice, examined: Examined, lineage: Sequence
 
     page = Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
     path.parent.mkdir(parents=True, exist_ok=True)
+    curve, samples = voice.manifest.curve, examined.samples
+    last = max((step for step, _, _ in curve), default=0) or 1
+    top = max((loss for _, *losses in curve for loss in losses if loss is not None), default=0.0) or 1.0
     text = page.render(
         voice=voice,
         manifest=voice.manifest,
         word=examined.word,
-        samples=examined.samples[:: 1 + len(examined.samples) // SHOWN],
+        failed=[finding.check for finding in examined.word.findings if not finding.passed],
+        samples=samples[:: 1 + len(samples) // SHOWN],
+        compared=any(sample.served for sample in samples),
         lineage=lineage,
-        training=line([(step, loss) for step, loss, _ in voice.manifest.curve], voice),
-        held_out=line([(step, loss) for step, _, loss in voice.manifest.curve if loss is not None], voice),
+        training=_line([(step, loss) for step, loss, _ in curve], last, top),
+        held_out=_line([(step, loss) for step, _, loss in curve if loss is not None], last, top),
+        last=last,
+        top=top,
         width=WIDTH,
         height=HEIGHT,
     )
@@ -34,10 +41,6 @@ def write_report(path: Path, voice: Voice, examined: Examined, lineage: Sequence
     return path
 
 
-def line(points: Sequence[tuple[int, float]], voice: Voice) -> str:
+def _line(points: Sequence[tuple[int, float]], last: int, top: float) -> str:
     """Return the points of an SVG polyline, on the scale of the whole curve."""
-    every = [loss for _, train, held_out in voice.manifest.curve for loss in (train, held_out) if loss is not None]
-    if not points:
-        return ""
-    last, top = max(step for step, _, _ in voice.manifest.curve) or 1, max(every) or 1.0
     return " ".join(f"{WIDTH * step / last:.1f},{HEIGHT * (1 - loss / top):.1f}" for step, loss in points)
