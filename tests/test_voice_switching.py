@@ -108,7 +108,7 @@ def test_no_message_is_lost_while_voices_change_under_many_conversations(served:
 
 
 def kept(served: Served, talk: Talk) -> list[str]:
-    """What the customer wrote, as the server keeps it."""
+    """What the customer wrote and was answered, as the server keeps it."""
     read = httpx.get(f"{served.url}/api/conversations/{talk.id}", timeout=30)
     assert read.status_code == 200, read.text
-    return [turn["text"] for turn in read.json()["turns"] if turn["role"] == "customer"]
+    return [turn["message"]["text"] for turn in read.json()["turns"] if turn["reply"]["text"]]
