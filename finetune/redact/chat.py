@@ -15,6 +15,7 @@ from typing import Any
 
 from frontdesk.finetune.redact.examples import Marked
 from frontdesk.finetune.redact.people import people
+from frontdesk.finetune.redact.words import ALSO_WORDS
 
 SLOTS = {
     **dict.fromkeys(("name", "approver_name"), "customer_name"),
@@ -32,12 +33,13 @@ _RISKY = re.compile(r"\b(?:name|named|called|this is|i am|i'm|im|mr|mrs|miss|fro
 
 def chat_rows(paths: Sequence[Path], split: str) -> list[Marked]:
     """Return the distinct sentences of one split, marked; rows that name no split count as "train"."""
-    halves = [*people(held_out=False).names.values(), *people(held_out=True).names.values()]
-    listed = {name.lower() for names in halves for name in names.given + names.family}
+    halves = (people(held_out=False), people(held_out=True))
+    listed = {n.lower() for half in halves for names in half.names.values() for n in names.given + names.family}
+    usual = {n.lower() for half in halves for place in ("en_US", "en_GB") for n in half.names[place].given} - ALSO_WORDS
     found = {}
     for path in paths:
         for row in _rows(path):
-            if row.get("split", "train") == split and (marked := _marked(row, listed)):
+            if row.get("split", "train") == split and (marked := _marked(row, listed, usual)):
                 found[marked.text] = marked
     return [found[text] for text in sorted(found)]
 
@@ -55,8 +57,12 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _marked(row: dict[str, Any], listed: set[str]) -> Marked | None:
-    """The row as a marked sentence; None where it is too long, labelled wrongly, or may name somebody unlabelled."""
+def _marked(row: dict[str, Any], listed: set[str], usual: set[str]) -> Marked | None:
+    """The row as a marked sentence; None where it is too long, labelled wrongly, or may name somebody unlabelled.
+
+    `listed` are all names, of which none may stand capitalised in a row without labels; `usual` those that no row
+    without a labelled name may hold in any case.
+    """
     text = str(row["text"]).strip()
     parts, labels = [m.span() for m in re.finditer(r"\S+", text)], str(row.get("slots", "")).split()
     if not 2 < len(text) < 200 or (labels and len(labels) != len(parts)):
@@ -65,4 +71,6 @@ def _marked(row: dict[str, Any], listed: set[str]) -> Marked | None:
     if not labels and (_RISKY.search(text) or any(word.lower() in listed for word in capitals)):
         return None
     kinds = [(SLOTS[label], *span) for label, span in zip(labels, parts, strict=bool(labels)) if label in SLOTS]
+    if not any(kind == "customer_name" for kind, _, _ in kinds) and usual & set(re.findall(r"\w+", text.lower())):
+        return None
     return Marked(text=text, spans=tuple(kinds))

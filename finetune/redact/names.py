@@ -103,7 +103,8 @@ def joined(text: str, spans: Sequence[Span], classes: Sequence[int]) -> list[tup
     """Join neighbouring words of one class with only a space, an initial's full stop or a hyphen between them."""
     found: list[tuple[str, int, int]] = []
     for (start, end), label in zip(spans, classes, strict=True):
-        if label and any(char.isalpha() for char in text[start:end]):
+        word = text[start:end]
+        if label and any(char.isalpha() for char in word) and not any(char.isdigit() for char in word):
             kind = CLASSES[label]
             if found and found[-1][0] == kind and not text[found[-1][2] : start].strip(" .-"):
                 start = found.pop()[1]

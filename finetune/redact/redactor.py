@@ -20,7 +20,10 @@ from frontdesk.finetune.transcripts import Transcript
 Known = dict[str, str]
 """Names that are known, and the kind each is of."""
 _NAMED = re.compile(
-    r"(?:^|_)(?:name|customer|agent|author|sender|requester|assignee|contact|user)(?:$|_name)", re.IGNORECASE
+    r"(?:(?:customer|agent|user|author|sender|requester|assignee|contact|full|first|last|given|family|sur"
+    r"|display)[_ ]?)?name$"
+    r"|(?:customer|agent|user|author|sender|requester|assignee|contact)$",
+    re.IGNORECASE,
 )
 _OWN = re.compile(
     r"(?:\b(?:i'?m|i am|my name is|my name's|this is|it's|you're (?:chatting|speaking|talking) (?:with|to)"
@@ -102,7 +105,7 @@ class Redactor:
     def _meta(self, value: Any) -> Any:
         """Meta with its texts redacted by shape; who somebody is, is left out."""
         if isinstance(value, dict):
-            return {k: self._meta(v) for k, v in value.items() if not (isinstance(v, str) and _NAMED.search(k))}
+            return {k: self._meta(v) for k, v in value.items() if not (isinstance(v, str) and _NAMED.match(k))}
         if isinstance(value, list | tuple):
             return [self._meta(item) for item in value]
         if isinstance(value, str):
@@ -160,7 +163,7 @@ def _names(meta: Mapping[str, Any]) -> Iterator[str]:
             yield from _names(value)
         elif (
             isinstance(value, str)
-            and _NAMED.search(str(key))
+            and _NAMED.match(str(key))
             and not any(char.isdigit() or char in "@_" for char in value)
         ):
             yield value

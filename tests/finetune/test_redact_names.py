@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import pytest
 
 from frontdesk.adapters.encoder import MiniLM, TokenStates
 from frontdesk.bot.errors import ModelError
-from frontdesk.finetune.redact import NameTagger, Redactor, names
+from frontdesk.finetune.redact import NameTagger, Redactor, names, train
+from frontdesk.finetune.redact.chat import chat_rows, sampled
 from frontdesk.finetune.redact.examples import Marked, dressed, fill, own_sentences, somebody, training, vocative
 from frontdesk.finetune.redact.names import LAYERS, decided, joined, word_states
 from frontdesk.finetune.redact.people import people
@@ -148,3 +151,41 @@ def test_the_brands_own_sentences_hold_no_placeholder() -> None:
     own = own_sentences(Path(str(files("frontdesk.bot"))) / "template")
     assert len(own) > 1000
     assert not any("{{" in text for text in own)
+
+
+def test_labelled_chat_is_read_and_rows_that_may_name_somebody_are_left_out(tmp_path: Path) -> None:
+    rows = [
+        {"text": "vikram here", "slots": "name O", "split": "train"},
+        {"text": "my code is odd", "slots": "O O O password", "split": "train"},
+        {"text": "where is it", "slots": "O O O", "split": "train"},
+        {"text": "where is it", "slots": "O O", "split": "train"},
+        {"text": "thank you jennifer", "slots": "O O O", "split": "train"},
+        {"text": "held back", "slots": "O O", "split": "test"},
+        {"text": "my name is secret"},
+        {"text": "ask for Jennifer"},
+        {"text": "Is it late?"},
+    ]
+    file = tmp_path / "chat.jsonl.gz"
+    file.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+    read = chat_rows([file], "train")
+    assert {row.text: row.spans for row in read} == {
+        "vikram here": (("customer_name", 0, 6),),
+        "my code is odd": (("unclear", 11, 14),),
+        "where is it": (),
+        "Is it late?": (),
+    }
+    assert next(iter(sampled(read, random.Random(0), 5, 1))).text == "vikram here"
+
+
+def test_training_writes_a_head_that_its_manifest_describes(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(train, "COUNT", 300)
+    monkeypatch.setattr(train, "EPOCHS", 8)
+    monkeypatch.setattr(sys, "argv", ["train", "--out", str(tmp_path)])
+    train.main()
+    printed = json.loads(capsys.readouterr().out.splitlines()[-1])
+    manifest = json.loads((tmp_path / "names.json").read_text(encoding="utf-8"))
+    assert manifest["bars"] == printed["bars"]
+    assert (tmp_path / names.HEAD).stat().st_size < 400_000
+    assert manifest["data"]["examples"] == 300
