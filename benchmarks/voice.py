@@ -26,6 +26,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,7 @@ def speeds(arms: dict[str, Any], prompts: Sequence[Tokens], repeats: int) -> tup
         for name, arm in arms.items():
             said[name] = drawn(arm, prompts, 1, runs[name], "one")
             rows = drawn(arm, prompts, BATCH, runs[name], "eight")
-            waits = [timed(lambda arm=arm, ids=ids: arm.first(ids))[0] for ids in prompts[:20]]
+            waits = [timed(partial(arm.first, ids))[0] for ids in prompts[:20]]
             note(runs[name], "first_ms", 1000 * statistics.median(waits))
             note(runs[name], "same_in_batch", sum(a == b for a, b in zip(said[name], rows, strict=True)) / len(rows))
             print(f"repeat {number + 1}/{repeats}: {name} {runs[name]['one'][-1]:.0f} tokens/s", file=sys.stderr)
@@ -185,18 +186,22 @@ def switching(base: str, voice: Path, peft: Transformers, cache: Path, times: in
             copy(voice, Path(folder) / name)
         voices = Voices(VoiceRegistry(Path(folder) / "own", shipped=Path(folder)), base, cache=cache)
         voices.warm_up("one"), voices.warm_up("two")
-        ours = [timed(lambda n=n: voices.warm_up(("one", "two")[n % 2]))[0] for n in range(times * 50)]
+        ours = [timed(partial(voices.warm_up, ("one", "two")[n % 2]))[0] for n in range(times * 50)]
     loads, sets = [], []
     for number in range(times):
         name = f"new{number}"
-        loads.append(
-            timed(lambda name=name: (peft.model.load_adapter(str(voice), name), peft.model.set_adapter(name)))[0]
-        )
+        loads.append(timed(partial(load_and_set, peft.model, voice, name))[0])
         sets.append(timed(lambda: peft.model.set_adapter("voice"))[0])
         peft.model.delete_adapter(name)
     medians = [round(1e6 * statistics.median(found), 2) for found in (ours, loads, sets)]
     figures = dict(zip(("ours_us", "peft_load_and_set_us", "peft_set_us"), medians, strict=True))
     return {**figures, "over_load_and_set": round(medians[1] / medians[0]), "over_set": round(medians[2] / medians[0])}
+
+
+def load_and_set(model: Any, voice: Path, name: str) -> None:
+    """Bring a voice into a peft model and let it speak."""
+    model.load_adapter(str(voice), name)
+    model.set_adapter(name)
 
 
 def copy(voice: Path, target: Path) -> None:

@@ -1,14 +1,15 @@
 """Draws replies from a Llama base and its voices on ONNX Runtime: many rows at once, each stopped by its own end.
 
 The int8 graph is made once from the base's weights and cached. Rows share the weights; a row that has ended gives its
-place to the next prompt. Any number of threads may draw at the same time.
+place to the next prompt. Any number of threads may draw at the same time. The same call gives the same replies; a row
+on its own is rounded otherwise (1e-5 of a logit) than beside others, so that a tie may then fall the other way.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,11 @@ import numpy as np
 from frontdesk.adapters.base_model import FOLDER, NAME, check_files, check_wording, sha256
 from frontdesk.adapters.decoding.cache import kept
 from frontdesk.adapters.decoding.graph import SCHEME, build
-from frontdesk.adapters.decoding.lane import Adapter, Lane
+from frontdesk.adapters.decoding.lane import PROMPT_TOKENS, Adapter, Lane
 from frontdesk.adapters.decoding.llama import WEIGHTS, base_sha256, check_weights, read_tensors, shape_of
 from frontdesk.adapters.decoding.lora import no_voice, read_factors
 from frontdesk.adapters.decoding.tokens import ChatTokenizer, plain_tokenizer
 from frontdesk.bot.errors import ModelError
-
-PROMPT_TOKENS = 160
-"""The longest prompt in tokens; of a longer one head and tail are read."""
 
 Messages = Sequence[Mapping[str, str]]
 
@@ -87,7 +85,7 @@ class Decoder:
 
     def draw(
         self, adapter: Adapter | None, prompts: Sequence[Sequence[int]], seeds: Sequence[int]
-    ) -> Iterator[tuple[int, int]]:
+    ) -> Generator[tuple[int, int]]:
         """Yield (which prompt, token) in the order of drawing, the end token included; prompts as `ids` gives them."""
         with self._lane() as lane:
             yield from lane.draw(adapter or self._unadapted, prompts, seeds, self.tokenizer.eos_id)

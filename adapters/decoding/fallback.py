@@ -11,11 +11,9 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from frontdesk.adapters.base_model import load_base
-from frontdesk.adapters.decoding.lane import NEW_TOKENS
+from frontdesk.adapters.decoding.lane import NEW_TOKENS, PROMPT_TOKENS
 from frontdesk.adapters.decoding.sampling import TEMPERATURE, TOP_P
 from frontdesk.bot.errors import ModelError
-
-PROMPT_TOKENS = 160
 
 Messages = Sequence[Mapping[str, str]]
 
@@ -53,7 +51,7 @@ class PeftDecoder:
             self._count += 1
             adapter = PeftAdapter(f"voice{self._count}")
             self._voices[adapter.name] = adapter
-            if self._count == 1 or not isinstance(self._model, PeftModel):
+            if not isinstance(self._model, PeftModel):
                 self._model = PeftModel.from_pretrained(
                     self._model, str(folder), adapter_name=adapter.name, use_safetensors=True
                 ).eval()
@@ -78,12 +76,15 @@ class PeftDecoder:
         """The model set to a voice, or with every voice off."""
         if adapter is not None:
             self._model.set_adapter(adapter.name)
-        return self._model.disable_adapter() if adapter is None and self._count else nullcontext()
+        silent = adapter is None and hasattr(self._model, "peft_config")
+        return self._model.disable_adapter() if silent else nullcontext()
 
     def _forget(self) -> None:
         """Take out the voices that nobody holds; the last one stays, since peft wants one."""
-        for name in list(getattr(self._model, "peft_config", {}))[:-1]:
+        names = list(getattr(self._model, "peft_config", {}))
+        for name in names[:-1]:
             if name not in self._voices:
+                self._model.set_adapter(names[-1])
                 self._model.delete_adapter(name)
 
 

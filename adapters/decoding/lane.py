@@ -22,6 +22,8 @@ from frontdesk.bot.errors import ModelError
 
 ROWS = 8
 """How many replies one lane draws at once."""
+PROMPT_TOKENS = 160
+"""The longest prompt in tokens; of a longer one head and tail are read."""
 NEW_TOKENS = 80
 """The longest reply in tokens; one that has not ended by then counts as empty."""
 

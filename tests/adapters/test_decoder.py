@@ -13,16 +13,20 @@ import pytest
 from numpy.typing import NDArray
 
 from frontdesk.adapters.base_model import FOLDER, load_base
-from frontdesk.adapters.decoding.decoder import PROMPT_TOKENS, Decoder, folder_of
+from frontdesk.adapters.decoding.decoder import Decoder, folder_of
 from frontdesk.adapters.decoding.graph import quantise
-from frontdesk.adapters.decoding.lane import NEW_TOKENS, ROWS, Adapter
+from frontdesk.adapters.decoding.lane import NEW_TOKENS, PROMPT_TOKENS, ROWS, Adapter
 from frontdesk.adapters.decoding.sampling import TEMPERATURE, TOP_P, chooser, drawn
 from frontdesk.adapters.decoding.tokens import ChatTokenizer
 from frontdesk.adapters.voices import model_sha256, prompt
 from frontdesk.bot.errors import ModelError
 from tests.adapters.tiny_llama import change_json, make_adapter, make_base
 
-SHAPES = {"plain": {}, "grouped": {"kv_heads": 2}, "untied": {"tied": False, "kv_heads": 1, "dtype": "bfloat16"}}
+SHAPES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "grouped": {"kv_heads": 2},
+    "untied": {"tied": False, "kv_heads": 1, "dtype": "bfloat16"},
+}
 PROMPTS = [[2, 300 + k, 301, 3, 40, 500 + 7 * k, 4][: 4 + k % 4] for k in range(11)]
 
 
@@ -134,8 +138,8 @@ def test_voices_and_base_stay_apart_in_many_threads(one: tuple[Decoder, Path], v
     alone = [drawn_by(one[0], speaker, PROMPTS[:3], 3) for speaker in speakers]
     assert alone[0] != alone[1] != alone[2] != alone[0]
     with ThreadPoolExecutor(4) as pool:
-        runs = [pool.submit(drawn_by, one[0], speakers[k % 3], PROMPTS[:3], 3) for k in range(12)]
-        assert [run.result() for run in runs] == alone * 4
+        runs = [pool.submit(drawn_by, one[0], speakers[k % 3], PROMPTS[:3], 3) for k in range(6)]
+        assert [run.result() for run in runs] == alone * 2
 
 
 def test_a_voice_nobody_holds_is_let_go(one: tuple[Decoder, Path], tmp_path: Path) -> None:
@@ -205,7 +209,9 @@ def test_the_nucleus_holds_the_fewest_likeliest_tokens() -> None:
         found = {drawn(scores, at) for at in np.linspace(0, 1, 5000, endpoint=False)}
         assert found <= nucleus
         assert drawn(scores, 0.0) == order[0]
-    counts = np.bincount([drawn(np.log(np.array([6, 3, 1], np.float32)) * 0.7, at) for at in draw.random(4000)])
+    counts = np.bincount(
+        [drawn(np.log(np.array([6, 3, 1], np.float32)) * np.float32(0.7), at) for at in draw.random(4000)]
+    )
     assert np.abs(counts / counts.sum() - [2 / 3, 1 / 3]).max() < 0.03
 
 
