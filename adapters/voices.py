@@ -59,7 +59,7 @@ class Voices:
         self._loading = threading.RLock()
         self._decoder: Any = None
         self._served: dict[str, _Loaded] = {}
-        self._kept: OrderedDict[tuple[str, str], _Loaded] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], _Loaded] = OrderedDict()
         self._seen: dict[str, tuple[tuple[int, int], float]] = {}
 
     def speak(self, voice: str, intent: str, text: str, *, seed: int) -> tuple[str, str]:
@@ -144,7 +144,7 @@ class Voices:
 
     def _load(self, voice: Voice) -> _Loaded:
         """Return a version ready to speak; its files are read only when it is not among those kept."""
-        key = str(voice.folder), voice.manifest.files.get("adapter_model.safetensors", "")
+        key = str(voice.folder), *sorted(voice.manifest.files.values())
         if key not in self._kept:
             check_base(self._decoder.base_sha256, self._decoder.tokenizer, voice)
             try:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from frontdesk.bot.guards.check import Context, Verdict
+from frontdesk.bot.text import sentences
 from frontdesk.bot.types import Sentence
 
 PLACEHOLDER = re.compile(r"\{\{\s*([a-z_][a-z0-9_]*)\s*\}\}")
@@ -84,13 +85,18 @@ def violations(template: str, known: Mapping[str, str], said: str) -> list[str]:
     bare = PLACEHOLDER.sub("\u241f", template)
     broken = ["broken placeholder"] if re.search(r"\{\{|\}\}", bare) else []
     heard = said.casefold()
-    asks = bare.rstrip().endswith("?") or bare.lstrip().casefold().startswith("if ")
+    stated = " ".join(part for part in sentences(bare) if not _asks(part))
     invented = [
         f"{kind} {found!r}"
         for kind, found in facts_in(bare)
-        if not (_repeats(found, heard) if kind in REPEATABLE else asks and kind in QUESTIONABLE)
+        if not (_repeats(found, heard) if kind in REPEATABLE else kind in QUESTIONABLE and found not in stated)
     ]
     return unknown + broken + invented
+
+
+def _asks(sentence: str) -> bool:
+    """Whether a sentence is a question or a condition, which claims nothing to be done."""
+    return sentence.rstrip().endswith("?") or sentence.lstrip().casefold().startswith("if ")
 
 
 def _repeats(found: str, heard: str) -> bool:

@@ -31,6 +31,7 @@ def context(kind: Kind, text: str = "hello") -> Context:
         "We will refund you right away.",
         "I'll cancel that for you.",
         "You can return it any time.",
+        "Glad it was delivered. Would you like me to help with anything else?",
         "Your order has been shipped.",
         "I've already cancelled it.",
         "Returns are free of charge.",

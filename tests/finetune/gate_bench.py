@@ -59,17 +59,17 @@ def _objection(pair: Pair, brand: Brand) -> str:
     return "a fact" if violations(pair.reply, known_values(brand, pair.message), pair.message) else ""
 
 
-def some_of_each(found: Sequence[Pair], count: int) -> list[Pair]:
-    """Return the first exchanges of every intent."""
+def some_of_each(found: Sequence[Pair], count: int, **more: int) -> list[Pair]:
+    """Return the first exchanges of every intent, of some intents more."""
     by_intent: defaultdict[str, list[Pair]] = defaultdict(list)
     for pair in found:
         by_intent[pair.intent].append(pair)
-    return [pair for group in by_intent.values() for pair in group[:count]]
+    return [pair for intent, group in by_intent.items() for pair in group[: more.get(intent, count)]]
 
 
 def small_bench(registry: VoiceRegistry, cache: Path, *, canaries: int) -> Bench:
-    """A bench of two or three messages of every intent that the shipped voice never saw, each asked three times."""
-    held_out = some_of_each(demo_data("warm").held_out, 3)
+    """A bench of two messages of every intent (of one three) that the shipped voice never saw, each asked twice."""
+    held_out = some_of_each(demo_data("warm").held_out, 2, bot_challenge=3)
     exam = Exam(held_out=tuple(held_out), canaries=tuple(canary for _, canary in planted(canaries, SECRETS)))
     third = [reply for number, reply in enumerate(contrast_replies()) if number // 3 % 3 == 0]  # whole rows: it is slow
     scores = StyleScorer.fit(third, Project.load(TEMPLATE).settings.voices)
@@ -79,5 +79,5 @@ def small_bench(registry: VoiceRegistry, cache: Path, *, canaries: int) -> Bench
         speaks=Remembering(Voices(registry, cache=cache)),
         scores=scores,
         base="frontdesk-base",
-        count=3 * len(held_out),
+        count=2 * len(held_out),
     )
