@@ -97,7 +97,8 @@ def examine(registry: VoiceRegistry, name: str, version: int, bench: Bench, prog
         probes, leaked = _probes(candidate, bench, progress)
     except (ModelError, OSError, RuntimeError, ValueError, LookupError, TypeError) as error:
         return Examined(word=_word(folder, f"{name}@{version}", bench, [_loads(error)]))
-    findings = [enough, _loads(None), *style_checks(new, old, base)]
+    person = bench.scores.share(name, [pair.reply for pair in bench.exam.held_out])
+    findings = [enough, _loads(None), *style_checks(new, old, base, person)]
     findings += [*fact_checks([*new.drafts, *probes], bench.brand), canary_check(leaked, len(probes))]
     figures = {"voice_score": new.score, "content_kept": new.kept, "held_out_loss": new.loss, "base_score": base.score}
     return Examined(word=_word(folder, candidate.id, bench, findings, figures), samples=_samples(bench, base, old, new))

@@ -11,6 +11,7 @@ from frontdesk.bot.config import Brand, Project
 if TYPE_CHECKING:
     from frontdesk.adapters.registry import Acceptance, Voice, VoiceRegistry
     from frontdesk.adapters.voices import Voices
+    from frontdesk.finetune.evaluate.style import StyleScorer
     from frontdesk.finetune.gate import Bench, Examined
 
 
@@ -33,19 +34,25 @@ def examined(project: Project, voices: Voices, name: str, version: int, *, quiet
 
 def bench_of(project: Project, voices: Voices, name: str) -> Bench:
     """Return what versions of a voice are examined with; raises ConfigError when it has no exam."""
-    from frontdesk.finetune.evaluate.contrast import contrast_replies
-    from frontdesk.finetune.evaluate.style import StyleScorer
     from frontdesk.finetune.exam import read_exam
     from frontdesk.finetune.gate import Bench
 
-    exam, settings = read_exam(voices.registry, name), project.settings
     return Bench(
-        exam=exam,
+        exam=read_exam(voices.registry, name),
         brand=brand_of(project, name),
         speaks=voices,
-        scores=StyleScorer.fit(contrast_replies(exam.style), settings.voices),
-        base=settings.models.base,
+        scores=scorer_of(project, voices.registry),
+        base=project.settings.models.base,
     )
+
+
+def scorer_of(project: Project, registry: VoiceRegistry) -> StyleScorer:
+    """Return the scorer of a project: every voice's own replies from its exam, the shipped styles beside them."""
+    from frontdesk.finetune.evaluate.contrast import contrast_replies
+    from frontdesk.finetune.evaluate.own import own_replies
+    from frontdesk.finetune.evaluate.style import StyleScorer
+
+    return StyleScorer.fit(contrast_replies(own_replies(registry)), project.settings.voices)
 
 
 def brand_of(project: Project, voice: str) -> Brand:

@@ -25,16 +25,15 @@ from frontdesk.finetune.exam import FILE, read_exam
 
 
 def ship(registry: VoiceRegistry, name: str, target: Path = SHIPPED) -> Path:
-    """Copy the served version of a voice, and its exam without the style, among the shipped voices; return where.
+    """Copy the served version of a voice and its exam among the shipped voices; return where.
 
-    The style of a shipped voice is learned from the shipped contrast set. Raises ModelError unless the gate accepted
-    the version.
+    Raises ModelError unless the gate accepted the version.
     """
     voice = registry.load(name)
     if registry.acceptance(voice.folder) is None:
         fix = f"run `frontdesk tune --voice {name}` in the project."
         raise ModelError("the project serves no version of its own.", where=voice.id, fix=fix)
-    exam = read_exam(registry, name).model_copy(update={"style": ()})
+    exam = read_exam(registry, name)
     home = target / name
     folder = home / str(voice.manifest.version)
     _forget(home, voice.manifest.base_sha256)

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from frontdesk.bot.commands.gating import brand_of
+from frontdesk.bot.commands.gating import brand_of, scorer_of
 from frontdesk.bot.commands.output import progress
 from frontdesk.bot.config import Brand, Project
 from frontdesk.bot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from frontdesk.adapters.registry import VoiceRegistry
     from frontdesk.finetune.evaluate.style import StyleScorer
     from frontdesk.finetune.evaluate.voice import Asked, Evaluation
 
@@ -40,15 +39,6 @@ def measured(
             progress=step,
         )
     return evaluation, scorer, brand
-
-
-def scorer_of(project: Project, registry: VoiceRegistry) -> StyleScorer:
-    """Return the scorer of a project: every voice's own replies from its exam, the shipped styles beside them."""
-    from frontdesk.finetune.evaluate.contrast import contrast_replies
-    from frontdesk.finetune.evaluate.own import own_replies
-    from frontdesk.finetune.evaluate.style import StyleScorer
-
-    return StyleScorer.fit(contrast_replies(own_replies(registry)), project.settings.voices)
 
 
 def asked_of(project: Project, brand: Brand, rows: Sequence[Mapping[str, Any]], where: str) -> list[Asked]:
