@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from frontdesk.adapters.encoder import Tokens, TokenStates
 from frontdesk.bot.errors import ModelError
 from frontdesk.finetune.redact.wording import Span, shapes, words
+from frontdesk.finetune.redact.words import NOBODY
 
 Array = NDArray[np.float32]
 CLASSES = ("", "customer_name", "place")
@@ -103,13 +104,17 @@ def joined(text: str, spans: Sequence[Span], classes: Sequence[int]) -> list[tup
     """Join neighbouring words of one class with only a space, an initial's full stop or a hyphen between them."""
     found: list[tuple[str, int, int]] = []
     for (start, end), label in zip(spans, classes, strict=True):
-        word = text[start:end]
-        if label and any(char.isalpha() for char in word) and not any(char.isdigit() for char in word):
+        if label and _may_be_somebody(text[start:end]):
             kind = CLASSES[label]
             if found and found[-1][0] == kind and not text[found[-1][2] : start].strip(" .-"):
                 start = found.pop()[1]
             found.append((kind, start, end))
-    return found
+    return [one for one in found if one[2] - one[1] > 1 or not text[one[1]].isascii()]
+
+
+def _may_be_somebody(word: str) -> bool:
+    """A word of letters alone that is not one of a form, a greeting, a weekday or a country."""
+    return word.lower() not in NOBODY and any(map(str.isalpha, word)) and not any(map(str.isdigit, word))
 
 
 def _gelu(x: Array) -> Array:

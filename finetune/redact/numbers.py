@@ -39,6 +39,7 @@ _CARD_TAIL = re.compile(
 _EXPIRY = re.compile(r"\bexp(?:iry|ires|iration|\.)?(?:\s(?:date|on|is))*[\s:]*(\d{2}\s?[/-]\s?\d{2,4})\b", _I)
 
 _NUMBER = r"[a-z]{0,6}[-_.#]?\d[a-z0-9]*(?:[-_/.][a-z0-9]+)*(?:\s\d[\d-]{2,})*"
+_MARKED = re.compile(r"[#:=]|\b(?:number|no|nr|num|ids?|ref|is|was)\b", _I)
 _PART = re.compile(_NUMBER, _I)
 _LIST = rf"({_NUMBER}(?:\s?(?:,|and|&|or|\+)\s?#?{_NUMBER})*)"
 _LINK = (
@@ -173,8 +174,9 @@ def leftovers(text: str) -> Spans:
 
 def _announced(pattern: re.Pattern[str], text: str, *, least: int) -> Spans:
     for match in pattern.finditer(text):
+        sure = _MARKED.search(text[match.start() : match.start(1)]) is not None
         for part in _PART.finditer(match.group(1)):
-            if len(digits(part.group())) >= least and BLANK not in part.group():
+            if len(digits(part.group())) >= (least if sure else 4) and BLANK not in part.group():
                 start, end = match.start(1) + part.start(), match.start(1) + part.end()
                 yield start, end - len(part.group()) + len(part.group().rstrip(".-_/"))
 

@@ -49,3 +49,19 @@ _AFTER = """
 """
 AFTER = frozenset(_AFTER.split())
 """What may follow a bare number that is no quantity."""
+
+_NOBODY = """
+    acc account acct amex arabic argentina arigato asap atm australia austria bangladesh belgium bic bonjour brazil
+    bulgaria canada cell chile china chinese ciao colombia croatia cvc cvv cyprus czechia danish danke december
+    denmark dob dutch egypt email england english estonia eu europe faq fax february finland finnish france french
+    friday german germany ghana gracias grazie greece greek gst hallo hej hindi hola hungary iban iceland id india
+    indonesia iran iraq ireland italian italy january japan japanese july kenya korean kyc latvia lithuania mail
+    malaysia malta march mastercard merci mexico mob mobile moin monday morocco namaste nepal netherlands nigeria
+    norway norwegian november nr obrigado october ola otp pakistan paypal pdf peru ph philippines phone pin po
+    poland polish portugal portuguese postcode pw pwd qty ref rma romania russia russian salam salut saturday
+    scotland sepa september serbia servus singapore sku slovakia slovenia sms spain spanish spasibo ssn sunday
+    sweden swedish swift switzerland taiwan tel tele thailand thursday tuesday turkey turkish uae uganda uk ukraine
+    us usa usb vat venezuela vietnam visa wales wednesday zip
+"""
+NOBODY = frozenset(_NOBODY.split())
+"""Words of forms, greetings, weekdays, languages and countries: no word of a name or a town."""
