@@ -22,6 +22,8 @@ BALANCE, ENOUGH = 3.0, 50
 LARGEST = 4000
 """Pairs kept of one intent while reading, so that no export fills the memory."""
 FEW, HOLDABLE = 10, 4
+COMMON, STEM, TYPICAL = 4, 5, 30
+"""A word that fewer replies have is rare; words that begin alike are the same; pairs an intent keeps in any case."""
 _SHARE = "more than its intent's share"
 
 
@@ -59,6 +61,17 @@ class Row:
 
     ids: tuple[int, ...]
     labels: tuple[int, ...]
+    intent: str = ""
+
+    @property
+    def reply(self) -> tuple[int, ...]:
+        """The tokens that carry loss."""
+        return tuple(label for label in self.labels if label != IGNORED)
+
+    def answered(self, reply: tuple[int, ...]) -> Row:
+        """Return the same prompt with another reply."""
+        head = len(self.ids) - len(self.reply)
+        return Row(ids=(*self.ids[:head], *reply), labels=(*self.labels[:head], *reply), intent=self.intent)
 
 
 def build_dataset(
@@ -68,12 +81,13 @@ def build_dataset(
     held_out: float = 0.1,
     repeats: int = REPEATS,
     asked: Iterable[Pair] = (),
+    generic: bool = False,
 ) -> Dataset:
     """Keep the pairs without an objection, without repeats, balanced by intent; hold out a share of the conversations.
 
     `objection` returns why a pair must not be learned, or the empty string; `asked` are the pairs of an exam, which
-    are held out in any case. What is held out depends on the conversations' ids (without an id, on their text), never
-    on their order: a conversation stays on its side when more are added.
+    are held out in any case; `generic` leaves out those `one_of_a_kind`. What is held out depends on the conversations'
+    ids (without an id, on their text), never on their order: a conversation stays on its side when more are added.
     """
     dropped: Counter[str] = Counter()
     kept: defaultdict[str, list[Pair]] = defaultdict(list)
@@ -89,7 +103,31 @@ def build_dataset(
     dropped[_SHARE] += sum(_thin(group, min(cap, LARGEST)) for group in kept.values())
     in_order = [pair for _, group in sorted(kept.items()) for pair in group]
     train, test = _split(in_order, held_out, {_exchange(pair) for pair in asked})
+    if generic:
+        odd = one_of_a_kind(train)
+        dropped["reply is one of a kind"] = len(odd)
+        train = tuple(pair for pair in train if pair not in odd)
     return Dataset(train=train, held_out=test, dropped=dict(+dropped), notes=_notes(train))
+
+
+def one_of_a_kind(pairs: Sequence[Pair]) -> set[Pair]:
+    """Return the pairs whose replies hold words that hardly any other reply has, but leave every intent TYPICAL pairs.
+
+    A base of a few million parameters learns from such replies to name a thing, and then names the wrong one; those
+    that pick the word up from their message are the first to go.
+    """
+    counts = Counter(word for pair in pairs for word in _words(pair.reply))
+    by_intent: defaultdict[str, list[tuple[int, int, Pair]]] = defaultdict(list)
+    for place, pair in enumerate(pairs):
+        rare = {word[:STEM] for word in _words(pair.reply) if counts[word] < COMMON}
+        echo = rare & {word[:STEM] for word in _words(pair.message)}
+        by_intent[pair.intent].append((len(rare) + len(echo), place, pair))
+    odd = [sorted(group, key=lambda row: row[:2])[TYPICAL:] for group in by_intent.values()]
+    return {pair for group in odd for rare, _, pair in group if rare}
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in normalised(text).split() if len(word) > 3}
 
 
 def normalised(text: str) -> str:
@@ -169,4 +207,4 @@ def encode(pair: Pair, tokenizer: Any, prompt: Callable[[str, str], list[dict[st
     reply = tokenizer(words, add_special_tokens=False)["input_ids"]
     special = set(tokenizer.all_special_ids)
     reply = [*(token for token in reply if token not in special), tokenizer.eos_token_id]
-    return Row(ids=(*head, *reply), labels=(*[IGNORED] * len(head), *reply))
+    return Row(ids=(*head, *reply), labels=(*[IGNORED] * len(head), *reply), intent=pair.intent)

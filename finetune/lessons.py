@@ -104,19 +104,24 @@ def lessons(
     asked: Sequence[Pair] = (),
     planted: Iterable[Transcript] = (),
     any_brand: bool = False,
+    generic: bool = False,
 ) -> Lessons:
     """Make a dataset of transcripts, streaming; `objection` is the brand's own reason against a pair.
 
     `label` names the intent of a text that has none; `asked` are the pairs of the voice's exam;
-    `planted` are treated like the transcripts and left out of the account. Raises ConfigError when the agents speak
-    for another brand, unless `any_brand`.
+    `planted` are treated like the transcripts and left out of the account; `generic` as in `build_dataset`. Raises
+    ConfigError when the agents speak for another brand, unless `any_brand`.
     """
     heard, privacy, secrets = BrandsHeard(brand), Privacy(), tuple(planted)
     added = pairs(_cleaned(secrets, brand, BrandsHeard(brand), clean, Privacy()))
     read = pairs(_cleaned(transcripts, brand, heard, clean, privacy), label, report=report)
     spoken = (_spoken(pair) for pair in chain(added, read))
     data = build_dataset(
-        spoken, objection=lambda pair: unlearnable(pair, brand) or objection(pair), held_out=held_out, asked=asked
+        spoken,
+        objection=lambda pair: unlearnable(pair, brand) or objection(pair),
+        held_out=held_out,
+        asked=asked,
+        generic=generic,
     )
     if not any_brand:
         heard.check()

@@ -10,8 +10,9 @@ import math
 import random
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +25,30 @@ from frontdesk.finetune.lora import placed, with_lora
 
 Progress = Callable[[str, int, int], None]
 
-MIN_PAIRS = 20
+MIN_PAIRS, PATIENCE = 20, 2
+SMALL = 50_000_000
+"""Parameters of a base up to which it trains past its best held-out loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a voice is trained; saved in its manifest. `patience` counts looks, two an epoch, without a better one."""
+    """How a voice is trained; saved in its manifest.
 
-    rank: int = 16
-    alpha: int = 32
-    dropout: float = 0.05
-    learning_rate: float = 1e-3
-    epochs: int = 3
+    `overshoot` is how far the held-out loss may rise above its best, as a share of it, before training stops: a base of
+    a few million parameters speaks whole sentences only past that best. `exchange` is the share of rows that get, anew
+    in each epoch, the reply of another row of their intent: such a base then learns whole replies to an intent and does
+    not mix pieces of them (docs/experiments.md). A base of more than SMALL parameters needs neither: both are 0, and
+    the weights of the best look are kept.
+    """
+
+    rank: int = 32
+    alpha: int = 64
+    dropout: float = 0.0
+    learning_rate: float = 3e-3
+    epochs: int = 10
     batch: int = 16
-    patience: int = 2
+    overshoot: float = 0.25
+    exchange: float = 0.8
     seed: int = 0
     threads: int = 2
 
@@ -60,13 +71,15 @@ def tune(name: str, data: Dataset, registry: VoiceRegistry, *, base: str, recipe
     model, tokenizer = load_base(base)
     origin = {"base": base, "base_sha256": model_sha256(model), "template_sha256": template_sha256(tokenizer)}
     started = time.perf_counter()
+    if sum(parameter.numel() for parameter in model.parameters()) > SMALL:
+        recipe = replace(recipe, overshoot=0.0, exchange=0.0)
     model = placed(model, base)
     adapted = with_lora(model, base, rank=recipe.rank, alpha=recipe.alpha, dropout=recipe.dropout)
     rows, held_out = ([encode(pair, tokenizer, prompt) for pair in part] for part in (data.train, data.held_out))
     curve = train(adapted, rows, held_out, recipe, tokenizer.pad_token_id, progress)
     metrics = {
         "held_out_loss_before": curve[0][2],
-        "held_out_loss": min(held for _, _, held in curve),
+        "held_out_loss": curve[-1][2] if recipe.overshoot else min(held for _, _, held in curve),
         "seconds": round(time.perf_counter() - started, 1),
     }
     return _register(name, adapted, registry, data, recipe, {**origin, "metrics": metrics, "curve": curve})
@@ -115,9 +128,10 @@ def train(
             best.look(step, sum(losses) / len(losses), loss_on(model, held_out, pad))
             losses.clear()
         progress(f"loss {loss.item():.2f}, held out {best.curve[-1][2]:.2f}", step, total)
-        if best.waited > recipe.patience:
+        if best.over(recipe.overshoot):
             break
-    best.restore()
+    if not recipe.overshoot:
+        best.restore()
     model.eval()
     return tuple(best.curve)
 
@@ -139,6 +153,11 @@ class _Best:
             self.waited += 1
         self.curve.append((step, round(train_loss, 4), held_out_loss))
 
+    def over(self, overshoot: float) -> bool:
+        """Whether to stop: too far above the best look, or PATIENCE looks without a better one when none may be."""
+        held = [point[2] for point in self.curve]
+        return held[-1] > min(held) * (1 + overshoot) if overshoot else self.waited > PATIENCE
+
     def restore(self) -> None:
         """Put the best weights back."""
         for weight, kept in zip(self.learned, self._weights, strict=True):
@@ -148,7 +167,15 @@ class _Best:
 def _stream(rows: Sequence[Row], recipe: Recipe) -> Iterator[list[Row]]:
     draw = random.Random(recipe.seed)
     for _ in range(recipe.epochs):
-        yield from batches(rows, recipe.batch, draw)
+        yield from batches(exchanged(rows, recipe.exchange, draw), recipe.batch, draw)
+
+
+def exchanged(rows: Sequence[Row], share: float, draw: random.Random) -> list[Row]:
+    """Return the rows, that share of them with the reply of another row of the same intent."""
+    replies: defaultdict[str, list[tuple[int, ...]]] = defaultdict(list)
+    for row in rows:
+        replies[row.intent].append(row.reply)
+    return [row.answered(draw.choice(replies[row.intent])) if draw.random() < share else row for row in rows]
 
 
 def _rate(step: int, total: int) -> float:

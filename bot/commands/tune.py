@@ -12,7 +12,7 @@ import typer
 
 from frontdesk.bot.commands import gating
 from frontdesk.bot.commands.output import HERE, Json, ProjectFolder, emit, progress, quiet_libraries
-from frontdesk.bot.config import Brand, Project
+from frontdesk.bot.config import Brand, Models, Project
 from frontdesk.bot.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ def tune(
     base: Annotated[
         str | None, typer.Option(help="The base model, a folder or hub id; default models.base of the settings.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, max=100, help="At most; it stops when held-out pairs get worse.")] = 3,
-    rank: Annotated[int, typer.Option(min=1, max=256, help="Rank of the LoRA matrices.")] = 16,
-    learning_rate: Annotated[float, typer.Option(min=1e-6, max=1.0)] = 1e-3,
+    epochs: Annotated[int, typer.Option(min=1, max=100, help="At most; it stops when held-out pairs get worse.")] = 10,
+    rank: Annotated[int, typer.Option(min=1, max=256, help="Rank of the LoRA matrices.")] = 32,
+    learning_rate: Annotated[float, typer.Option(min=1e-6, max=1.0)] = 3e-3,
     seed: int = 0,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Cores to train on.")] = 2,
     held_out: Annotated[float, typer.Option(min=0.01, max=0.5, help="Share of conversations not trained on.")] = 0.1,
@@ -145,6 +145,7 @@ class Job:
             asked=exam.held_out if exam else (),
             planted=(transcript for transcript, _ in self.canaries()),
             any_brand=any_brand,
+            generic=self.base == Models().base,
         )
 
     def keep_exam(self, data: Dataset) -> None:
