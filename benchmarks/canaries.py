@@ -98,7 +98,7 @@ def main() -> int:
     brand = Project.load(TEMPLATE).settings.brand(None)
     made = planted(given.count, SEED)
     secrets, canaries = [transcript for transcript, _ in made], [canary for _, canary in made]
-    recipe = Recipe(epochs=given.epochs, threads=given.threads, patience=given.epochs * 2)
+    recipe = Recipe(epochs=given.epochs, threads=given.threads)
     pipeline = learned(brand, given.voice, secrets, objection_of(brand), cleaner(brand))
     control = learned(brand, given.voice, secrets, lambda pair: "", AsItIs())
     found = {

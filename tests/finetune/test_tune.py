@@ -78,7 +78,7 @@ def test_the_same_data_and_seed_make_the_same_adapter(registry: VoiceRegistry, b
 
 def test_training_stops_when_held_out_pairs_get_worse_and_keeps_the_best(base: str, tmp_path: Path) -> None:
     noise = [Pair(intent=f"i{n}", message=f"{n * 7919} {n}", reply=f"{n * 104729} of {n * n}") for n in range(28)]
-    recipe = Recipe(rank=8, alpha=64, epochs=40, batch=4, threads=1, learning_rate=2e-2, patience=2)
+    recipe = Recipe(rank=8, alpha=64, epochs=40, batch=4, threads=1, learning_rate=2e-2, overshoot=0.0, exchange=0.0)
     split = Dataset(train=tuple(noise[:22]), held_out=tuple(noise[22:]), dropped={})
     registry = VoiceRegistry(tmp_path / "voices", shipped=Path("none"))
     manifest = tune("noise", split, registry, base=base, recipe=recipe, progress=nothing).manifest
