@@ -35,6 +35,8 @@ class Dataset:
     held_out: tuple[Pair, ...]
     dropped: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    spare: tuple[Pair, ...] = ()
+    """Fit to show the style, but one of a kind: neither trained on nor held out."""
 
     @property
     def sha256(self) -> str:
@@ -103,11 +105,10 @@ def build_dataset(
     dropped[_SHARE] += sum(_thin(group, min(cap, LARGEST)) for group in kept.values())
     in_order = [pair for _, group in sorted(kept.items()) for pair in group]
     train, test = _split(in_order, held_out, {_exchange(pair) for pair in asked})
-    if generic:
-        odd = one_of_a_kind(train)
-        dropped["reply is one of a kind"] = len(odd)
-        train = tuple(pair for pair in train if pair not in odd)
-    return Dataset(train=train, held_out=test, dropped=dict(+dropped), notes=_notes(train))
+    odd = one_of_a_kind(train) if generic else set[Pair]()
+    dropped["reply is one of a kind"] = len(odd)
+    spare, train = (tuple(pair for pair in train if (pair in odd) is wanted) for wanted in (True, False))
+    return Dataset(train=train, held_out=test, dropped=dict(+dropped), notes=_notes(train), spare=spare)
 
 
 def one_of_a_kind(pairs: Sequence[Pair]) -> set[Pair]:

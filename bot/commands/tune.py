@@ -152,11 +152,14 @@ class Job:
         """Make the voice's exam of this dataset, for this version and those to come, when it has none yet."""
         from frontdesk.finetune.dataset import draw
         from frontdesk.finetune.evaluate.contrast import StyleReply
+        from frontdesk.finetune.evaluate.style import LEAST
         from frontdesk.finetune.exam import Exam, write_exam
 
         if self.exam():
             return
-        chosen = sorted(data.train, key=lambda pair: draw(pair.reply))[:STYLE]
+        unseen = (*data.held_out, *data.spare)  # a voice that repeats what it learned must not score by that alone
+        shown = unseen if len(unseen) >= LEAST else (*unseen, *data.train)
+        chosen = sorted(shown, key=lambda pair: draw(pair.reply))[:STYLE]
         style = (StyleReply(style=self.voice, intent=pair.intent, text=pair.reply) for pair in chosen)
         canaries = tuple(canary for _, canary in self.canaries())
         exam = Exam(held_out=data.held_out, style=tuple(style), canaries=canaries)
