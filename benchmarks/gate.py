@@ -86,7 +86,8 @@ def _good(shop: Workshop, bench: Bench) -> dict[str, Any]:
 
 def _verdict(case: Planted, shop: Workshop, bench: Bench) -> Verdict:
     started = time.perf_counter()
-    refused = judged(case, shop, bench)
+    found = judged(case, shop, bench)
+    refused = {check: reason.replace(f"{shop.registry.folder}/", "") for check, reason in found.items()}
     verdict = Verdict(case=case, refused=refused, seconds=round(time.perf_counter() - started, 1))
     print(f"{'ok ' if verdict.right else 'BAD'} {case.name}: {refused}", file=sys.stderr)
     return verdict
