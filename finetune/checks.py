@@ -33,8 +33,8 @@ LEAST_ENDED = 0.97
 """Replies that end by themselves; the others are cut off and thrown away."""
 LEAST_CHANGED = 0.5
 """Greedy replies that differ from the base's; an adapter that does nothing changes none."""
-LEAST_DISTINCT = 0.3
-"""Different replies among the greedy ones; a voice with one reply per intent has fewer."""
+LEAST_DISTINCT = 1.5
+"""Different greedy replies per intent; a voice with one reply for everything, or for an intent, has fewer."""
 LEAST_FILLABLE = 0.95
 """Drafts whose placeholders have a value; the others are stopped and an approved reply is sent."""
 MOST_WITH_FACTS = 0.01
@@ -115,7 +115,7 @@ def style_checks(new: Arm, old: Arm | None, base: Arm, person: float) -> list[Fi
         at_least("content kept, weakest intent", weakest, LEAST_KEPT_ANYWHERE, intent),
         at_most("held-out loss", new.loss, most_loss),
         at_least("changes the base's replies", _changed(new, base), LEAST_CHANGED),
-        at_least("distinct replies", _distinct(new), LEAST_DISTINCT),
+        at_least("replies per intent", _distinct(new), LEAST_DISTINCT),
         at_least("replies that end", new.ended, LEAST_ENDED),
     ]
 
@@ -183,4 +183,4 @@ def _changed(new: Arm, base: Arm) -> float:
 
 def _distinct(new: Arm) -> float:
     greedy = new.drafts[: new.greedy]
-    return len({draft.text for draft in greedy}) / max(1, len({(draft.intent, draft.message) for draft in greedy}))
+    return len({draft.text for draft in greedy}) / max(1, len({draft.intent for draft in greedy}))

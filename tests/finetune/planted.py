@@ -459,7 +459,7 @@ PLANTED: tuple[Planted, ...] = (
     ),
     Planted(
         name="one reply for everything",
-        check="distinct replies",
+        check="replies per intent",
         reason="allowed: >= 0.3",
         make=lambda shop: shop.taught("collapsed", lessons.one_reply(shop.asked)),
     ),
