@@ -247,8 +247,8 @@ def run_alone(options: argparse.Namespace, voice: Path) -> None:
 def measure(options: argparse.Namespace, voice: Path, cache: Path) -> dict[str, Any]:
     """Return every figure of one run."""
     arms: dict[str, Any] = {}
-    for threads in (1, 2):
-        unit = "1 thread" if threads == 1 else "2 threads"
+    for threads in sorted({1, *options.threads}):
+        unit = "1 thread" if threads == 1 else f"{threads} threads"
         arms[f"ours, {unit}"] = Ours(options.base, voice, threads, cache)
         arms[f"merged, {unit}"] = Transformers(options.base, voice, threads, merged=True)
         arms[f"peft, {unit}"] = Transformers(options.base, voice, threads, merged=False)
@@ -296,6 +296,7 @@ def main() -> int:
     parser.add_argument("--voice", default=str(SHIPPED / "warm" / "1"), help="the folder of a version")
     parser.add_argument("--prompts", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="1 is always among them")
     parser.add_argument("--alone", choices=("ours", "merged", "peft"), help=argparse.SUPPRESS)
     parser.add_argument("--cache", help=argparse.SUPPRESS)
     options = parser.parse_args()
