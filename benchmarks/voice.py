@@ -33,7 +33,7 @@ from typing import Any
 
 from frontdesk.adapters.decoding.decoder import Decoder, folder_of
 from frontdesk.adapters.decoding.lane import NEW_TOKENS
-from frontdesk.adapters.registry import SHIPPED, VoiceRegistry
+from frontdesk.adapters.registry import VoiceRegistry
 from frontdesk.adapters.voices import Voices, prompt
 from frontdesk.bot.router.nlu import read_nlu
 
@@ -293,7 +293,7 @@ def main() -> int:
     """Measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default="frontdesk-base", help="a base that the decoder serves")
-    parser.add_argument("--voice", default=str(SHIPPED / "warm" / "1"), help="the folder of a version")
+    parser.add_argument("--voice", default=str(VoiceRegistry(Path("none")).load("warm").folder), help="a folder")
     parser.add_argument("--prompts", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="1 is always among them")
