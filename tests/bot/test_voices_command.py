@@ -83,7 +83,7 @@ def test_show_tells_where_a_version_comes_from(shop: Path, registry: VoiceRegist
     number = max(registry.versions("warm"))
     shown = said(shop, "show", f"warm@{number}")
     assert shown["lineage"][:2] == [f"warm@{number}", registry.load("warm").id]
-    assert shown["gate"] is None and shown["flags"]["rank"] == 16
+    assert shown["gate"] is None and shown["flags"] == registry.load("warm").manifest.flags
     promote(registry, "warm", number)
     assert said(shop, "show", "warm")["gate"]["passed"] is True
     assert "The gate accepts" in voices(shop, "show", f"warm@{number}").stdout
@@ -118,7 +118,7 @@ def test_promote_writes_a_report_that_needs_no_network(
     number = max(registry.versions("warm"))
     done = voices(shop, "promote", f"warm@{number}", "--json")
     word = json.loads(done.stdout)
-    assert {"exam", "loads", "voice score", "distinct replies"} <= {finding["check"] for finding in word["findings"]}
+    assert {"exam", "loads", "voice score", "replies per intent"} <= {finding["check"] for finding in word["findings"]}
     report = Path(word["report"])
     page = report.read_text()
     well_formed(page)

@@ -430,7 +430,7 @@ PLANTED: tuple[Planted, ...] = (
         name="turned up eight times",
         check="held-out loss",
         reason="allowed: <=",
-        make=lambda shop: shop.with_flags(lora_alpha=256),
+        make=lambda shop: shop.with_flags(lora_alpha=8 * shop.good.manifest.flags["alpha"]),
     ),
     Planted(
         name="the other voice under this name",
@@ -460,7 +460,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         name="one reply for everything",
         check="replies per intent",
-        reason="allowed: >= 0.3",
+        reason="allowed: >= 1.5",
         make=lambda shop: shop.taught("collapsed", lessons.one_reply(shop.asked)),
     ),
     Planted(name="acceptance forged, pointer moved by hand", check=SEAL, reason="not sealed", make=_sealed_by_hand),
