@@ -132,7 +132,7 @@ def assemble(project: Project) -> Bot:
     settings, encoder = project.settings, encoder_of(project.settings.models)
     knowledge, voices = knowledge_of(project, encoder), speaker_of(project)
     knowledge.load()
-    brands = settings.brands
+    brands = {name: settings.spoken(brand, brand.voice) for name, brand in settings.brands.items()}
     routers = {
         name: load_router(project.state / "router", encoder, brand.routes, brand.titles)
         for name, brand in brands.items()

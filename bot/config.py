@@ -23,21 +23,8 @@ from frontdesk.bot.types import Identity, Kind
 
 FILE = "frontdesk.toml"
 ACTS = frozenset(
-    [
-        "greet",
-        "farewell",
-        "thank",
-        "welcome_thanks",
-        "apologise",
-        "offer_person",
-        "offer_help",
-        "disclose_bot",
-        "ask_order_number",
-        "will_wait",
-        "explain_again",
-        "give_hours",
-        "give_contact",
-    ]
+    "greet farewell thank welcome_thanks apologise offer_person offer_help disclose_bot ask_order_number will_wait "
+    "explain_again give_hours give_contact".split()
 )
 """What a reply can be required to do; bot/guards/acts.py recognises each."""
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -130,6 +117,8 @@ class VoiceStyle(Table):
 
     prefer: tuple[str, ...] = ()
     avoid: tuple[str, ...] = ()
+    replies: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Approved replies per intent in this voice, before the brand's."""
 
 
 class Server(Table):
@@ -285,6 +274,11 @@ class Settings(Table):
         if key not in self.brands:
             raise ConfigError(f"no brand {key!r}.", where=FILE, fix=f"use one of {', '.join(self.brands)}.")
         return self.brands[key]
+
+    def spoken(self, brand: Brand, voice: str) -> Brand:
+        """Return the brand as it speaks with a voice: the voice's approved replies stand before its own."""
+        own = self.voices.get(voice, VoiceStyle()).replies
+        return brand.model_copy(update={"voice": voice, "replies": {**brand.replies, **own}})
 
     @property
     def brand_id(self) -> str:

@@ -24,7 +24,7 @@ def measured(
     from frontdesk.bot.app import voices_of
     from frontdesk.finetune.evaluate.voice import evaluate_voice
 
-    voices, brand = voices_of(project), brand_of(project, name)
+    voices, brand = voices_of(project), project.settings.spoken(brand_of(project, name), name)
     voices.warm_up(name)
     scorer = scorer_of(project, voices.registry)
     with progress(quiet) as step:

@@ -17,7 +17,7 @@ from frontdesk.bot.guards.firewall import PLACEHOLDER, filled, violations
 from frontdesk.bot.text import sentences
 from frontdesk.bot.types import Conversation, Effect, Message, Route, Sentence, Support
 
-CANDIDATES = 3
+CANDIDATES = 6
 """How many replies are drawn together: the greedy one and two sampled ones."""
 
 log = logging.getLogger(__name__)
