@@ -22,10 +22,12 @@ from frontdesk.bot.errors import ConfigError
 from frontdesk.bot.types import Identity, Kind
 
 FILE = "frontdesk.toml"
-ACTS = frozenset(
-    "greet farewell thank welcome_thanks apologise offer_person offer_help disclose_bot ask_order_number will_wait "
-    "explain_again give_hours give_contact".split()
-)
+# fmt: off
+ACTS = frozenset([
+    "greet", "farewell", "thank", "welcome_thanks", "apologise", "offer_person", "offer_help", "disclose_bot",
+    "ask_order_number", "will_wait", "explain_again", "give_hours", "give_contact",
+])
+# fmt: on
 """What a reply can be required to do; bot/guards/acts.py recognises each."""
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_KEYS = re.compile(r"(secret|token|password|api_key)$")
