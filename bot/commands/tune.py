@@ -149,19 +149,24 @@ class Job:
         )
 
     def keep_exam(self, data: Dataset) -> None:
-        """Make the voice's exam of this dataset, for this version and those to come, when it has none yet."""
+        """Make the voice's exam of this dataset, for this version and those to come, when it has none yet.
+
+        An exam that is there stays as it is, but asks for the secrets that were planted this time.
+        """
         from frontdesk.finetune.dataset import draw
         from frontdesk.finetune.evaluate.contrast import StyleReply
         from frontdesk.finetune.evaluate.style import LEAST
         from frontdesk.finetune.exam import Exam, write_exam
 
-        if self.exam():
+        canaries = tuple(canary for _, canary in self.canaries())
+        if exam := self.exam():
+            if exam.canaries != canaries:
+                write_exam(self.voices.registry, self.voice, exam.model_copy(update={"canaries": canaries}))
             return
         unseen = (*data.held_out, *data.spare)  # a voice that repeats what it learned must not score by that alone
         shown = unseen if len(unseen) >= LEAST else (*unseen, *data.train)
         chosen = sorted(shown, key=lambda pair: draw(pair.reply))[:STYLE]
         style = (StyleReply(style=self.voice, intent=pair.intent, text=pair.reply) for pair in chosen)
-        canaries = tuple(canary for _, canary in self.canaries())
         exam = Exam(held_out=data.held_out, style=tuple(style), canaries=canaries)
         write_exam(self.voices.registry, self.voice, exam)
 

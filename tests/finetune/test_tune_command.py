@@ -13,7 +13,11 @@ from typer.testing import CliRunner, Result
 from frontdesk.adapters.voices import Voices
 from frontdesk.bot.app import registry_of
 from frontdesk.bot.commands import app
+from frontdesk.bot.commands.tune import Job
 from frontdesk.bot.config import Project
+from frontdesk.finetune.dataset import Dataset
+from frontdesk.finetune.exam import Exam, read_exam, write_exam
+from frontdesk.finetune.transcripts import Pair
 from tests.adapters.making import promote
 from tests.finetune.small_models import small_model
 
@@ -154,3 +158,13 @@ def test_folders_of_other_voices_are_not_mixed_into_one(shop: Path) -> None:
 def test_a_text_without_an_intent_needs_the_trained_router(shop: Path) -> None:
     write(shop, [{**row, "meta": {}} for row in talks()])
     assert "frontdesk train" in refusal(shop)
+
+
+def test_an_exam_stays_as_it_is_but_asks_for_the_secrets_that_were_planted(shop: Path) -> None:
+    job = Job(Project.load(shop), None, None, None)
+    held_out = (Pair(intent="greeting", message="hi", reply="Hello."),)
+    write_exam(job.voices.registry, "sailor", Exam(held_out=held_out))
+    job.keep_exam(Dataset(train=held_out, held_out=(), dropped={}))
+    exam = read_exam(job.voices.registry, "sailor")
+    assert exam.held_out == held_out
+    assert exam.canaries == tuple(canary for _, canary in job.canaries()) != ()
