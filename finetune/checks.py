@@ -24,7 +24,7 @@ LEAST_SCORE = 0.85
 LEAST_KEPT, LEAST_KEPT_ANYWHERE = 0.85, 0.4
 """Drafts that do what their intent requires: over all, and in the weakest intent, so that no intent is given up.
 
-Three are drawn for every reply: at 85 % one reply in three hundred has none that will do; an approved one is sent then.
+Several are drawn for every reply; when none will do, an approved reply is sent.
 An intent has few messages in an exam; a voice that fails at one of two is not refused, one that never does it is.
 """
 LEAST_MESSAGES = 2

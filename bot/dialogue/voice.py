@@ -18,6 +18,8 @@ from frontdesk.bot.text import sentences
 from frontdesk.bot.types import Conversation, Effect, Message, Route, Sentence, Support
 
 CANDIDATES = 6
+THREADS = 8
+"""Replies that may be drawn at once; a voice on a server is waited for, one in this process shares the cores."""
 """How many replies are drawn together: the greedy one and two sampled ones."""
 
 log = logging.getLogger(__name__)
@@ -36,13 +38,13 @@ class VoiceAnswerer:
 
     def __init__(self, speaker: Speaker, brands: Mapping[str, Brand]) -> None:
         self.speaker, self.brands = speaker, brands
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="frontdesk-voice")
+        self._thread = ThreadPoolExecutor(THREADS, thread_name_prefix="frontdesk-voice")
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
         """Yield the sentences of one reply; nothing when neither voice nor approved reply will do."""
         brand = self.brands[message.brand]
         known = known_values(brand, message, conversation)
-        loop = asyncio.get_running_loop()  # one thread: a queue for the voice keeps nobody else waiting
+        loop = asyncio.get_running_loop()  # threads of its own: a queue for the voice keeps nobody else waiting
         template, version = await loop.run_in_executor(self._thread, self._template, brand, message, route, known)
         for number, part in enumerate(sentences(template)):
             support = Support(kind="profile") if PLACEHOLDER.search(part) else Support()
