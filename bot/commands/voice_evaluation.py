@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ def measured(
 ) -> tuple[Evaluation, StyleScorer, Brand]:
     """Return the figures of a voice on these rows, with the scorer and the brand they rest on."""
     from frontdesk.bot.app import voices_of
+    from frontdesk.finetune.evaluate.tokens import token_counter
     from frontdesk.finetune.evaluate.voice import evaluate_voice
 
     voices, brand = voices_of(project), project.settings.spoken(brand_of(project, name), name)
@@ -35,7 +36,7 @@ def measured(
             brand=brand,
             scorer=scorer,
             others=voices.registry.names(),
-            count_tokens=_counter(project.settings.models.base),
+            count_tokens=token_counter(project.settings.models.base),
             progress=step,
         )
     return evaluation, scorer, brand
@@ -66,22 +67,6 @@ def _likeliest(project: Project, brand: Brand, texts: Sequence[str]) -> list[str
     except ValueError as error:
         fix = "give each row its intent, or route an intent of nlu.yml to the voice and run `frontdesk train`."
         raise ConfigError(f"{error}.", where=f"brand {brand.name}", fix=fix) from None
-
-
-def _counter(base: str) -> Callable[[str], int]:
-    """Return what counts the tokens of a text, as the base's tokenizer cuts it."""
-    from frontdesk.adapters.decoding.decoder import folder_of
-
-    folder = folder_of(base)
-    if folder and (folder / "tokenizer.json").is_file():
-        from tokenizers import Tokenizer
-
-        plain = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        return lambda text: len(plain.encode(text, add_special_tokens=False).ids)
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    return lambda text: len(tokenizer.encode(text, add_special_tokens=False))
 
 
 def written(path: Path, name: str, found: Evaluation, scorer: StyleScorer, brand: Brand) -> None:
