@@ -20,7 +20,7 @@ CUSTOMERS = frozenset({"user", "lead", "contact", "visitor"})
 AGENTS = frozenset({"admin", "team", "teammate"})
 SAID = frozenset({"comment", "open", "close", "quick_reply"})
 """Part types whose body the other side sees."""
-AUTOMATED = frozenset({"automated", "campaigns_initiated", "operator_initiated"})
+AUTOMATED = ("automated", "campaigns_initiated", "operator_initiated")
 """How a first message is delivered that no person wrote to this customer."""
 
 

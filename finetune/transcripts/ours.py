@@ -12,7 +12,7 @@ from frontdesk.finetune.transcripts.model import Said, Transcript
 from frontdesk.finetune.transcripts.records import Record, records, sample
 from frontdesk.finetune.transcripts.report import Report
 
-ASIDE = frozenset({"system", "action", "tool", "note", "activity"})
+ASIDE = ("system", "action", "tool", "note", "activity")
 """Roles of turns that nobody said to the customer."""
 KEYS, TURN_KEYS = frozenset(Transcript.model_fields), frozenset(Said.model_fields)
 
