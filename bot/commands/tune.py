@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
@@ -173,10 +172,10 @@ class Job:
 
 def cleaner(brand: Brand) -> Cleaner:
     """Return what takes personal data out of a brand's transcripts; its models are read at first use."""
+    from frontdesk.adapters.graphs import user_cache
     from frontdesk.finetune.redact import NameTagger, brand_redactor
 
-    cache_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frontdesk"
-    return brand_redactor(brand, NameTagger(cache_folder))
+    return brand_redactor(brand, NameTagger(user_cache()))
 
 
 def _label(project: Project, brand_id: str) -> Callable[[str], str | None]:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from frontdesk.adapters.registry import Acceptance, VoiceRegistry, replace_text, sha256, verified
+from frontdesk.adapters.base_model import sha256
+from frontdesk.adapters.registry import Acceptance, VoiceRegistry, replace_text, verified
 from frontdesk.bot.errors import ModelError
 from tests.adapters.making import ORIGIN, make_adapter, promote, word_on
 

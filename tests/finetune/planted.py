@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from frontdesk.adapters.registry import Acceptance, Finding, Voice, VoiceRegistry, replace_text, sha256
+from frontdesk.adapters.base_model import sha256
+from frontdesk.adapters.registry import Acceptance, Finding, Voice, VoiceRegistry, replace_text
 from frontdesk.finetune.canaries import planted
 from frontdesk.finetune.gate import Bench, examine
 from frontdesk.finetune.transcripts import Pair, pairs
