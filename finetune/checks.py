@@ -1,6 +1,6 @@
 """The gate's checks: each looks at what was measured and says what it found, what it allows, and whether that passes.
 
-Limits stand here with their reasons. An honest voice of the demo lies well inside all of them (docs/experiments.md).
+Limits stand here with their reasons; how near to them honest and planted versions come is in docs/experiments.md.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ class Recipe:
     `overshoot` is how far the held-out loss may rise above its best, as a share of it, before training stops: a base of
     a few million parameters speaks whole sentences only past that best. `exchange` is the share of rows that get, anew
     in each epoch, the reply of another row of their intent: such a base then learns whole replies to an intent and does
-    not mix pieces of them (docs/experiments.md). A base of more than SMALL parameters needs neither: both are 0, and
-    the weights of the best look are kept.
+    not mix pieces of them (docs/experiments.md). For a base of more than SMALL parameters, where neither
+    was tried, both are 0 and the weights of the best look are kept.
     """
 
     rank: int = 32
