@@ -24,7 +24,8 @@ from frontdesk.adapters.registry import VoiceRegistry
 from frontdesk.adapters.voices import Voices
 from frontdesk.bot.app import objection_of
 from frontdesk.bot.commands.tune import cleaner
-from frontdesk.bot.config import Brand, Project
+from frontdesk.bot.config import Brand
+from frontdesk.bot.project import Project
 from frontdesk.finetune.canaries import Canary, leaks, planted
 from frontdesk.finetune.dataset import Dataset
 from frontdesk.finetune.lessons import Cleaner, Lessons, lessons

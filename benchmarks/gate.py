@@ -19,7 +19,7 @@ from typing import Any
 from frontdesk.bot.app import voices_of
 from frontdesk.bot.commands.gating import bench_of
 from frontdesk.bot.commands.output import quiet_libraries
-from frontdesk.bot.config import Project
+from frontdesk.bot.project import Project
 from frontdesk.finetune.gate import REPLIES, Bench, examine
 from tests.finetune.gate_bench import Remembering, demo_data
 from tests.finetune.planted import PLANTED, Planted, Workshop, judged

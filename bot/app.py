@@ -18,7 +18,7 @@ from frontdesk.adapters.encoder import MiniLM
 from frontdesk.adapters.graphs import user_cache
 from frontdesk.adapters.registry import VoiceRegistry
 from frontdesk.adapters.voices import Voices
-from frontdesk.bot.config import Brand, Models, Project
+from frontdesk.bot.config import Brand, Models
 from frontdesk.bot.delivery import Delivery, Push
 from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.dialogue.account import AccountAnswerer
@@ -31,6 +31,7 @@ from frontdesk.bot.guards import FactFirewall, SupportCheck
 from frontdesk.bot.guards.acts import missing_acts
 from frontdesk.bot.guards.firewall import PLACEHOLDER, facts_in
 from frontdesk.bot.handoff import HandoffAnswerer
+from frontdesk.bot.project import Project
 from frontdesk.bot.router.route import load_router
 from frontdesk.bot.store import Store
 from frontdesk.bot.types import Encoder

@@ -17,7 +17,7 @@ from frontdesk.bot import config
 from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.answer import Asked, Extractive
 from frontdesk.knowledge.base import Knowledge
-from frontdesk.knowledge.retrieve import Question
+from frontdesk.knowledge.values import Question
 
 CONSTANTS = Path(__file__).parent.parent / "knowledge" / "confidence.json"
 NAMES = ("cosine", "cover", "passage_cosine", "passage_cover", "unknown", "rare", "gap")

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from frontdesk.bot.types import Citation, Encoder, Sentence, Support
 from frontdesk.knowledge.confidence import Confidence
 from frontdesk.knowledge.index import Generation
-from frontdesk.knowledge.retrieve import Question, retrieve
+from frontdesk.knowledge.retrieve import retrieve
 from frontdesk.knowledge.select import Choice, Selection, Selector
-from frontdesk.knowledge.values import Hit
+from frontdesk.knowledge.values import Hit, Question
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable

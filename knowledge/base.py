@@ -22,8 +22,8 @@ from frontdesk.knowledge.documents import Documents
 from frontdesk.knowledge.index import REBUILD, Generation, Progress, Vectors, silent
 from frontdesk.knowledge.ingest import Changes, Known
 from frontdesk.knowledge.live import Live
-from frontdesk.knowledge.retrieve import Question, retrieve
-from frontdesk.knowledge.values import Document, Hit, IngestReport
+from frontdesk.knowledge.retrieve import retrieve
+from frontdesk.knowledge.values import Document, Hit, IngestReport, Question
 
 
 class Knowledge:

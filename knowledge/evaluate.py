@@ -17,9 +17,8 @@ from frontdesk.bot.errors import KnowledgeError
 from frontdesk.bot.intervals import bootstrap, wilson
 from frontdesk.bot.types import Encoder, Sentence
 from frontdesk.knowledge.base import Knowledge
-from frontdesk.knowledge.retrieve import Question
 from frontdesk.knowledge.terms import terms
-from frontdesk.knowledge.values import Document
+from frontdesk.knowledge.values import Document, Question
 
 Row = Mapping[str, Any]
 DEPTHS = (1, 5, 10, 20)

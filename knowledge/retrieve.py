@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from frontdesk.bot.text import sentences
 from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.terms import terms
-from frontdesk.knowledge.values import Hit
+from frontdesk.knowledge.values import Hit, Question
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,14 +43,6 @@ _LEANS = re.compile(
     r"else|instead)\b|^(?:and|or|but|so|what about|how about|ok|okay)\b",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What is asked, and the texts said before it, oldest first."""
-
-    text: str
-    history: tuple[str, ...] = ()
 
 
 def phrasings(question: str) -> list[str]:

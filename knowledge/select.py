@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.index import Generation
-from frontdesk.knowledge.retrieve import Question, reworded
+from frontdesk.knowledge.retrieve import reworded
 from frontdesk.knowledge.terms import terms
-from frontdesk.knowledge.values import Hit, Quote, text_hash
+from frontdesk.knowledge.values import Hit, Question, Quote, text_hash
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,24 +6,54 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
+from typing import Literal
 
 Span = tuple[int, int]
+Audience = Literal["customers", "staff"]
+"""Who may read a document; staff read both kinds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What a reader may be shown: their audience, language tag (empty: any) and the day they ask (empty: today)."""
+
+    audience: Audience = "customers"
+    locale: str = ""
+    day: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked, the texts said before it, oldest first, and on whose behalf."""
+
+    text: str
+    history: tuple[str, ...] = ()
+    scope: Scope = field(default_factory=Scope)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A source converted to Markdown. `context` holds further words that name it (product, city ...)."""
+    """A source converted to Markdown. `context` holds further words that name it (product, city ...).
+
+    `locale` is a language tag ("en", "de-AT"), empty when it serves all. `valid_from` and `expires` are ISO dates that
+    the document states of itself, empty when it states none; it is not cited from the day it expires.
+    """
 
     id: str
     title: str
     text: str
     url: str = ""
     context: Mapping[str, str] = field(default_factory=dict)
+    audience: Audience = "customers"
+    locale: str = ""
+    valid_from: str = ""
+    expires: str = ""
 
     @cached_property
     def version(self) -> str:
-        """SHA-256 (hex) of everything a citation shows: title, address, context and text."""
-        parts = (self.title, self.url, *(f"{k}={v}" for k, v in sorted(self.context.items())), self.text)
+        """SHA-256 (hex) of everything a citation shows or depends on."""
+        terms = (self.audience, self.locale, self.valid_from, self.expires)
+        parts = (self.title, self.url, *(f"{k}={v}" for k, v in sorted(self.context.items())), *terms, self.text)
         return sha256("\0".join(parts).encode()).hexdigest()
 
 

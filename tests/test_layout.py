@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("adapters", "bot", "channels", "finetune", "knowledge")
-VOCABULARY = {"types", "errors", "config", "text", "intervals"}
+VOCABULARY = {"types", "errors", "config", "project", "text", "intervals"}
 WIRING = {"app", "commands"}
 VENDORS = {"chromadb", "langchain_core", "onnxruntime", "transformers", "peft", "torch", "sklearn", "sqlalchemy"}
 MAY_IMPORT = {

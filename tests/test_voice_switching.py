@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from frontdesk.adapters.registry import VoiceRegistry
 from frontdesk.bot.app import registry_of
-from frontdesk.bot.config import Project
+from frontdesk.bot.project import Project
 from tests.adapters.making import promote
 from tests.serving import Served, frontdesk, serving
 

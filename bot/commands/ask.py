@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from frontdesk.bot.commands.output import HERE, Json, ProjectFolder, emit, progress, quiet_libraries, read_rows
-from frontdesk.bot.config import Project
 from frontdesk.bot.errors import ConfigError
+from frontdesk.bot.project import Project
 from frontdesk.bot.types import Conversation, Customer, Identity, Message, Reply, Sentence, Turn
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from frontdesk.bot.commands.output import HERE, ProjectFolder, quiet_libraries
-from frontdesk.bot.config import Project
+from frontdesk.bot.project import Project
 from frontdesk.bot.types import Customer
 
 if TYPE_CHECKING:

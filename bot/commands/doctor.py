@@ -8,8 +8,8 @@ from typing import Any
 import typer
 
 from frontdesk.bot.commands.output import HERE, Json, ProjectFolder, emit, quiet_libraries
-from frontdesk.bot.config import Project
 from frontdesk.bot.errors import FrontdeskError
+from frontdesk.bot.project import Project
 
 
 def doctor(project: ProjectFolder = HERE, as_json: Json = False) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from frontdesk.bot.commands.output import HERE, Json, ProjectFolder, emit, quiet_libraries, read_rows
-from frontdesk.bot.config import Models, Project
+from frontdesk.bot.config import Models
+from frontdesk.bot.project import Project
 
 app = typer.Typer(no_args_is_help=True, help="Measure the router, retrieval, answers and voices.")
 

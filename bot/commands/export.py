@@ -16,8 +16,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from frontdesk.bot.commands.output import HERE, Json, ProjectFolder
-from frontdesk.bot.config import Project
 from frontdesk.bot.errors import ConfigError
+from frontdesk.bot.project import Project
 from frontdesk.bot.types import Reply, Turn
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frontdesk.bot.commands.output import progress
-from frontdesk.bot.config import Brand, Project
+from frontdesk.bot.config import Brand
+from frontdesk.bot.project import Project
 
 if TYPE_CHECKING:
     from frontdesk.adapters.registry import Acceptance, Voice, VoiceRegistry

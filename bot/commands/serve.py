@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from frontdesk.bot.commands.output import HERE, ProjectFolder, quiet_libraries
-from frontdesk.bot.config import Project
+from frontdesk.bot.project import Project
 
 
 def serve(

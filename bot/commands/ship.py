@@ -19,8 +19,8 @@ from pathlib import Path
 
 from frontdesk.adapters.registry import SHIPPED, VoiceRegistry, replace_text, verified
 from frontdesk.bot.app import registry_of
-from frontdesk.bot.config import Project
 from frontdesk.bot.errors import FrontdeskError, ModelError
+from frontdesk.bot.project import Project
 from frontdesk.finetune.exam import FILE, read_exam
 
 

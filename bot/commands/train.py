@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from frontdesk.bot.commands.output import HERE, Json, ProjectFolder, emit, progress, quiet_libraries
-from frontdesk.bot.config import Project
+from frontdesk.bot.project import Project
 
 
 def train(project: ProjectFolder = HERE, as_json: Json = False) -> None:

@@ -11,8 +11,9 @@ import typer
 
 from frontdesk.bot.commands import gating
 from frontdesk.bot.commands.output import HERE, Json, ProjectFolder, emit, progress, quiet_libraries
-from frontdesk.bot.config import Brand, Models, Project
+from frontdesk.bot.config import Brand, Models
 from frontdesk.bot.errors import ConfigError
+from frontdesk.bot.project import Project
 
 if TYPE_CHECKING:
     from frontdesk.adapters.registry import Voice

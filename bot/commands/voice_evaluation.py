@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from frontdesk.bot.commands.gating import brand_of, scorer_of
 from frontdesk.bot.commands.output import progress
-from frontdesk.bot.config import Brand, Project
+from frontdesk.bot.config import Brand
 from frontdesk.bot.errors import ConfigError
+from frontdesk.bot.project import Project
 
 if TYPE_CHECKING:
     from frontdesk.finetune.evaluate.style import StyleScorer

@@ -8,8 +8,8 @@ import typer
 
 from frontdesk.bot.commands import gating
 from frontdesk.bot.commands.output import HERE, Json, ProjectFolder, emit, quiet_libraries
-from frontdesk.bot.config import Project
 from frontdesk.bot.errors import ConfigError, ModelError
+from frontdesk.bot.project import Project
 
 if TYPE_CHECKING:
     from frontdesk.adapters.registry import Voice, VoiceRegistry

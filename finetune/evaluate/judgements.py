@@ -161,7 +161,7 @@ def _make(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     from frontdesk.adapters.registry import VoiceRegistry
-    from frontdesk.bot.config import Project
+    from frontdesk.bot.project import Project
     from frontdesk.finetune.evaluate.contrast import contrast_replies, styles
     from frontdesk.finetune.evaluate.own import own_replies
 

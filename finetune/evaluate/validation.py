@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from frontdesk.bot.config import VoiceStyle, read_settings
+from frontdesk.bot.config import VoiceStyle
 from frontdesk.bot.intervals import bootstrap, wilson
+from frontdesk.bot.project import read_settings
 from frontdesk.finetune.evaluate.contrast import StyleReply, contrast_replies
 from frontdesk.finetune.evaluate.style import StyleScorer
 

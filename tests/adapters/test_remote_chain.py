@@ -17,11 +17,12 @@ from frontdesk.adapters.remote.chain import OnThisBase, VoiceChain, speaker
 from frontdesk.adapters.remote.voices import RemoteVoices
 from frontdesk.adapters.voices import Voices
 from frontdesk.bot.app import speaker_of, voices_of
-from frontdesk.bot.config import FILE, Brand, Project, Remote
+from frontdesk.bot.config import FILE, Brand, Remote
 from frontdesk.bot.dialogue.voice import Speaker, VoiceAnswerer
 from frontdesk.bot.engine import Engine
 from frontdesk.bot.errors import ConfigError, ModelError
 from frontdesk.bot.guards import FactFirewall, SupportCheck
+from frontdesk.bot.project import Project
 from frontdesk.bot.types import Conversation, Customer, Message, Reply, Route, Sentence
 from tests.adapters.making import ORIGIN, make_adapter, promote
 

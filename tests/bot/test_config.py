@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from frontdesk.bot.config import Project
 from frontdesk.bot.errors import ConfigError
+from frontdesk.bot.project import Project
 
 MINIMAL = '[brands.shop]\nname = "Shop"\n'
 

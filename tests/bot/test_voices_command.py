@@ -16,8 +16,8 @@ from frontdesk.adapters.registry import Voice, VoiceRegistry, verified
 from frontdesk.bot.app import registry_of
 from frontdesk.bot.commands import app
 from frontdesk.bot.commands.ship import ship
-from frontdesk.bot.config import Project
 from frontdesk.bot.errors import ConfigError, ModelError
+from frontdesk.bot.project import Project
 from frontdesk.finetune.evaluate.contrast import StyleReply, contrast_replies
 from frontdesk.finetune.exam import Exam, read_exam, write_exam
 from frontdesk.finetune.gate import Bench

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from frontdesk.adapters.registry import Voice, VoiceRegistry
 from frontdesk.adapters.voices import Voices
-from frontdesk.bot.config import Brand, Project
+from frontdesk.bot.config import Brand
 from frontdesk.bot.guards.acts import missing_acts
 from frontdesk.bot.guards.firewall import violations
+from frontdesk.bot.project import Project
 from frontdesk.finetune.canaries import planted
 from frontdesk.finetune.checks import known_values
 from frontdesk.finetune.dataset import Dataset, build_dataset

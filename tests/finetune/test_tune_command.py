@@ -14,7 +14,7 @@ from frontdesk.adapters.voices import Voices
 from frontdesk.bot.app import registry_of
 from frontdesk.bot.commands import app
 from frontdesk.bot.commands.tune import Job
-from frontdesk.bot.config import Project
+from frontdesk.bot.project import Project
 from frontdesk.finetune.dataset import Dataset
 from frontdesk.finetune.exam import Exam, read_exam, write_exam
 from frontdesk.finetune.transcripts import Pair
