@@ -23,7 +23,7 @@ from frontdesk.knowledge.index import REBUILD, Generation, Progress, Vectors, si
 from frontdesk.knowledge.ingest import Changes, Known
 from frontdesk.knowledge.live import Live
 from frontdesk.knowledge.retrieve import retrieve
-from frontdesk.knowledge.values import Document, Hit, IngestReport, Question
+from frontdesk.knowledge.values import Document, Explanation, Hit, IngestReport, Question
 
 
 class Knowledge:
@@ -82,7 +82,7 @@ class Knowledge:
             with self._documents.transaction() as connection:
                 known = sql.current(connection)
             chars = self._settings.passage_chars
-            changes = ingest.look(project_folder, self._settings.sources, known, chars, progress)
+            changes = ingest.look(project_folder, self._settings, self._folder, known, chars, progress)
             return self._apply(changes, known, began, progress, quotes=True)
 
     def put(self, documents: Sequence[Document], *, quotes: bool = True, progress: Progress = silent) -> IngestReport:
@@ -164,9 +164,13 @@ class Knowledge:
 
     def answers(self, question: Question) -> tuple[Sentence, ...]:
         """Return the sentences that answer `question`, empty to abstain; blocking. Sees another process's ingest."""
+        return self.explain(question).sentences
+
+    def explain(self, question: Question) -> Explanation:
+        """Return the answer with how it came about; blocking. Sees another process's ingest."""
         self.reload_if_changed()
         with self.lease() as generation:
-            return self._answerer.run(generation, question)
+            return self._answerer.explain(generation, question)
 
     def document(self, document_id: str, version: str) -> Document | None:
         """Return one version of a document, as cited, current or not."""

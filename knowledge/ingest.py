@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from frontdesk.bot.config import Sources
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.bot.types import Encoder
 from frontdesk.knowledge import documents as sql
@@ -19,6 +21,7 @@ from frontdesk.knowledge.convert import Converter
 from frontdesk.knowledge.documents import Documents, Stored
 from frontdesk.knowledge.index import Generation, Progress, Vectors
 from frontdesk.knowledge.passages import split
+from frontdesk.knowledge.sources import NOT_MODIFIED, Found, Source
 from frontdesk.knowledge.values import Document, IngestReport, Passage, Skipped, text_hash
 
 if TYPE_CHECKING:
@@ -49,32 +52,46 @@ class Changes:
     gone: list[str] = field(default_factory=list)
     unchanged: int = 0
     skipped: list[Skipped] = field(default_factory=list)
+    defused: list[Skipped] = field(default_factory=list)
 
 
-def look(project: Path, names: Sequence[str], known: Known, chars: int, progress: Progress) -> Changes:
-    """Read every source file that is not known by its hash; what cannot be read is skipped with its reason."""
-    found, changes = sources.files(project, names), Changes()
+def look(project: Path, wanted: Sources, state: Path, known: Known, chars: int, progress: Progress) -> Changes:
+    """Read every source that is not known by its hash; what cannot be read is skipped with its reason.
+
+    `state` is the folder in which crawls remember what they need to ask for changes only.
+    """
+    hashes = {key: source_hash for key, (source_hash, _) in known.items()}
+    changes, seen = Changes(), set()  # type: Changes, set[str]
     with Converter() as converter:
-        for at, file in enumerate(found, 1):
-            _look_at(file, known.get(file.id, ("", "")), chars, converter, changes)
-            progress("reading", at, len(found))
-    changes.gone += sorted(set(known) - {file.id for file in found})
+        hashed = partial(_hashed, chars)
+        found = Found(project=project, wanted=wanted, converter=converter, state=state, known=hashes, hashed=hashed)
+        for at, source in enumerate(found, 1):
+            seen.add(source.id)
+            _look_at(source, known.get(source.id, ("", "")), chars, converter, changes)
+            progress("reading", at, max(at, found.expected))
+    changes.skipped += found.skipped
+    changes.gone += sorted(key for key in set(known) - seen if not found.keeps(key))
     return changes
 
 
-def _look_at(file: sources.File, known: tuple[str, str], chars: int, converter: Converter, changes: Changes) -> None:
+def _hashed(chars: int, data: bytes) -> str:
+    return sha256(f"{sources.READER}.{SPLITTER}.{chars}.".encode() + data).hexdigest()
+
+
+def _look_at(source: Source, known: tuple[str, str], chars: int, converter: Converter, changes: Changes) -> None:
     try:
-        data = sources.load(file)
-        source_hash = sha256(f"{sources.READER}.{SPLITTER}.{chars}.".encode() + data).hexdigest()
-        if known[0] == source_hash:
+        data = source.load()
+        if data is NOT_MODIFIED or known[0] == (source_hash := _hashed(chars, data)):
             changes.unchanged += 1
             return
-        document = sources.read(file, data, converter)
+        read = sources.read(source, data, converter)
     except sources.Unreadable as error:
         kept = "; its last version still serves" if known[0] and not error.empty else ""
-        changes.skipped.append(Skipped(path=file.id, reason=f"{error}{kept}"))
-        changes.gone += [file.id] if known[0] and error.empty else []
+        changes.skipped.append(Skipped(path=source.id, reason=f"{error}{kept}"))
+        changes.gone += [source.id] if known[0] and error.empty else []
         return
+    changes.defused += [Skipped(path=source.id, reason=line) for line in read.defused]
+    document = read.document
     changes.updates.append(Update(document=document, source_hash=source_hash, passages=tuple(split(document, chars))))
 
 
@@ -161,6 +178,7 @@ def report(changes: Changes, known: Known, passages: int, embedded: int, began: 
         unchanged=changes.unchanged,
         removed=len(changes.gone),
         skipped=tuple(changes.skipped),
+        defused=tuple(changes.defused),
         passages=passages,
         embedded=embedded,
         seconds=time.monotonic() - began,

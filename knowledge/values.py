@@ -1,12 +1,18 @@
-"""The nouns of knowledge: documents, passages, quotes, hits and the ingest report."""
+"""The nouns of knowledge: documents, passages, quotes, hits, how an answer came about, the ingest report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from frontdesk.bot.types import Sentence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Span = tuple[int, int]
 Audience = Literal["customers", "staff"]
@@ -126,6 +132,64 @@ class Hit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Considered:
+    """Something that was weighed for an answer, best first: a quote, or a sentence that a chat model wrote.
+
+    `text` is as it would be said, `start` and `end` are its span in that version of the document (0, 0 for a written
+    sentence that no quote carries), `score` is higher for better; `why` says why it was dropped, empty when kept.
+    """
+
+    text: str
+    document_id: str = ""
+    title: str = ""
+    version: str = ""
+    start: int = 0
+    end: int = 0
+    score: float = 0.0
+    why: str = ""
+    written: bool = False
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is in the answer."""
+        return not self.why
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """How an answer came about, by the same run that gave it.
+
+    `searched` is the question as it was searched for, `phrasings` every text that was searched with, `hits` the
+    passages, best first, `probability` how likely the best quote answers, `threshold` the least that is answered at.
+    `conflicts` are sentences for the operator about documents that disagree, `notes` about a chat model that failed.
+    """
+
+    question: Question
+    searched: str = ""
+    phrasings: tuple[str, ...] = ()
+    hits: tuple[Hit, ...] = ()
+    considered: tuple[Considered, ...] = ()
+    probability: float = 0.0
+    threshold: float = 0.0
+    conflicts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    sentences: tuple[Sentence, ...] = ()
+
+
+class Scorer(Protocol):
+    """Gives each pair of texts a probability, e.g. that the first carries the second; safe to share between threads."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Name the weights and their precision."""
+        ...
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        """Return one probability per pair, shape (len(pairs),)."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
 class Skipped:
     """A source that was not taken up, and why."""
 
@@ -137,7 +201,8 @@ class Skipped:
 class IngestReport:
     """What an ingest did. The first four count documents; `embedded` counts passages that were new to the encoder.
 
-    A skipped document whose earlier version could be read keeps serving that version.
+    A skipped document whose earlier version could be read keeps serving that version. `defused` names what was left
+    out of documents that were taken up: sentences that speak to an assistant instead of a customer.
     """
 
     added: int
@@ -148,3 +213,4 @@ class IngestReport:
     passages: int
     embedded: int
     seconds: float
+    defused: tuple[Skipped, ...] = ()

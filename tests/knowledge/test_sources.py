@@ -11,13 +11,17 @@ from frontdesk.bot.errors import KnowledgeError
 from frontdesk.knowledge import sources
 from frontdesk.knowledge.convert import Converter, Unconvertible
 from frontdesk.knowledge.convert_child import reflow
+from frontdesk.knowledge.sources.files import file, files
+from frontdesk.knowledge.sources.reading import decode
 from frontdesk.knowledge.values import Document
 
 
 def read(path: Path) -> Document:
-    file = sources.File(id=path.name, path=path)
+    source = file(path.name, path)
+    data = source.load()
+    assert isinstance(data, bytes)
     with Converter(wall_seconds=120) as converter:
-        return sources.read(file, sources.load(file), converter)
+        return sources.read(source, data, converter).document
 
 
 def pdf(lines: list[str]) -> bytes:
@@ -109,15 +113,15 @@ def test_bad_files_say_why(tmp_path: Path, name: str, data: bytes, reason: str) 
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
-    with (tmp_path / "a.pdf").open("wb") as file:
-        file.truncate(500_000_000)
+    with (tmp_path / "a.pdf").open("wb") as huge:
+        huge.truncate(500_000_000)
     with pytest.raises(sources.Unreadable, match="larger than"):
-        sources.load(sources.File(id="a", path=tmp_path / "a.pdf"))
+        file("a", tmp_path / "a.pdf").load()
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_encodings(encoding: str) -> None:
-    assert sources.decode("Café – £5\r\nyes".encode(encoding)) == "Café – £5\nyes"
+    assert decode("Café – £5\r\nyes".encode(encoding)) == "Café – £5\nyes"
 
 
 def test_a_child_that_hangs_is_ended_and_replaced() -> None:
@@ -131,4 +135,4 @@ def test_a_child_that_hangs_is_ended_and_replaced() -> None:
 
 def test_a_missing_source_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(KnowledgeError, match="does not exist"):
-        sources.files(tmp_path, ["nowhere"])
+        files(tmp_path, "nowhere")
