@@ -1,0 +1,49 @@
+"""The setting `knowledge.sources` -> the sources it names, found while one goes through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from frontdesk.bot.config import Sources
+from frontdesk.knowledge.convert import Converter
+from frontdesk.knowledge.sources.files import files
+from frontdesk.knowledge.sources.source import Source
+from frontdesk.knowledge.values import Skipped
+
+
+@dataclass(kw_only=True)
+class Found:
+    """Iterate once for the sources, each id once; then `skipped` and `keeps` tell what could not be looked at.
+
+    `known` holds the source hash of every current document by id and `hashed` makes one from bytes: a page that is
+    unchanged since that hash is not fetched again. `state` is the folder for what that takes. Raises KnowledgeError
+    when a file or folder does not exist.
+    """
+
+    project: Path
+    wanted: Sources
+    converter: Converter
+    state: Path
+    known: Mapping[str, str]
+    hashed: Callable[[bytes], str]
+    skipped: list[Skipped] = field(default_factory=list)
+    expected: int = 0
+
+    def __iter__(self) -> Iterator[Source]:
+        seen: set[str] = set()
+        for name in self.wanted.sources:
+            for source in self._below(name):
+                if source.id not in seen:
+                    seen.add(source.id)
+                    yield source
+
+    def _below(self, name: str) -> Iterator[Source]:
+        found = files(self.project, name)
+        self.expected += len(found)
+        yield from found
+
+    def keeps(self, document_id: str) -> bool:
+        """Whether a known document that was not found stays, because where it came from could not be looked at."""
+        return False
