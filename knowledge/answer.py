@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from frontdesk.bot.types import Citation, Encoder, Sentence, Support
 from frontdesk.knowledge.confidence import Confidence
 from frontdesk.knowledge.index import Generation
-from frontdesk.knowledge.retrieve import retrieve
+from frontdesk.knowledge.retrieve import phrasings, retrieve
 from frontdesk.knowledge.select import Choice, Selection, Selector
-from frontdesk.knowledge.values import Hit, Question
+from frontdesk.knowledge.values import Explanation, Hit, Question
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
@@ -41,6 +41,16 @@ class Retrieved:
     hits: tuple[Hit, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Selected:
+    """What was found, what of it was chosen, and how sure that is."""
+
+    found: Retrieved
+    selection: Selection
+    probability: float
+    threshold: float
+
+
 class Extractive:
     """Retrieve, select, cite: one LangChain chain per encoder."""
 
@@ -49,15 +59,19 @@ class Extractive:
 
     def run(self, index: Generation, question: Question) -> tuple[Sentence, ...]:
         """Return the cited sentences that answer `question`, best first; empty to abstain."""
-        sentences: tuple[Sentence, ...] = self.chain.invoke(Asked(index=index, question=question))
-        return sentences
+        return self.explain(index, question).sentences
+
+    def explain(self, index: Generation, question: Question) -> Explanation:
+        """Return the answer with how it came about: the same run."""
+        explanation: Explanation = self.chain.invoke(Asked(index=index, question=question))
+        return explanation
 
     @cached_property
-    def chain(self) -> Runnable[Asked, tuple[Sentence, ...]]:
-        """The main path: `Asked -> Retrieved -> Selection -> tuple[Sentence, ...]`."""
+    def chain(self) -> Runnable[Asked, Explanation]:
+        """The main path: `Asked -> Retrieved -> Selected -> Explanation`."""
         from langchain_core.runnables import RunnableLambda
 
-        return RunnableLambda(self.retrieve) | RunnableLambda(self.select) | RunnableLambda(cite)
+        return RunnableLambda(self.retrieve) | RunnableLambda(self.select) | RunnableLambda(explained)
 
     def retrieve(self, asked: Asked) -> Retrieved:
         """Find the passages."""
@@ -68,14 +82,32 @@ class Extractive:
         found = self.retrieve(asked)
         return self._selector.select(asked.index, asked.question, found.hits)
 
-    def select(self, found: Retrieved) -> Selection:
+    def select(self, found: Retrieved) -> Selected:
         """Choose the sentences, or none when the confidence is below its threshold."""
         selection = self._selector.select(found.asked.index, found.asked.question, found.hits)
-        return selection if self._confidence.accepts(selection.features) else selection.empty()
+        probability, threshold = self._confidence.probability(selection.features), self._confidence.threshold
+        if probability < threshold:
+            selection = selection.empty(f"not sure enough: {probability:.2f}, wanted {threshold:.2f}")
+        return Selected(found=found, selection=selection, probability=probability, threshold=threshold)
 
     @cached_property
     def _confidence(self) -> Confidence:
         return Confidence.shipped()
+
+
+def explained(selected: Selected) -> Explanation:
+    """Cite what was chosen, and say how it came about."""
+    question = selected.found.asked.question
+    return Explanation(
+        question=question,
+        searched=question.text,
+        phrasings=tuple(phrasings(question.text)),
+        hits=selected.found.hits,
+        considered=selected.selection.considered,
+        probability=selected.probability,
+        threshold=selected.threshold,
+        sentences=cite(selected.selection),
+    )
 
 
 def cite(selection: Selection) -> tuple[Sentence, ...]:

@@ -11,7 +11,7 @@ from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.retrieve import reworded
 from frontdesk.knowledge.terms import terms
-from frontdesk.knowledge.values import Hit, Question, Quote, text_hash
+from frontdesk.knowledge.values import Considered, Hit, Question, Quote, text_hash
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,14 +44,16 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """The chosen quotes, best first, and the features of the best one for the confidence."""
+    """The chosen quotes, best first, the features of the best one for the confidence, and all that was weighed."""
 
     choices: tuple[Choice, ...] = ()
     features: Mapping[str, float] = field(default_factory=dict)
+    considered: tuple[Considered, ...] = ()
 
-    def empty(self) -> Selection:
+    def empty(self, why: str) -> Selection:
         """The same without choices: abstain."""
-        return replace(self, choices=())
+        considered = tuple(replace(one, why=why) if one.kept else one for one in self.considered)
+        return replace(self, choices=(), considered=considered)
 
 
 class Selector:
@@ -76,7 +78,8 @@ class Selector:
             for (hit, quote), cosine in zip(offered, cosines, strict=True)
         ]
         scored.sort(key=lambda choice: -choice.score)
-        return Selection(choices=_distinct(scored), features=features(index, hits, scored[0], weights))
+        choices, considered = _distinct(scored)
+        return Selection(choices=choices, features=features(index, hits, scored[0], weights), considered=considered)
 
     def _score(
         self, hits: Sequence[Hit], hit: Hit, quote: Quote, cosine: float, weights: Mapping[str, float], figures: bool
@@ -135,16 +138,44 @@ def _named(hit: Hit, quote: Quote) -> str:
     return hit.passage.named(hit.document, quote)
 
 
-def _distinct(scored: Iterable[Choice]) -> tuple[Choice, ...]:
-    """Return the best choice and those near it that say something else."""
+def _distinct(scored: Iterable[Choice]) -> tuple[tuple[Choice, ...], tuple[Considered, ...]]:
+    """Return the best choice and those near it that say something else; and every choice with why it was dropped."""
     chosen: list[Choice] = []
+    considered: list[Considered] = []
     for choice in scored:
-        near = not chosen or choice.score >= chosen[0].score - NEAR
-        if near and not any(_same(choice, other) or _mixed(choice, other) for other in chosen):
+        why = _objection(choice, chosen)
+        considered.append(weighed(choice, why))
+        if not why:
             chosen.append(choice)
-        if len(chosen) == MOST:
-            break
-    return tuple(chosen)
+    return tuple(chosen), tuple(considered)
+
+
+def _objection(choice: Choice, chosen: Sequence[Choice]) -> str:
+    """Return why a choice does not join those chosen so far; empty when it does."""
+    if not chosen:
+        return ""
+    if len(chosen) == MOST:
+        return f"{MOST} sentences are enough"
+    if choice.score < chosen[0].score - NEAR:
+        return f"scores {chosen[0].score - choice.score:.2f} less than the best"
+    if any(_same(choice, other) for other in chosen):
+        return "says what a better one says"
+    return "another section of the same document" if any(_mixed(choice, other) for other in chosen) else ""
+
+
+def weighed(choice: Choice, why: str) -> Considered:
+    """Return a choice as an explanation shows it."""
+    document, quote = choice.hit.document, choice.quote
+    return Considered(
+        text=quote.text,
+        document_id=document.id,
+        title=document.title,
+        version=document.version,
+        start=quote.start,
+        end=quote.end,
+        score=choice.score,
+        why=why,
+    )
 
 
 def _mixed(one: Choice, other: Choice) -> bool:
