@@ -23,7 +23,9 @@ from frontdesk.knowledge.index import REBUILD, Generation, Progress, Vectors, si
 from frontdesk.knowledge.ingest import Changes, Known
 from frontdesk.knowledge.live import Live
 from frontdesk.knowledge.retrieve import retrieve
-from frontdesk.knowledge.values import Document, Explanation, Hit, IngestReport, Question
+from frontdesk.knowledge.values import Audience, Document, Explanation, Hit, IngestReport, Question, Scope
+
+CUSTOMERS = Scope()
 
 
 class Knowledge:
@@ -40,6 +42,7 @@ class Knowledge:
         """Open the current generation; raises KnowledgeError when nothing was ingested or a file is damaged."""
         if not self._documents.path.exists():
             raise KnowledgeError("nothing has been ingested yet.", where=str(self._folder), fix=REBUILD)
+        self._documents.check()
         with self._documents.transaction() as connection:
             named = sql.state(connection)
             generation = self._opened(named, sql.passages(connection), connection) if named else None
@@ -148,17 +151,14 @@ class Knowledge:
         """Give the current generation while the `with` block lasts; raises KnowledgeError when none is open."""
         return self._live.lease()
 
-    def search(self, question: str, *, k: int = 8, history: Sequence[str] = ()) -> list[Hit]:
+    def search(self, question: str, *, k: int = 8, history: Sequence[str] = (), scope: Scope = CUSTOMERS) -> list[Hit]:
         """Return the `k` best passages, best first; `history` holds earlier texts of the conversation, oldest first."""
-        return self._searched(Question(text=question, history=tuple(history)), k)
-
-    def _searched(self, question: Question, k: int) -> list[Hit]:
         with self.lease() as generation:
-            return retrieve(generation, self._encoder, question, k)
+            return retrieve(generation, self._encoder, Question(text=question, history=tuple(history), scope=scope), k)
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
         """Yield one to three verbatim, cited sentences; none at all when the documents do not answer (abstain)."""
-        question = Question(text=message.text, history=_said(conversation, message))
+        question = Question(text=message.text, history=_said(conversation, message), scope=_scope(message))
         for sentence in await asyncio.to_thread(self.answers, question):
             yield sentence
 
@@ -181,6 +181,12 @@ class Knowledge:
         """Close index and database."""
         self._live.close()
         self._documents.close()
+
+
+def _scope(message: Message) -> Scope:
+    """Return what the writer of `message` may be shown on this day; whoever is not staff is a customer."""
+    audience: Audience = "staff" if message.customer.audience == "staff" else "customers"
+    return Scope(audience=audience, locale=message.locale)
 
 
 def _said(conversation: Conversation, message: Message) -> tuple[str, ...]:

@@ -25,11 +25,13 @@ from sqlalchemy import (
     delete,
     event,
     insert,
+    inspect,
     select,
     text,
     update,
 )
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.schema import CreateColumn
 
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.knowledge.values import Document, Passage, Quote, Span
@@ -54,9 +56,17 @@ DOCUMENT = Table(
     Column("source_hash", String(64), nullable=False),
     Column("valid_from", String(40), nullable=False),
     Column("valid_to", String(40)),
+    Column("audience", String(20), nullable=False, server_default="customers"),
+    Column("locale", String(40), nullable=False, server_default=""),
+    Column("effective", String(40), nullable=False, server_default=""),
+    Column("expires", String(40), nullable=False, server_default=""),
     Index("document_current", "id", unique=True, sqlite_where=text("valid_to IS NULL")),
 )
-"""Every version of every document; the current one has no `valid_to`."""
+"""Every version of every document; the current one has no `valid_to`.
+
+`valid_from` and `valid_to` say when it was taken up and given up here; `effective` and `expires` are the days that the
+document states of itself (`Document.valid_from`, `Document.expires`).
+"""
 
 PASSAGE = Table(
     "passage",
@@ -114,10 +124,34 @@ class Documents:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.transaction() as connection:
             _meta.create_all(connection)
+            if missing := _missing(connection):
+                _upgrade(connection, missing)
+
+    def check(self) -> None:
+        """Raise KnowledgeError when the file was made by a version that knew fewer columns."""
+        with self.transaction() as connection:
+            if missing := _missing(connection):
+                what = f"an older version made this file; it lacks {', '.join(missing)}."
+                raise KnowledgeError(
+                    what, where=str(self.path), fix="run `frontdesk ingest`, which brings it up to date."
+                )
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+def _missing(connection: Connection) -> list[str]:
+    there = {column["name"] for column in inspect(connection).get_columns(DOCUMENT.name)}
+    return [column.name for column in DOCUMENT.columns if column.name not in there]
+
+
+def _upgrade(connection: Connection, missing: Sequence[str]) -> None:
+    """Add the columns an older file lacks; every source is read again, since they are part of a document's version."""
+    for name in missing:
+        column = CreateColumn(DOCUMENT.c[name]).compile(dialect=connection.dialect)
+        connection.execute(text(f"ALTER TABLE {DOCUMENT.name} ADD COLUMN {column}"))
+    connection.execute(update(DOCUMENT).values(source_hash=""))
 
 
 def state(connection: Connection) -> dict[str, str]:
@@ -151,6 +185,10 @@ def put(connection: Connection, document: Document, source_hash: str, passages: 
         "text": document.text,
         "source_hash": source_hash,
         "valid_from": _now(),
+        "audience": document.audience,
+        "locale": document.locale,
+        "effective": document.valid_from,
+        "expires": document.expires,
     }
     key = connection.execute(insert(DOCUMENT).values(row)).inserted_primary_key
     if passages and key:
@@ -226,8 +264,10 @@ def _span(pair: Sequence[int] | None) -> Span | None:
 
 
 def _document(row: Mapping[Any, Any]) -> Document:
-    context = json.loads(row["context"])
-    return Document(id=row["id"], title=row["title"], url=row["url"], text=row["text"], context=context)
+    same = ("id", "title", "url", "text", "audience", "locale", "expires")
+    return Document(
+        **{name: row[name] for name in same}, context=json.loads(row["context"]), valid_from=row["effective"]
+    )
 
 
 def _pragmas(connection: Any, _: Any) -> None:

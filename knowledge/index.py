@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.knowledge.documents import Stored
+from frontdesk.knowledge.scoping import Readers, metadata
 from frontdesk.knowledge.terms import terms
+from frontdesk.knowledge.values import Scope
 from frontdesk.knowledge.words import Words
 
 if TYPE_CHECKING:
@@ -38,15 +40,17 @@ class Vectors:
         self._client: Any = None
         self._collection: Any = None
 
-    def build(self, ids: Sequence[int], vectors: NDArray[np.float32], progress: Progress) -> None:
-        """Make the collection from nothing and verify it."""
+    def build(self, stored: Sequence[Stored], vectors: NDArray[np.float32], progress: Progress) -> None:
+        """Make the collection from nothing and verify it; each vector has beside it who may read it."""
         self.drop()
+        ids, facts = [str(one.id) for one in stored], [dict(metadata(one.document)) for one in stored]
         self._client = _client(self.folder)
         space = {"hnsw": {"space": "cosine"}}
         made = self._client.create_collection(self.name, embedding_function=None, configuration=space)
         step = min(2000, self._client.get_max_batch_size())
         for at in range(0, len(ids), step):
-            made.add(ids=[str(one) for one in ids[at : at + step]], embeddings=vectors[at : at + step])
+            until = at + step
+            made.add(ids=ids[at:until], embeddings=vectors[at:until], metadatas=facts[at:until])
             progress("indexing", min(at + step, len(ids)), len(ids))
         self._collection = made
         self._verify(len(ids))
@@ -66,9 +70,9 @@ class Vectors:
             self.close()
             raise self._damaged(error) from error
 
-    def nearest(self, vectors: NDArray[np.float32], k: int) -> list[list[tuple[str, float]]]:
-        """Return for each query vector the (id, cosine) of its `k` nearest, best first."""
-        found = self._collection.query(query_embeddings=vectors, n_results=k, include=["distances"])
+    def nearest(self, vectors: NDArray[np.float32], k: int, where: Any = None) -> list[list[tuple[str, float]]]:
+        """Return for each query vector the (id, cosine) of its `k` nearest among those `where` allows, best first."""
+        found = self._collection.query(query_embeddings=vectors, n_results=k, where=where, include=["distances"])
         rows = zip(found["ids"], found["distances"], strict=True)
         return [[(one, 1.0 - far) for one, far in zip(ids, distances, strict=True)] for ids, distances in rows]
 
@@ -120,6 +124,7 @@ class Generation:
     matrix: NDArray[np.float32] = field(repr=False)
     words: Words = field(repr=False)
     position: dict[str, int] = field(repr=False)
+    readers: Readers = field(repr=False)
     known: Mapping[str, NDArray[np.float32]] = field(repr=False)
 
     @classmethod
@@ -139,12 +144,17 @@ class Generation:
             matrix=matrix,
             words=Words([terms(one.passage.search_text(one.document)) for one in stored]),
             position={str(one.id): at for at, one in enumerate(stored)},
+            readers=Readers([one.document for one in stored]),
             known=known,
         )
 
-    def nearest(self, vectors: NDArray[np.float32], k: int) -> list[list[int]]:
-        """Return for each query vector the positions of its `k` nearest passages by Chroma, best first."""
+    def allowed(self, scope: Scope) -> NDArray[np.bool_]:
+        """Return which passages may be shown in `scope`, shape (passages,)."""
+        return self.readers.allowed(scope)
+
+    def nearest(self, vectors: NDArray[np.float32], k: int, scope: Scope) -> list[list[int]]:
+        """Return for each query vector the positions of its `k` nearest passages in `scope` by Chroma, best first."""
         if not self.stored or not len(vectors):
             return [[] for _ in vectors]
-        found = self.vectors.nearest(vectors, min(k, len(self.stored)))
+        found = self.vectors.nearest(vectors, min(k, len(self.stored)), self.readers.where(scope))
         return [[self.position[one] for one, _ in row] for row in found]

@@ -147,7 +147,7 @@ def build(connection: Connection, root: Path, encoder: Encoder, progress: Progre
     matrix = matrix_of(known, stored)
     vectors = Vectors(root, number)
     try:
-        vectors.build([one.id for one in stored], matrix, progress)
+        vectors.build(stored, matrix, progress)
     except BaseException:
         vectors.drop()
         raise

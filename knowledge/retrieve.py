@@ -73,16 +73,17 @@ def retrieve(index: Generation, encoder: Encoder, question: Question, k: int) ->
         return []
     texts = phrasings(question.text)
     vectors = encoder.encode(texts)
-    words = [_scaled(index.words.scores(terms(text))) for text in texts]
-    past = _past(index, question) if len(question.text) <= LONG_CHARS else np.zeros(len(index.stored), dtype=np.float32)
+    allowed = index.allowed(question.scope)
+    words = [_scaled(index.words.scores(terms(text)) * allowed) for text in texts]
+    past = _past(index, question) * allowed if len(question.text) <= LONG_CHARS else np.zeros(len(index.stored))
     seen = [
         np.unique(np.concatenate([np.asarray(near, dtype=np.int64), _best(score), _best(past)]))
-        for near, score in zip(index.nearest(vectors, DEPTH), words, strict=True)
+        for near, score in zip(index.nearest(vectors, DEPTH, question.scope), words, strict=True)
     ]
     dense = [index.matrix[at] @ vector for at, vector in zip(seen, vectors, strict=True)]
     lists = [
         (at[np.argsort(-(scores + past[at]), kind="stable")][:DEPTH], weight)
-        for at, near, score, weight in zip(seen, dense, words, _telling(index, texts, dense), strict=True)
+        for at, near, score, weight in zip(seen, dense, words, _telling(index, texts, dense, allowed), strict=True)
         for scores in (near, score[at])
     ]
     total = fuse(lists, index.owner)
@@ -105,10 +106,12 @@ def fuse(lists: Sequence[tuple[NDArray[np.int64], float]], owner: NDArray[np.int
     return np.where(own > 0, own + whole[owner], 0.0)
 
 
-def _telling(index: Generation, texts: Sequence[str], dense: Sequence[NDArray[np.float32]]) -> list[float]:
+def _telling(
+    index: Generation, texts: Sequence[str], dense: Sequence[NDArray[np.float32]], allowed: Any
+) -> list[float]:
     """Return how much each phrasing tells, at most 1: one that is near nothing, or common words only, tells little."""
     near = [max(float(one.max(initial=0.0)) - UNRELATED, 1e-3) for one in dense]
-    best = [max(float(index.words.scores(terms(text)).max(initial=0.0)), 1e-3) for text in texts]
+    best = [max(float((index.words.scores(terms(text)) * allowed).max(initial=0.0)), 1e-3) for text in texts]
     return [(a / max(near) * b / max(best)) ** 2 for a, b in zip(near, best, strict=True)]
 
 
