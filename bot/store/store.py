@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 from sqlalchemy import Connection
 
 from frontdesk.bot.errors import StoreError
-from frontdesk.bot.store import inbox, outbox, transcript
+from frontdesk.bot.store import gaps, inbox, outbox, transcript
 from frontdesk.bot.store.bell import Signal
 from frontdesk.bot.store.database import Database, T, Work, open_database
 from frontdesk.bot.store.inbox import Lane, Pending
@@ -173,6 +173,14 @@ class Store:
     def counts(self) -> Mapping[str, int]:
         """Return conversations, turns, pending, working, unsent, waiting and human."""
         return self._opened().read(transcript.counts)
+
+    def unanswered(self, since: datetime) -> list[gaps.Unanswered]:
+        """Return the questions asked `since` that the bot could not answer and nobody has settled, newest first."""
+        return self._opened().read(partial(gaps.unanswered, since=since))
+
+    def settle(self, questions: Sequence[tuple[str, str]]) -> None:
+        """Note that unanswered questions, as (conversation id, message id), are dealt with."""
+        self._write(partial(gaps.settle, questions=questions))
 
     def forget_before(self, moment: datetime) -> int:
         """Delete what is answered and older than `moment`; returns how many conversations are gone entirely."""

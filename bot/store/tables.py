@@ -1,4 +1,4 @@
-"""The tables of the store: lanes, inbox, outbox, conversations, turns and feedback.
+"""The tables of the store: lanes, inbox, outbox, conversations, turns, feedback and settled questions.
 
 Times are seconds since the epoch. Structured values are JSON text in ASCII, so that SQLite and PostgreSQL hold
 the same bytes, NUL characters and lone surrogates included.
@@ -118,3 +118,12 @@ votes = Table(
     Column("value", Text, nullable=False),
     Column("created_at", Double, nullable=False, index=True),
 )
+
+settled = Table(
+    "settled_question",
+    metadata,
+    Column("conversation_id", String(ID_CHARS), primary_key=True),
+    Column("message_id", String(ID_CHARS), primary_key=True),
+    Column("settled_at", Double, nullable=False, index=True),
+)
+"""Unanswered questions that a person has dealt with."""

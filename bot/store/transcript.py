@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, exists, func, or_, se
 
 from frontdesk.bot.store import codec, inbox, outbox
 from frontdesk.bot.store.inbox import INSERT, Lane, Pending
-from frontdesk.bot.store.tables import conversations, lanes, turns, votes
+from frontdesk.bot.store.tables import conversations, lanes, settled, turns, votes
 from frontdesk.bot.store.tables import inbox as messages
 from frontdesk.bot.store.tables import outbox as events
 from frontdesk.bot.types import Conversation, Customer, Event, State, Turn
@@ -156,6 +156,7 @@ def forget_before(connection: Connection, moment: datetime) -> int:
     connection.execute(delete(turns).where(turns.c.created_at < limit))
     connection.execute(delete(events).where(events.c.created_at < limit, events.c.send_at.is_(None)))
     connection.execute(delete(votes).where(votes.c.created_at < limit))
+    connection.execute(delete(settled).where(settled.c.settled_at < limit))
     connection.execute(delete(messages).where(messages.c.received_at < limit, messages.c.closed_at < limit))
     busy = or_(
         exists().where(messages.c.conversation_id == conversations.c.id),
