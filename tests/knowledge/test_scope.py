@@ -19,22 +19,7 @@ from tests.knowledge.knowledge_samples import Hashing
 
 Opened = Callable[..., Knowledge]
 TODAY = datetime.now(UTC).date()
-WORDS = [
-    "lamp",
-    "kettle",
-    "refund",
-    "parcel",
-    "courier",
-    "warranty",
-    "deposit",
-    "voucher",
-    "invoice",
-    "exchange",
-    "repair",
-    "pickup",
-    "store",
-    "hours",
-]
+WORDS = tuple("lamp kettle refund parcel courier warranty deposit voucher invoice exchange repair pickup store".split())
 
 
 def random_documents(count: int, dice: random.Random) -> list[Document]:
