@@ -14,12 +14,13 @@ import pytest
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.knowledge.base import Knowledge
 from frontdesk.knowledge.documents import DOCUMENT
+from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Audience, Document, Scope
 from tests.knowledge.knowledge_samples import Hashing
 
 Opened = Callable[..., Knowledge]
 TODAY = datetime.now(UTC).date()
-WORDS = tuple("lamp kettle refund parcel courier warranty deposit voucher invoice exchange repair pickup store".split())
+WORDS = tuple(terms("lamp kettle refund parcel courier warranty deposit voucher invoice exchange repair pickup"))
 
 
 def random_documents(count: int, dice: random.Random) -> list[Document]:
