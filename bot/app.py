@@ -34,6 +34,7 @@ from frontdesk.bot.handoff import HandoffAnswerer
 from frontdesk.bot.project import Project
 from frontdesk.bot.router.route import load_router
 from frontdesk.bot.store import Store
+from frontdesk.bot.text import said
 from frontdesk.bot.types import Encoder
 from frontdesk.finetune.transcripts import Pair
 from frontdesk.knowledge.base import Knowledge
@@ -115,11 +116,13 @@ def registry_of(project: Project) -> VoiceRegistry:
 
 
 def objection_of(brand: Brand) -> Callable[[Pair], str]:
-    """Return why a transcript's pair must not be learned: its reply states a fact, or misses what its intent needs."""
+    """Return why a transcript's pair must not be learned: a fact, a phrase to avoid, or less than its intent needs."""
 
     def objection(pair: Pair) -> str:
         if facts_in(PLACEHOLDER.sub("", pair.reply)):
             return "states a fact"
+        if said(brand.avoid, pair.reply):
+            return "says what the voice avoids"
         if brand.routes.get(pair.intent, "voice") != "voice":
             return "not a voice intent"
         return "misses a required act" if missing_acts(pair.reply, brand.acts.get(pair.intent, ())) else ""

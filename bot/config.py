@@ -123,6 +123,8 @@ class Brand(Table):
     """What every reply to an intent must do: apologise, offer_person, ..."""
     actions: dict[str, Action] = Field(default_factory=dict)
     slots: dict[str, Slot] = Field(default_factory=dict)
+    avoid: tuple[str, ...] = ()
+    """Words and phrases that no voice of this brand may learn or say; a voice's own stand under [voices.NAME]."""
     messages: Messages = Messages()
     knowledge: Sources | None = None
     """Sources of the brand's own knowledge base; without them it answers from [knowledge]."""
@@ -144,10 +146,12 @@ class Brand(Table):
 
 
 class VoiceStyle(Table):
-    """The do and don't of a voice: words and phrases that its score looks for."""
+    """The do and don't of a voice."""
 
     prefer: tuple[str, ...] = ()
+    """Words and phrases that its score looks for."""
     avoid: tuple[str, ...] = ()
+    """Words and phrases that it neither learns nor says; its score looks for them too."""
     replies: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Approved replies per intent in this voice, before the brand's."""
 
@@ -300,9 +304,10 @@ class Settings(Table):
         return self.brands[key]
 
     def spoken(self, brand: Brand, voice: str) -> Brand:
-        """Return the brand as it speaks with a voice: the voice's approved replies stand before its own."""
-        own = self.voices.get(voice, VoiceStyle()).replies
-        return brand.model_copy(update={"voice": voice, "replies": {**brand.replies, **own}})
+        """Return the brand as it speaks with a voice: the voice's approved replies before its own, avoiding both's."""
+        style = self.voices.get(voice, VoiceStyle())
+        own = {"replies": {**brand.replies, **style.replies}, "avoid": (*brand.avoid, *style.avoid)}
+        return brand.model_copy(update={"voice": voice, **own})
 
     @property
     def brand_id(self) -> str:

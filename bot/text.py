@@ -1,11 +1,25 @@
-"""Text helpers that every part shares: sentence spans and visible length."""
+"""Text helpers that every part shares: sentence spans, and phrases found as whole words."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z0-9*_`{])|\n+")
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|approx|no|mr|mrs|ms|dr|st|inc|ltd|co|dept)\.$", re.IGNORECASE)
+
+_LEXEME = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|[^\w\s]")
+
+
+def said(phrases: Iterable[str], text: str) -> list[str]:
+    """Return the phrases that stand in `text` as whole words or marks, whatever their case."""
+    plain = _spaced(text)
+    return [phrase for phrase in phrases if _spaced(phrase) in plain]
+
+
+def _spaced(text: str) -> str:
+    """Words and marks with one blank around each."""
+    return f" {' '.join(_LEXEME.findall(text.lower().replace('’', chr(39))))} "
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:

@@ -95,8 +95,9 @@ class Job:
         from frontdesk.bot.app import voices_of
 
         self.project, self.brand_id = project, brand or project.settings.brand_id
-        self.brand: Brand = project.settings.brand(brand)
-        self.voice = voice or self.brand.voice
+        named = project.settings.brand(brand)
+        self.voice = voice or named.voice
+        self.brand: Brand = project.settings.spoken(named, self.voice)
         self.base = base or project.settings.models.base
         self.voices = voices_of(project)
         self.voices.registry.versions(self.voice)  # refuses a bad name before the work, not after

@@ -14,13 +14,13 @@ from frontdesk.bot.dialogue.account import slots_in
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.guards.acts import missing_acts
 from frontdesk.bot.guards.firewall import PLACEHOLDER, filled, violations
-from frontdesk.bot.text import sentences
+from frontdesk.bot.text import said, sentences
 from frontdesk.bot.types import Conversation, Effect, Message, Route, Sentence, Support
 
 CANDIDATES = 6
+"""How many replies are drawn together: the greedy one and sampled ones."""
 THREADS = 8
 """Replies that may be drawn at once; a voice on a server is waited for, one in this process shares the cores."""
-"""How many replies are drawn together: the greedy one and two sampled ones."""
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +68,8 @@ class VoiceAnswerer:
 
 
 def acceptable(template: str, brand: Brand, message: Message, route: Route, known: Mapping[str, str]) -> bool:
-    """Whether a drawn reply states no fact of its own and does what its intent requires."""
-    if not template or violations(template, known, message.text):
+    """Whether a drawn reply states no fact of its own, says nothing to be avoided and does what its intent requires."""
+    if not template or violations(template, known, message.text) or said(brand.avoid, template):
         return False
     return not missing_acts(template, brand.acts.get(route.intent, ()))
 
@@ -78,5 +78,5 @@ def known_values(brand: Brand, message: Message, conversation: Conversation) -> 
     """The values code may put into placeholders: the profile, remembered slots, the customer's own name."""
     slots = {k: v for k, v in conversation.slots.items() if isinstance(v, str)}
     name = message.customer.attributes.get("name", "") if message.customer.verified else ""
-    said = slots_in(message.text, brand)
-    return {"brand": brand.name, **brand.profile, **slots, **said, "customer_name": name.split(" ")[0]}
+    here = slots_in(message.text, brand)
+    return {"brand": brand.name, **brand.profile, **slots, **here, "customer_name": name.split(" ")[0]}

@@ -12,11 +12,10 @@ from functools import lru_cache
 from itertools import chain
 
 from frontdesk.bot.config import VoiceStyle
-from frontdesk.bot.text import sentences
+from frontdesk.bot.text import said, sentences
 
 _TOKEN = re.compile(r"\{\{[^{}]*\}\}|\d[\d.,:/]*|[^\W\d_]+(?:['’-][^\W\d_]+)*|[.!?…]+|[,;:()\"“”—–]")
 _CLITIC = re.compile(r"(.+?)(n['’]t|['’](?:m|re|ll|ve|d|s))$")
-_LEXEME = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|[^\w\s]")
 _SUFFIXES = ("ing", "ed", "ly", "tion", "ment", "s")
 
 
@@ -164,14 +163,8 @@ def surface(text: str) -> tuple[float, ...]:
 
 def lexicon_hits(text: str, lexicons: Mapping[str, VoiceStyle]) -> list[float]:
     """Return, per voice in order of name, how many `prefer` and how many `avoid` phrases of it a text has."""
-    plain = _spaced(text)
     return [
-        float(sum(_spaced(phrase) in plain for phrase in phrases))
+        float(len(said(phrases, text)))
         for _, lexicon in sorted(lexicons.items())
         for phrases in (lexicon.prefer, lexicon.avoid)
     ]
-
-
-def _spaced(text: str) -> str:
-    """Words and marks of a text with one blank around each, so that phrases are found as whole words."""
-    return f" {' '.join(_LEXEME.findall(text.lower().replace('’', chr(39))))} "
