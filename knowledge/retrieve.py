@@ -6,13 +6,15 @@ before ("and what does it cost?") is searched among the passages that the conver
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from frontdesk.bot.text import sentences
 from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.index import Generation
+from frontdesk.knowledge.phrasings import LONG_CHARS, leans
+from frontdesk.knowledge.phrasings import phrasings as phrasings
+from frontdesk.knowledge.phrasings import reworded as reworded
 from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Hit, Question
 
@@ -27,50 +29,29 @@ RANK = 20
 UNRELATED = 0.3
 """MiniLM's cosine of texts that have nothing to do with each other, at most."""
 TURNS = 8
-LONG_CHARS = 300
-MAX_PHRASINGS = 64
-_SHOP_WORDS = [
-    (re.compile(pattern, re.IGNORECASE), words)
-    for pattern, words in (
-        (r"\b(?:send|give|bring|ship|mail|post)((?:\s+[\w']+){0,4}?)\s+back\b", r"return\1"),
-        (r"\b(?:get|have|receive|want)?\s*(?:my|the|your)?\s*(?:money|cash) back\b", " refund"),
-        (r"\bswap\b", "exchange"),
-        (r"\bpostage\b", "shipping"),
-    )
-]
-_LEANS = re.compile(
-    r"\b(?:it|its|it's|they|them|their|that|this|those|these|there|here|one|ones|he|she|both|either|same|then|"
-    r"else|instead)\b|^(?:and|or|but|so|what about|how about|ok|okay)\b",
-    re.IGNORECASE,
-)
 
 
-def phrasings(question: str) -> list[str]:
-    """Return the texts to search with: the question, also in shop words, or the telling sentences of a long one."""
-    if len(question) <= LONG_CHARS:
-        return list(dict.fromkeys([question, reworded(question)]))
-    telling = [one for one in sentences(question) if len(set(terms(one))) >= 3]
-    return list(dict.fromkeys(telling))[:MAX_PHRASINGS] or [question]
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What was searched and found: the question as searched, every text searched with, the passages, best first."""
 
-
-def reworded(question: str) -> str:
-    """Return a question in the words that help pages use: `send it back` is `return it`."""
-    for pattern, words in _SHOP_WORDS:
-        question = pattern.sub(words, question)
-    return question
-
-
-def leans(question: str) -> float:
-    """Return how much a question depends on what was said before it: 1 with a pronoun or hardly a word, else 0.25."""
-    return 1.0 if _LEANS.search(question) or len(set(terms(question))) <= 2 else 0.25
+    question: Question
+    phrasings: tuple[str, ...] = ()
+    hits: tuple[Hit, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def retrieve(index: Generation, encoder: Encoder, question: Question, k: int) -> list[Hit]:
     """Return the `k` best passages, best first."""
+    return list(search(index, encoder, question, k).hits)
+
+
+def search(index: Generation, encoder: Encoder, question: Question, k: int) -> Found:
+    """Return the `k` best passages, best first, with the question as it was searched."""
     import numpy as np
 
     if not index.stored:
-        return []
+        return Found(question=question)
     texts = phrasings(question.text)
     vectors = encoder.encode(texts)
     allowed = index.allowed(question.scope)
@@ -88,7 +69,8 @@ def retrieve(index: Generation, encoder: Encoder, question: Question, k: int) ->
     ]
     total = fuse(lists, index.owner)
     asked = index.words.scores(terms(question.text))
-    return [_hit(index, int(at), total, vectors[0], asked) for at in _best(total, k)]
+    hits = tuple(_hit(index, int(at), total, vectors[0], asked) for at in _best(total, k))
+    return Found(question=question, phrasings=tuple(texts), hits=hits)
 
 
 def fuse(lists: Sequence[tuple[NDArray[np.int64], float]], owner: NDArray[np.int64]) -> NDArray[np.float64]:
