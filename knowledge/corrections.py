@@ -21,13 +21,12 @@ from typing import cast, get_args
 import yaml
 
 from frontdesk.bot.errors import KnowledgeError
-from frontdesk.knowledge.sources.reading import front_matter
-from frontdesk.knowledge.sources.source import Unreadable
 from frontdesk.knowledge.values import Audience
 
 FOLDER = "corrections"
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 QUESTION_CHARS, ANSWER_CHARS = 300, 8_000
+_FRONT = re.compile(r"---\n(.*?\n)---(?:\n|$)", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -184,11 +183,15 @@ def _check(question: str, answer: str) -> None:
 
 
 def _front(text: str) -> tuple[dict[str, str], str]:
-    """Split a file that somebody may have edited by hand; broken front matter is shown as text."""
+    """Split a file that somebody may have edited by hand; front matter that is broken is shown as text."""
+    match = _FRONT.match(text)
     try:
-        return front_matter(text)
-    except Unreadable:
+        front = yaml.safe_load(match[1]) if match else None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        front = None
+    if match is None or not isinstance(front, dict):
         return {}, text
+    return {str(key): str(value) for key, value in front.items()}, text[match.end() :]
 
 
 def _unwritable(path: Path, error: OSError) -> KnowledgeError:
