@@ -39,7 +39,7 @@ def kept(path: Path, make: Callable[[], bytes]) -> Path:
     return path
 
 
-def session(path: Path, threads: int) -> Any:
+def session(graph: Path | bytes, threads: int) -> Any:
     """Return a CPU session whose threads sleep when idle: spinning ones cost 20 times on shared cores."""
     import onnxruntime
 
@@ -48,9 +48,12 @@ def session(path: Path, threads: int) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        source = graph if isinstance(graph, bytes) else str(graph)
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own exception types are not public
-        raise ModelError(f"the graph does not start: {error}", where=str(path), fix="delete that file.") from error
+        if isinstance(graph, bytes):
+            raise ModelError(f"the graph does not start: {error}") from error
+        raise ModelError(f"the graph does not start: {error}", where=str(graph), fix="delete that file.") from error
 
 
 def _write(path: Path, data: bytes) -> None:

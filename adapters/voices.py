@@ -1,4 +1,4 @@
-"""Voices: LoRA adapters on one shared base model, chosen per reply, picked up as soon as they are promoted."""
+"""Voices: LoRA adapters over one base model, chosen per reply, picked up as soon as they are promoted."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from frontdesk.adapters.decoding.decoder import Decoder, folder_of
 from frontdesk.adapters.decoding.fallback import PeftDecoder, check_tensors, model_sha256
-from frontdesk.adapters.graphs import user_cache
 from frontdesk.adapters.registry import Voice, VoiceRegistry
 from frontdesk.bot.errors import ModelError
 
@@ -29,8 +27,8 @@ __all__ = [
     "template_sha256",
 ]
 
-KEPT = 16
-"""How many versions stay loaded beside those being served."""
+KEPT = 4
+"""How many versions stay loaded beside those being served; each holds its weights."""
 _RETRY_S = 60.0
 
 log = logging.getLogger(__name__)
@@ -50,11 +48,8 @@ class Voices:
     A promoted version speaks from the next reply on; when it cannot be loaded, the version before speaks on.
     """
 
-    def __init__(
-        self, registry: VoiceRegistry, base: str = "frontdesk-base", *, threads: int = 1, cache: Path | None = None
-    ) -> None:
+    def __init__(self, registry: VoiceRegistry, base: str = "frontdesk-base", *, threads: int = 1) -> None:
         self.registry, self.base, self.threads = registry, base, threads
-        self._cache = cache
         self._loading = threading.RLock()
         self._decoder: Any = None
         self._served: dict[str, _Loaded] = {}
@@ -161,9 +156,8 @@ class Voices:
     def _load_base(self) -> None:
         if self._decoder is None:
             folder = folder_of(self.base)
-            decoder: Any = PeftDecoder(self.base, threads=self.threads)
-            if folder is not None:
-                decoder = Decoder(folder, self._cache or user_cache(), threads=self.threads)
+            decoder: Any = Decoder(folder, threads=self.threads) if folder else None
+            decoder = decoder or PeftDecoder(self.base, threads=self.threads)
             decoder.load()
             self._decoder = decoder
 

@@ -1,13 +1,14 @@
 """Decoding a voice, ours beside `transformers.generate` in float32, on the same weights, adapter and prompts.
 
-Arms: ours (int8 base on ONNX Runtime, the voice as LoRA inputs); transformers with the voice merged into the weights,
+Arms: ours (base and voice merged, int8 on ONNX Runtime); transformers with the voice merged into the weights,
 its fastest form, which can speak one voice only; transformers with peft, which can switch. Every arm answers the same
 prompts greedily, one after the other and eight at a time, at 1 and 2 threads. The arms take turns within each repeat;
 figures are medians over the repeats, ratios are taken repeat by repeat. Tokens are counted with the end token. Where
 other programs take the processor, `..._cpu` (per second of processor time, at 1 thread) is what can be compared.
 
-Switching: ours = choosing the voice for a reply, with the look at the registry for a promoted version; peft =
-`load_adapter` + `set_adapter` of a voice that is not loaded, and `set_adapter` alone of one that is.
+Switching: ours = choosing the voice for a reply, with the look at the registry for a promoted version, and loading one
+that is not loaded; peft = `load_adapter` + `set_adapter` of a voice that is not loaded, and `set_adapter` alone of one
+that is.
 Agreement: our greedy replies against the float model's. Start and memory: each arm alone in a fresh process, from
 `import` to its first reply, resident set after 20 replies.
 
@@ -44,12 +45,12 @@ Tokens = list[int]
 
 
 class Ours:
-    """The resident int8 base with the voice bound to its inputs."""
+    """The voice merged into the int8 base."""
 
-    def __init__(self, base: str, voice: Path, threads: int, cache: Path) -> None:
+    def __init__(self, base: str, voice: Path, threads: int) -> None:
         folder = folder_of(base)
         assert folder is not None, "the benchmark compares bases that the decoder serves"
-        self.decoder = Decoder(folder, cache, threads=threads)
+        self.decoder = Decoder(folder, threads=threads)
         self.decoder.load()
         self.adapter = self.decoder.adapter(voice)
 
@@ -179,23 +180,25 @@ def distance(one: Tokens, other: Tokens) -> int:
     return row[-1]
 
 
-def switching(base: str, voice: Path, peft: Transformers, cache: Path, times: int) -> dict[str, float]:
+def switching(base: str, voice: Path, ours: Ours, peft: Transformers, times: int) -> dict[str, float]:
     """Return the median microseconds of changing the voice, ours and peft's."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("one", "two"):
             copy(voice, Path(folder) / name)
-        voices = Voices(VoiceRegistry(Path(folder) / "own", shipped=Path(folder)), base, cache=cache)
+        voices = Voices(VoiceRegistry(Path(folder) / "own", shipped=Path(folder)), base)
         voices.warm_up("one"), voices.warm_up("two")
-        ours = [timed(partial(voices.warm_up, ("one", "two")[n % 2]))[0] for n in range(times * 50)]
+        switches = [timed(partial(voices.warm_up, ("one", "two")[n % 2]))[0] for n in range(times * 50)]
+    cold = [timed(partial(ours.decoder.adapter, voice))[0] for _ in range(times)]
     loads, sets = [], []
     for number in range(times):
         name = f"new{number}"
         loads.append(timed(partial(load_and_set, peft.model, voice, name))[0])
         sets.append(timed(lambda: peft.model.set_adapter("voice"))[0])
         peft.model.delete_adapter(name)
-    medians = [round(1e6 * statistics.median(found), 2) for found in (ours, loads, sets)]
-    figures = dict(zip(("ours_us", "peft_load_and_set_us", "peft_set_us"), medians, strict=True))
-    return {**figures, "over_load_and_set": round(medians[1] / medians[0]), "over_set": round(medians[2] / medians[0])}
+    medians = [round(1e6 * statistics.median(found), 2) for found in (switches, cold, loads, sets)]
+    names = ("ours_us", "ours_load_us", "peft_load_and_set_us", "peft_set_us")
+    ratios = {"over_load_and_set": round(medians[2] / medians[0]), "over_set": round(medians[3] / medians[0])}
+    return {**dict(zip(names, medians, strict=True)), **ratios}
 
 
 def load_and_set(model: Any, voice: Path, name: str) -> None:
@@ -214,10 +217,10 @@ def copy(voice: Path, target: Path) -> None:
     (target / "current").write_text("1\n")
 
 
-def alone(kind: str, options: argparse.Namespace, cache: Path) -> dict[str, float]:
+def alone(kind: str, options: argparse.Namespace) -> dict[str, float]:
     """Run one arm in a fresh process; returns seconds to the first reply and resident megabytes."""
     command = [sys.executable, __file__, "--alone", kind, "--voice", options.voice, "--base", options.base]
-    done = subprocess.run([*command, "--cache", str(cache)], capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found
 
@@ -229,7 +232,7 @@ def run_alone(options: argparse.Namespace, voice: Path) -> None:
 
     def arm() -> Any:
         if options.alone == "ours":
-            return Ours(options.base, voice, 1, Path(options.cache))
+            return Ours(options.base, voice, 1)
         return Transformers(options.base, voice, 1, merged=options.alone == "merged")
 
     made, folder = arm(), folder_of(options.base)
@@ -244,12 +247,12 @@ def run_alone(options: argparse.Namespace, voice: Path) -> None:
     print(json.dumps({"start_s": round(seconds, 2), "resident_mb": round(used, 1)}))
 
 
-def measure(options: argparse.Namespace, voice: Path, cache: Path) -> dict[str, Any]:
+def measure(options: argparse.Namespace, voice: Path) -> dict[str, Any]:
     """Return every figure of one run."""
     arms: dict[str, Any] = {}
     for threads in sorted({1, *options.threads}):
         unit = "1 thread" if threads == 1 else f"{threads} threads"
-        arms[f"ours, {unit}"] = Ours(options.base, voice, threads, cache)
+        arms[f"ours, {unit}"] = Ours(options.base, voice, threads)
         arms[f"merged, {unit}"] = Transformers(options.base, voice, threads, merged=True)
         arms[f"peft, {unit}"] = Transformers(options.base, voice, threads, merged=False)
     ours = arms["ours, 1 thread"]
@@ -258,13 +261,13 @@ def measure(options: argparse.Namespace, voice: Path, cache: Path) -> dict[str, 
         arm.replies(prompts[:BATCH])
     figures, said = speeds(arms, prompts, options.repeats)
     for kind in ("ours", "merged", "peft"):
-        figures[f"{kind}, 1 thread"] |= alone(kind, options, cache)
+        figures[f"{kind}, 1 thread"] |= alone(kind, options)
     return {
         "prompts": len(prompts),
         "repeats": options.repeats,
         "arms": figures,
         "agreement": agreement(said["ours, 1 thread"], said["peft, 1 thread"]),
-        "switch": switching(options.base, voice, arms["peft, 1 thread"], cache, 20),
+        "switch": switching(options.base, voice, ours, arms["peft, 1 thread"], 20),
         "load_average": round(os.getloadavg()[0], 1),
     }
 
@@ -298,13 +301,11 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="1 is always among them")
     parser.add_argument("--alone", choices=("ours", "merged", "peft"), help=argparse.SUPPRESS)
-    parser.add_argument("--cache", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.alone:
         run_alone(options, Path(options.voice))
         return 0
-    with tempfile.TemporaryDirectory() as cache:
-        found = measure(options, Path(options.voice), Path(cache))
+    found = measure(options, Path(options.voice))
     print(table(found), file=sys.stderr)
     print(json.dumps(found, indent=1))
     return 0

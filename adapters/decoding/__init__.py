@@ -1,1 +1,1 @@
-"""Decoding on the CPU: one resident base in int8 on ONNX Runtime, LoRA voices as plain inputs of its graph."""
+"""Decoding on the CPU: a Llama base in int8 on ONNX Runtime, every voice merged into it."""

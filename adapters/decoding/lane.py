@@ -1,13 +1,13 @@
 """The buffers of one caller: keys, values and logits of up to ROWS replies that are drawn together.
 
-Everything is bound to the runtime once per voice and number of rows, so that a step passes no values and switching the
+Everything is bound to a voice's session once per number of rows, so that a step passes no values and switching the
 voice is choosing another binding.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -29,10 +29,10 @@ NEW_TOKENS = 80
 
 
 class Adapter:
-    """A voice ready to speak: graph input -> factor, kept alive while anything is bound to it."""
+    """A voice ready to speak: the session of its graph, kept alive while anything is bound to it."""
 
-    def __init__(self, factors: Mapping[str, NDArray[np.float32]]) -> None:
-        self.factors = factors
+    def __init__(self, session: Any) -> None:
+        self.session = session
 
 
 @dataclass(kw_only=True)
@@ -51,15 +51,14 @@ class _Row:
 class Lane:
     """Draws for one caller at a time."""
 
-    def __init__(self, session: Any, shape: Shape) -> None:
-        self._session, self._shape = session, shape
+    def __init__(self, words: NDArray[np.float16], shape: Shape) -> None:
+        self._words, self._shape = words, shape
         size = (2 * shape.layers, ROWS, shape.kv_heads, POSITIONS, shape.head_size)
         self._kept = np.zeros(size, dtype=np.float32)
         self._read = np.zeros((size[0], 1, *size[2:]), dtype=np.float32)
-        self._ids, self._prompt = np.zeros((ROWS, 1), dtype=np.int64), np.zeros((1, POSITIONS), dtype=np.int64)
+        self._states = np.zeros((ROWS, 1, shape.width), dtype=np.float32)
         self._ends, self._total = np.zeros(ROWS, dtype=np.int32), np.zeros((), dtype=np.int32)
-        self._rows, self._last = np.arange(ROWS, dtype=np.int64), np.zeros(1, dtype=np.int64)
-        self._logits = np.zeros((ROWS, shape.vocabulary), dtype=np.float32)
+        self._logits = np.zeros((ROWS, 1, shape.vocabulary), dtype=np.float32)
         self._bound: WeakKeyDictionary[Adapter, dict[int, Any]] = WeakKeyDictionary()
 
     def draw(
@@ -68,7 +67,7 @@ class Lane:
         """Yield (which prompt, token) in the order of drawing; a reply's last token is `end` unless it ran too long."""
         waiting, speaking = deque(range(len(prompts))), list[_Row]()
         before: Sequence[int] = ()
-        first = self._logits[0]
+        first = self._logits[0, 0]
         while waiting or speaking:
             while waiting and len(speaking) < ROWS:
                 which = waiting.popleft()
@@ -85,12 +84,12 @@ class Lane:
     def read(self, adapter: Adapter, prompt: Sequence[int]) -> NDArray[np.float32]:
         """Read a prompt of at most POSITIONS - NEW_TOKENS ids; returns the logits of what follows (vocabulary)."""
         count = len(prompt)
-        self._prompt[0, :count] = prompt
-        self._ends[0], self._total[...], self._last[0] = count - 1, count, count - 1
+        states = self._words[None, list(prompt)].astype(np.float32)
+        self._ends[0], self._total[...] = count - 1, count
         binding = self._binding(adapter, 0)
-        _bind(binding, "ids", self._prompt[:, :count])
-        self._run(binding)
-        logits: NDArray[np.float32] = self._logits[0].copy()
+        _bind(binding, "states", states)
+        self._run(adapter, binding)
+        logits: NDArray[np.float32] = self._logits[0, 0].copy()
         return logits
 
     def _begin(self, which: int, prompt: Sequence[int], logits: NDArray[np.float32], seed: int, place: int) -> _Row:
@@ -104,12 +103,12 @@ class Lane:
         if not rows:
             return rows
         for place, row in enumerate(rows):
-            self._ids[place, 0], self._ends[place] = row.token, row.length
+            self._states[place, 0], self._ends[place] = self._words[row.token], row.length
             row.length, row.left = row.length + 1, row.left - 1
         self._total[...] = max(row.length for row in rows)
-        self._run(self._binding(adapter, len(rows)))
+        self._run(adapter, self._binding(adapter, len(rows)))
         for place, row in enumerate(rows):
-            row.token = row.choose(self._logits[place])
+            row.token = row.choose(self._logits[place, 0])
         return rows
 
     def _dismiss(self, rows: list[_Row], end: int) -> None:
@@ -129,24 +128,21 @@ class Lane:
         return bound[rows]
 
     def _bind_all(self, adapter: Adapter, rows: int) -> Any:
-        binding = self._session.io_binding()
+        binding = adapter.session.io_binding()
         held = self._kept[:, :rows] if rows else self._read
-        for name, factor in adapter.factors.items():
-            _bind(binding, name, factor)
         for layer in range(self._shape.layers):
             for part, name in enumerate((f"{layer}.k", f"{layer}.v")):
                 _bind(binding, name, held[2 * layer + part])
                 _bind(binding, f"{name}.new", held[2 * layer + part], output=True)
-        _bind(binding, "ids", self._ids[:rows])
+        _bind(binding, "states", self._states[:rows])
         _bind(binding, "ends", self._ends[: rows or 1])
         _bind(binding, "total", self._total)
-        _bind(binding, "rows", self._rows[:rows] if rows else self._last)
         _bind(binding, "logits", self._logits[: rows or 1], output=True)
         return binding
 
-    def _run(self, binding: Any) -> None:
+    def _run(self, adapter: Adapter, binding: Any) -> None:
         try:
-            self._session.run_with_iobinding(binding)
+            adapter.session.run_with_iobinding(binding)
         except Exception as error:  # ONNX Runtime's own exception types are not public
             raise ModelError(f"the decoder stopped: {error}") from error
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from frontdesk.bot.errors import ModelError
 
 WEIGHTS = "model.safetensors"
+EMBEDDINGS = "model.embed_tokens.weight"
 _LARGEST = 2_000_000_000
 """Bytes of weights; the int8 graph of a larger base does not fit into one protobuf message."""
 _DEFAULTS = {"attention_bias": False, "mlp_bias": False, "hidden_act": "silu", "quantization_config": None}
@@ -109,7 +110,7 @@ def check_weights(weights: Weights, shape: Shape, path: Path) -> None:
 
 
 def _sizes(shape: Shape) -> dict[str, tuple[int, ...]]:
-    sizes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (shape.vocabulary, shape.width)}
+    sizes: dict[str, tuple[int, ...]] = {EMBEDDINGS: (shape.vocabulary, shape.width)}
     sizes["model.norm.weight"] = (shape.width,)
     if not shape.tied:
         sizes["lm_head.weight"] = (shape.vocabulary, shape.width)

@@ -30,8 +30,8 @@ SHAPES: dict[str, dict[str, Any]] = {
 PROMPTS = [[2, 300 + k, 301, 3, 40, 500 + 7 * k, 4][: 4 + k % 4] for k in range(11)]
 
 
-def decoder(folder: Path, cache: Path) -> Decoder:
-    made = Decoder(folder, cache)
+def decoder(folder: Path) -> Decoder:
+    made = Decoder(folder)
     made.load()
     return made
 
@@ -73,7 +73,7 @@ def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> tuple[Decoder, Path]:
     folder = make_base(tmp_path_factory.mktemp("one"), kv_heads=2)
-    return decoder(folder, tmp_path_factory.mktemp("cache")), folder
+    return decoder(folder), folder
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_the_logits_are_those_of_transformers_and_peft(base: Path, tmp_path: Pat
     import torch
     from peft import PeftModel
 
-    made, ids = decoder(base, tmp_path), [2, 300, 301, 3, 900, 901, 902, 4]
+    made, ids = decoder(base), [2, 300, 301, 3, 900, 901, 902, 4]
     model, _ = load_base(str(base))
     assert made.base_sha256 == model_sha256(model)
     with torch.inference_mode():
@@ -103,11 +103,11 @@ def test_the_logits_are_those_of_transformers_and_peft(base: Path, tmp_path: Pat
         assert correlation(mine, plain) < 0.99
 
 
-def test_a_reply_is_drawn_as_transformers_draws_it(base: Path, tmp_path: Path) -> None:
+def test_a_reply_is_drawn_as_transformers_draws_it(base: Path) -> None:
     """Step by step with kept keys and values: each greedy token is the float model's, or as good as a tie with it."""
     import torch
 
-    made, ids = decoder(base, tmp_path), [2, 300, 3, 900, 4]
+    made, ids = decoder(base), [2, 300, 3, 900, 4]
     (reply,) = drawn_by(made, None, [ids], 0)
     model = rounded(load_base(str(base))[0])
     with torch.inference_mode():
@@ -165,7 +165,7 @@ def test_a_reply_given_up_half_way_leaves_no_trace(one: tuple[Decoder, Path]) ->
 
 
 def test_what_does_not_end_is_empty_and_what_streams_is_what_is_written(one: tuple[Decoder, Path]) -> None:
-    shipped = decoder(FOLDER, one[0]._cache)
+    shipped = decoder(FOLDER)
     asked = prompt("greeting", "hello")
     assert one[0].write(None, [asked], [0]) == [""]
     (written,) = shipped.write(None, [asked], [0])
@@ -221,15 +221,15 @@ def test_a_seed_gives_its_own_replies_again(one: tuple[Decoder, Path]) -> None:
     assert chooser(0, [1])(np.array([0, 3, 1], dtype=np.float32)) == 1
 
 
-def test_the_graph_is_cached_by_content_and_made_again_when_damaged(tmp_path: Path) -> None:
-    folder, cache = make_base(tmp_path / "base"), tmp_path / "cache"
-    whole = drawn_by(decoder(folder, cache), None, PROMPTS[:1], 0)
-    (file,) = cache.glob("*.onnx")
-    file.write_bytes(file.read_bytes()[:-100])
-    assert drawn_by(decoder(folder, cache), None, PROMPTS[:1], 0) == whole
+def test_a_base_that_was_replaced_takes_no_voices(tmp_path: Path) -> None:
+    folder = make_base(tmp_path / "base")
+    voice = make_adapter(folder, tmp_path / "voice")
+    made = decoder(folder)
+    made.adapter(voice)
     make_base(folder, seed=7)
-    assert drawn_by(decoder(folder, cache), None, PROMPTS[:1], 0) != whole
-    assert len(list(cache.glob("*.onnx"))) == 2
+    with pytest.raises(ModelError, match="not those that were loaded"):
+        made.adapter(voice)
+    assert decoder(folder).adapter(voice)
 
 
 @pytest.mark.parametrize(
@@ -286,16 +286,16 @@ def test_truncated_weights_are_refused(tmp_path: Path) -> None:
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
     with pytest.raises(ModelError, match="no readable safetensors"):
-        decoder(folder, tmp_path / "cache")
+        decoder(folder)
 
 
-def test_serving_needs_no_torch(tmp_path: Path) -> None:
+def test_serving_needs_no_torch() -> None:
     import subprocess
 
     code = (
         "import sys; from pathlib import Path; from frontdesk.adapters.voices import Voices;"
         "from frontdesk.adapters.registry import VoiceRegistry;"
-        f"voices = Voices(VoiceRegistry(Path('none')), cache=Path({str(tmp_path)!r}));"
+        "voices = Voices(VoiceRegistry(Path('none')));"
         "print(voices.replies(None, [('greeting', 'hello')], seed=0)[0]);"
         "assert not {'torch', 'transformers'} & set(sys.modules)"
     )

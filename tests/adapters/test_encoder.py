@@ -52,9 +52,9 @@ def test_int8_stays_close_to_the_float_model(encoder: MiniLM) -> None:
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
     torch.set_num_threads(1)
-    folder = module._model_folder()
+    folder = module.model_folder()
     model = transformers.BertModel.from_pretrained(folder).eval()
-    texts, tokenizer = TEXTS[:4], module._tokenizer()
+    texts, tokenizer = TEXTS[:4], module.tokenizer()
     with torch.inference_mode():
         states = [model(torch.tensor([tokenizer.encode(text).ids])).last_hidden_state[0].mean(0) for text in texts]
     exact = np.stack([(state / state.norm()).numpy() for state in states])
@@ -83,9 +83,9 @@ def test_the_constructor_reads_nothing(tmp_path: Path) -> None:
 def test_altered_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
-    (folder / "tokenizer.json").write_bytes((module._model_folder() / "tokenizer.json").read_bytes())
+    (folder / "tokenizer.json").write_bytes((module.model_folder() / "tokenizer.json").read_bytes())
     (folder / "model.safetensors").write_bytes(b"not the weights")
-    monkeypatch.setattr(module, "_model_folder", lambda: folder)
+    monkeypatch.setattr(module, "model_folder", lambda: folder)
     with pytest.raises(ModelError, match="sha256"):
         MiniLM(tmp_path / "cache").encode(["hello"])
     (folder / "model.safetensors").unlink()

@@ -127,7 +127,7 @@ def test_a_dead_server_leaves_the_shipped_voice_to_speak(tmp_path: Path, monkeyp
         url = gone.url
     chain = speaker(VoiceRegistry(tmp_path / "voices"), remote(url, server="vllm"))
     assert isinstance(chain, VoiceChain)
-    shipped = Voices(VoiceRegistry(tmp_path / "voices"), cache=tmp_path / "cache")
+    shipped = Voices(VoiceRegistry(tmp_path / "voices"))
     try:
         said = shipped.candidates("warm", "greeting", "hello", seeds=(0,))
     except ModelError as error:

@@ -44,14 +44,9 @@ def registry(tmp_path: Path, adapters: list[Path]) -> VoiceRegistry:
     return registry
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
-def voices(registry: VoiceRegistry, cache: Path) -> Iterator[Voices]:
-    yield Voices(registry, cache=cache)
+def voices(registry: VoiceRegistry) -> Iterator[Voices]:
+    yield Voices(registry)
 
 
 def ending(voices: Voices, name: str) -> tuple[str, str]:
@@ -126,13 +121,13 @@ def test_a_voice_that_never_loaded_is_an_error(voices: Voices, registry: VoiceRe
 
 @pytest.mark.parametrize(("what", "says"), [("base_sha256", "another base"), ("template_sha256", "another chat")])
 def test_a_voice_of_another_base_or_template_is_refused(
-    registry: VoiceRegistry, cache: Path, adapters: list[Path], what: str, says: str
+    registry: VoiceRegistry, adapters: list[Path], what: str, says: str
 ) -> None:
     manifest = registry.load("warm", 1).manifest.model_dump(exclude={"name", "version", "files", "created"})
     registry.add("odd", adapters[0], {**manifest, what: "0" * 64})
     promote(registry, "odd", 1)
     with pytest.raises(ModelError, match=says):
-        Voices(registry, cache=cache).warm_up("odd")
+        Voices(registry).warm_up("odd")
 
 
 def test_nobody_is_interrupted_while_voices_change(voices: Voices, registry: VoiceRegistry) -> None:

@@ -74,7 +74,7 @@ def _styles(own: Sequence[Pair]) -> list[StyleReply]:
     return [*shipped, *(StyleReply(style="warm", intent=pair.intent, text=pair.reply) for pair in own[::4])]
 
 
-def small_bench(registry: VoiceRegistry, cache: Path, *, canaries: int) -> Bench:
+def small_bench(registry: VoiceRegistry, *, canaries: int) -> Bench:
     """A bench of two messages of every intent (of one three) that the shipped voice never saw, each asked twice."""
     held_out = some_of_each(demo_data("warm").held_out, 2, bot_challenge=3)
     exam = Exam(held_out=tuple(held_out), canaries=tuple(canary for _, canary in planted(canaries, SECRETS)))
@@ -82,7 +82,7 @@ def small_bench(registry: VoiceRegistry, cache: Path, *, canaries: int) -> Bench
     return Bench(
         exam=exam,
         brand=demo_brand(),
-        speaks=Remembering(Voices(registry, cache=cache)),
+        speaks=Remembering(Voices(registry)),
         scores=scores,
         base="frontdesk-base",
         count=2 * len(held_out),

@@ -35,8 +35,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 
 @pytest.fixture(scope="module")
-def bench(shop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return small_bench(shop.registry, tmp_path_factory.mktemp("cache"), canaries=CANARIES)
+def bench(shop: Workshop) -> Bench:
+    return small_bench(shop.registry, canaries=CANARIES)
 
 
 @pytest.mark.parametrize("case", PLANTED, ids=lambda case: case.name)
