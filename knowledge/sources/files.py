@@ -9,7 +9,20 @@ from pathlib import Path
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.knowledge.sources.source import MAX_BYTES, Source, Unreadable
 
-KINDS = {".md": "text", ".markdown": "text", ".txt": "text", ".html": "html", ".htm": "html", ".pdf": "pdf"}
+KINDS = {
+    ".md": "text",
+    ".markdown": "text",
+    ".txt": "text",
+    ".html": "html",
+    ".htm": "html",
+    ".pdf": "pdf",
+    ".docx": "docx",
+    ".pptx": "pptx",
+    ".xlsx": "xlsx",
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+}
 
 
 def files(project: Path, name: str) -> list[Source]:

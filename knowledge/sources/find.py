@@ -9,7 +9,8 @@ from pathlib import Path
 from frontdesk.bot.config import Sources
 from frontdesk.knowledge.convert import Converter
 from frontdesk.knowledge.sources.files import files
-from frontdesk.knowledge.sources.source import Source
+from frontdesk.knowledge.sources.reading import entries
+from frontdesk.knowledge.sources.source import Source, Unreadable
 from frontdesk.knowledge.values import Skipped
 
 
@@ -30,6 +31,7 @@ class Found:
     hashed: Callable[[bytes], str]
     skipped: list[Skipped] = field(default_factory=list)
     expected: int = 0
+    _kept: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Source]:
         seen: set[str] = set()
@@ -42,8 +44,22 @@ class Found:
     def _below(self, name: str) -> Iterator[Source]:
         found = files(self.project, name)
         self.expected += len(found)
-        yield from found
+        for source in found:
+            yield from self._parts(source)
+
+    def _parts(self, source: Source) -> Iterator[Source]:
+        """Yield a file, or its entries where it is a list of questions and answers; broken ones keep what they had."""
+        if source.kind not in ("csv", "json", "jsonl", "xlsx"):
+            yield source
+            return
+        try:
+            parts = entries(source, self.converter)
+        except Unreadable:  # met again, and reported, when the file itself is read
+            self._kept.append(f"{source.id}#")
+            parts = []
+        self.expected += max(0, len(parts) - 1)
+        yield from parts or [source]
 
     def keeps(self, document_id: str) -> bool:
         """Whether a known document that was not found stays, because where it came from could not be looked at."""
-        return False
+        return document_id.startswith(tuple(self._kept))

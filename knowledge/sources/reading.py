@@ -1,71 +1,110 @@
-"""The bytes of a source -> a document: decoding, front matter, conversion."""
+"""The bytes of a source -> a document: decoding, front matter, conversion, and what is left out of it."""
 
 from __future__ import annotations
 
-import codecs
+import json
 import re
-from typing import Any
-
-import yaml
+from dataclasses import replace
+from functools import partial
 
 from frontdesk.knowledge.blocks import plain
-from frontdesk.knowledge.convert import Converter, Unconvertible
+from frontdesk.knowledge.convert import Converted, Converter, Unconvertible
+from frontdesk.knowledge.instructions import defuse
+from frontdesk.knowledge.sources import front, rows
+from frontdesk.knowledge.sources.front import Front
 from frontdesk.knowledge.sources.source import MAX_CHARS, Read, Source, Unreadable
+from frontdesk.knowledge.sources.text import cleaned, declared, decode
 from frontdesk.knowledge.values import Document
 
-READER = "1"
-"""Part of every source hash: raise it when a change here gives other text for the same file."""
-_FRONT = re.compile(r"---[ \t]*\n(.{0,20000}?)\n---[ \t]*(?:\n|$)", re.DOTALL)
+READER = "2"
+"""Part of every source hash: raise it when a change here gives other text for the same bytes."""
 _H1 = re.compile(r"^# +(.+?)[ \t]*#*$", re.MULTILINE)
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
 
 
 def read(source: Source, data: bytes, converter: Converter) -> Read:
-    """Return the document in `data`, which `source` gave; raises Unreadable."""
-    kind = source.kind
-    try:
-        found = {"text": decode(data), "title": "", "url": ""} if kind == "text" else converter.convert(kind, data)
-    except Unconvertible as error:
-        raise Unreadable(str(error)) from None
-    front, body = front_matter(found["text"]) if kind == "text" else ({}, found["text"])
-    text = _CONTROL.sub("", body).strip()
+    """Return the document in `data`, which `source` gave; raises Unreadable.
+
+    Sentences that speak to an assistant are blanked out of its text, each named in `defused`.
+    """
+    stated, found = _found(source, data, converter)
+    if found.noindex:
+        raise Unreadable("it asks not to be indexed (robots noindex)", empty=True)
+    text = cleaned(found.text)
     if not re.search(r"\w", text):
-        raise Unreadable("no text in it", empty=kind == "text")
+        raise Unreadable("no text in it", empty=source.kind == "text")
     if len(text) > MAX_CHARS:
         raise Unreadable(f"longer than {MAX_CHARS} characters")
-    title = front.pop("title", "") or found["title"] or _title(text, source)
-    url = front.pop("url", "") or found["url"]
-    return Read(document=Document(id=source.id, title=title.strip(), url=url, text=text, context=front))
+    text, defused = defuse(text)
+    document = Document(
+        id=source.id,
+        title=(stated.title or _title(found.title, text) or source.name).strip(),
+        url=stated.url or found.url or source.url,
+        text=text,
+        context=stated.context,
+        audience=stated.audience,
+        locale=stated.locale or found.locale,
+        valid_from=stated.valid_from,
+        expires=stated.expires,
+    )
+    return Read(document=document, defused=defused)
 
 
-def decode(data: bytes) -> str:
-    """Decode UTF-8, UTF-16 with a mark, or Windows-1252; raises Unreadable for binary data. All newlines become LF."""
-    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp1252"):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if len(_CONTROL.findall(text[:100_000])) * 1000 <= len(text[:100_000]):
-            return text.replace("\r\n", "\n").replace("\r", "\n")
-    raise Unreadable("not text (binary, or an unknown encoding)")
+def entries(source: Source, converter: Converter) -> list[Source]:
+    """Return the rows of a table file as sources if it is a list of questions and answers; raises Unreadable."""
+    data = source.load()
+    if not isinstance(data, bytes):
+        return []
+    found = _converted(converter, "xlsx", data).rows if source.kind == "xlsx" else rows.entries(source.kind, data)
+    named = rows.named(found)
+    return [Source(id=f"{source.id}#{name}", kind="entry", load=partial(_given, row)) for name, row in named]
 
 
-def front_matter(text: str) -> tuple[dict[str, str], str]:
-    """Split YAML front matter from the body; only plain values are kept. Raises Unreadable when it is broken."""
-    match = _FRONT.match(text)
-    if not match:
-        return {}, text
+def _given(data: bytes) -> bytes:
+    return data
+
+
+def _found(source: Source, data: bytes, converter: Converter) -> tuple[Front, Converted]:
+    match source.kind:
+        case "text":
+            stated, body = front.split(decode(data))
+            return stated, Converted(text=body)
+        case "html":
+            stated, body = front.split(decode(data, declared(data)))
+            return stated, _about(_converted(converter, "html", body.encode()), source)
+        case "csv" | "json" | "jsonl":
+            return Front(), Converted(text=rows.markdown(source.kind, data))
+        case "entry":
+            return _entry(data)
+        case _:
+            return Front(), _converted(converter, source.kind, data)
+
+
+def _entry(data: bytes) -> tuple[Front, Converted]:
+    row = json.loads(data)
+    row.pop("id", None)
+    text = row.pop("text")
+    return front.of(row), Converted(text=text)
+
+
+def _converted(converter: Converter, kind: str, data: bytes) -> Converted:
     try:
-        front: Any = yaml.safe_load(match[1])
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Unreadable(f"its front matter is not valid YAML ({str(error).splitlines()[0]})") from None
-    if not isinstance(front, dict):
-        return {}, text
-    values = {str(key): str(value).strip() for key, value in front.items() if isinstance(value, str | int | float)}
-    return values, text[match.end() :]
+        return converter.convert(kind, data)
+    except Unconvertible as error:
+        raise Unreadable(str(error)) from None
 
 
-def _title(text: str, source: Source) -> str:
+def _about(page: Converted, source: Source) -> Converted:
+    """Keep what a page says of itself only where it is sound: its address must be whole, its language a tag."""
+    url = page.url if page.url.startswith(("http://", "https://")) else source.url
+    try:
+        locale = front.of({"locale": page.locale}).locale
+    except Unreadable:
+        locale = ""
+    return replace(page, url=url, locale=locale)
+
+
+def _title(given: str, text: str) -> str:
+    """Return the first heading where it is the given title, or that less the name of the site, or there is none."""
     heading = _H1.search(text)
-    return plain(heading[1]) if heading else source.name
+    words = plain(heading[1]) if heading else ""
+    return words if not given or (words and words in given) else given

@@ -10,9 +10,9 @@ import pytest
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.knowledge import sources
 from frontdesk.knowledge.convert import Converter, Unconvertible
-from frontdesk.knowledge.convert_child import reflow
+from frontdesk.knowledge.convert_pdf import reflow
 from frontdesk.knowledge.sources.files import file, files
-from frontdesk.knowledge.sources.reading import decode
+from frontdesk.knowledge.sources.text import decode
 from frontdesk.knowledge.values import Document
 
 
@@ -100,7 +100,7 @@ def test_reflow_keeps_bullets_and_titles() -> None:
         ("b.md", bytes(range(256)) * 20, "not text"),
         ("c.md", b" \n ", "empty"),
         ("d.md", b"---\ntitle: [\n---\nText here.", "front matter"),
-        ("e.docx", b"PK", "not supported"),
+        ("e.rtf", b"{\\rtf1 text}", "not supported"),
         ("f.html", b"<html><script>x()</script></html>", "no text"),
         ("g.md", b"word " * 500_000, "longer than"),
         ("h.txt", b"\xff\xfe\x00", "not text"),
@@ -130,7 +130,7 @@ def test_a_child_that_hangs_is_ended_and_replaced() -> None:
     with Converter() as converter:
         with pytest.raises(Unconvertible, match="unreadable"):
             converter.convert("pdf", b"")
-        assert converter.convert("html", b"<p>Still here.</p>")["text"] == "Still here."
+        assert converter.convert("html", b"<p>Still here.</p>").text == "Still here."
 
 
 def test_a_missing_source_is_an_error_that_names_it(tmp_path: Path) -> None:

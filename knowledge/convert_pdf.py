@@ -1,0 +1,51 @@
+"""PDF -> Markdown by markitdown, with the lines that the page layout broke joined again. Runs in the child process."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+
+def pdf(data: bytes) -> dict[str, Any]:
+    """Convert a PDF and join the lines that its layout broke."""
+    from markitdown import StreamInfo
+    from markitdown.converters import PdfConverter
+
+    if b"%PDF-" not in data[:1024]:
+        raise ValueError("it is not a PDF")
+    result: Any = PdfConverter().convert(io.BytesIO(data), StreamInfo(extension=".pdf"))
+    return {"text": reflow(result.markdown), "title": str(result.title or "")}
+
+
+def reflow(text: str) -> str:
+    """Join lines broken by a page layout into paragraphs; bullets and lone title lines become Markdown."""
+    text = re.sub(r"^[ \t]*[•●▪◦‣][ \t]*", "- ", text.replace("\f", "\n\n"), flags=re.M)
+    lines = [line for block in re.split(r"\n\s*\n", text) for line in _join(block)]
+    out: list[str] = []
+    for before, line in zip(["", *lines], lines, strict=False):
+        together = not out or (_MARKED.match(before) and _MARKED.match(line))
+        out += [] if together else [""]
+        out.append(_titled(line))
+    return "\n".join(out)
+
+
+_MARKED = re.compile(r"- |\d+[.)] |\|")
+_TITLE = re.compile(r"[A-Z][^.!?:;,|]{2,58}[^.!?:;,|\s\d]$")
+
+
+def _titled(line: str) -> str:
+    return f"## {line}" if _TITLE.match(line) and len(line.split()) <= 8 else line
+
+
+def _join(block: str) -> list[str]:
+    lines = [line.strip() for line in block.splitlines() if line.strip()]
+    longest = max((len(line) for line in lines), default=0)
+    out: list[str] = []
+    for before, line in zip(["", *lines], lines, strict=False):
+        starts = _MARKED.match(line) or before.startswith("|") or len(before) < 0.6 * longest
+        if out and not starts:
+            out[-1] += " " + line
+        else:
+            out.append(line)
+    return out
