@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
+import logging
 import shutil
+import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -18,13 +19,16 @@ from frontdesk.bot.types import Conversation, Encoder, Message, Route, Sentence
 from frontdesk.knowledge import documents as sql
 from frontdesk.knowledge import ingest
 from frontdesk.knowledge.answer import Extractive
-from frontdesk.knowledge.documents import Documents
-from frontdesk.knowledge.index import REBUILD, Generation, Progress, Vectors, silent
+from frontdesk.knowledge.documents import Documents, Edition
+from frontdesk.knowledge.index import Content, Generation, Progress, kept, silent
 from frontdesk.knowledge.ingest import Changes, Known
 from frontdesk.knowledge.live import Live
 from frontdesk.knowledge.retrieve import retrieve
+from frontdesk.knowledge.right import Right
 from frontdesk.knowledge.values import Audience, Document, Explanation, Hit, IngestReport, Question, Scope
+from frontdesk.knowledge.vectors import REBUILD
 
+log = logging.getLogger(__name__)
 CUSTOMERS = Scope()
 
 
@@ -35,43 +39,67 @@ class Knowledge:
         self._folder, self._encoder, self._settings = folder, encoder, settings
         self._documents = Documents(folder)
         self._root = folder / "chroma"
-        self._live = Live()
+        self._live, self._loading = Live(), threading.Lock()
+        self.right = Right(folder)
         self._answerer = Extractive(encoder)
 
     def load(self) -> None:
-        """Open the current generation; raises KnowledgeError when nothing was ingested or a file is damaged."""
+        """Open the current generation; one whose files are damaged is built again from the documents.
+
+        Raises KnowledgeError when nothing was ingested, by another encoder, or when the documents are damaged.
+        """
         if not self._documents.path.exists():
-            raise KnowledgeError("nothing has been ingested yet.", where=str(self._folder), fix=REBUILD)
+            raise self._refused("nothing has been ingested yet.")
         self._documents.check()
         with self._documents.transaction() as connection:
-            named = sql.state(connection)
-            generation = self._opened(named, sql.passages(connection), connection) if named else None
-        if generation is None:
-            raise KnowledgeError("nothing has been ingested yet.", where=str(self._folder), fix=REBUILD)
-        self._live.swap(generation)
+            content = self._content(connection)
+        self._live.swap(self._opened(content))
 
-    def _opened(self, named: dict[str, str], stored: list[sql.Stored], connection: Connection) -> Generation:
-        where = str(self._documents.path)
-        if named["fingerprint"] != self._encoder.fingerprint:
-            what = f"the index was made by encoder {named['fingerprint']}, not by {self._encoder.fingerprint}."
-            raise KnowledgeError(what, where=where, fix=REBUILD)
-        if int(named["passages"]) != len(stored):
-            what = f"{len(stored)} passages where {named['passages']} were indexed."
-            raise KnowledgeError(what, where=where, fix=REBUILD)
-        known = sql.vectors(connection, self._encoder.fingerprint)
-        matrix = ingest.matrix_of(known, stored)
-        vectors = Vectors(self._root, int(named["generation"]))
-        vectors.open(len(stored))
-        return Generation.of(int(named["generation"]), vectors, stored, matrix, known)
+    def _content(self, connection: Connection) -> Content:
+        named, fingerprint = sql.state(connection), self._encoder.fingerprint
+        if not named:
+            raise self._refused("nothing has been ingested yet.")
+        if named["fingerprint"] != fingerprint:
+            raise self._refused(f"the index was made by encoder {named['fingerprint']}, not by {fingerprint}.")
+        content = ingest.content(connection, fingerprint, int(named["generation"]))
+        if int(named["passages"]) != len(content.stored):
+            raise self._refused(f"{len(content.stored)} passages where {named['passages']} were indexed.")
+        return content
+
+    def _refused(self, what: str) -> KnowledgeError:
+        return KnowledgeError(what, where=str(self._folder), fix=REBUILD)
+
+    def _opened(self, content: Content) -> Generation:
+        try:
+            return Generation.open(self._root, content)
+        except Exception as error:  # Chroma and its compiled part raise many kinds
+            what = error.what if isinstance(error, KnowledgeError) else error
+            log.warning("%s: %s It is built again from the documents.", self._root, what)
+        generation = Generation.build(self._root, content, silent)
+        with suppress(KnowledgeError), self.right.alone():
+            if self._number() == content.number:
+                generation.vectors.keep(kept(self._root, content.number))
+        return generation
+
+    def _number(self) -> int:
+        """Return which generation is the current one, in this process or another."""
+        with self._documents.transaction() as connection:
+            return int(sql.state(connection).get("generation", "0"))
 
     def reload_if_changed(self) -> bool:
-        """Open the generation that another process has made since; return whether there was one. Costs one SQL read."""
+        """Open the generation that another process has made since; return whether there was one. Costs one SQL read.
+
+        While one thread opens it the others go on with the generation before.
+        """
         live = self._live.generation
-        with self._documents.transaction() as connection:
-            number = int(sql.state(connection).get("generation", "0"))
-        if live is not None and live.number == number:
+        if live is not None and (self.right.kept or live.number == self._number()):
             return False
-        self.load()
+        if not self._loading.acquire(blocking=live is None):
+            return False
+        try:
+            self.load()
+        finally:
+            self._loading.release()
         return True
 
     def ingest(self, project_folder: Path, progress: Progress = silent) -> IngestReport:
@@ -80,7 +108,7 @@ class Knowledge:
         Raises KnowledgeError when a source is missing or another ingest runs; nothing has changed then.
         """
         began = time.monotonic()
-        with self._alone():
+        with self.right.alone():
             self._documents.create()
             with self._documents.transaction() as connection:
                 known = sql.current(connection)
@@ -94,7 +122,7 @@ class Knowledge:
         Without `quotes`, quotes are embedded when a question first needs them.
         """
         began = time.monotonic()
-        with self._alone():
+        with self.right.alone():
             self._documents.create()
             with self._documents.transaction() as connection:
                 known = sql.current(connection)
@@ -112,7 +140,7 @@ class Knowledge:
         embedded = ingest.embed(self._documents, self._encoder, texts, progress)
         with self._documents.transaction() as connection:
             ingest.write(connection, changes)
-            generation = ingest.build(connection, self._root, self._encoder, progress)
+            generation = ingest.build(connection, self._root, self._encoder.fingerprint, progress)
         self._live.swap(generation)
         self._sweep(generation.number)
         return ingest.report(changes, known, len(generation.stored), embedded, began)
@@ -130,22 +158,10 @@ class Knowledge:
         return self._live.generation is not None
 
     def _sweep(self, number: int) -> None:
-        """Delete the folders of generations that neither serve nor are being retired."""
+        """Delete what is kept of other generations; whoever still reads one has a copy."""
         for folder in self._root.glob("kb_v*"):
-            if folder.name != f"kb_v{number}" and folder.name not in self._live.retiring():
+            if folder != kept(self._root, number):
                 shutil.rmtree(folder, ignore_errors=True)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold the only right to ingest into this folder, among threads and processes."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / "ingest.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                fix = "wait for it to end."
-                raise KnowledgeError("another ingest is running.", where=str(self._folder), fix=fix) from None
-            yield
 
     def lease(self) -> AbstractContextManager[Generation]:
         """Give the current generation while the `with` block lasts; raises KnowledgeError when none is open."""
@@ -177,9 +193,15 @@ class Knowledge:
         with self._documents.transaction() as connection:
             return sql.version(connection, document_id, version)
 
+    def history(self, document_id: str) -> list[Edition]:
+        """Return every version of a document, newest first, those under its earlier names included."""
+        with self._documents.transaction() as connection:
+            return sql.history(connection, document_id)
+
     def close(self) -> None:
-        """Close index and database."""
-        self._live.close()
+        """Close index and database, and give up the right to ingest."""
+        self._live.swap(None)
+        self.right.release()
         self._documents.close()
 
 

@@ -1,4 +1,4 @@
-"""`knowledge.db`: the tables of documents, passages and vectors. They are the truth; indexes are rebuilt from them."""
+"""`knowledge.db`: documents, passages and vectors. They are the truth; indexes are rebuilt from them."""
 
 from __future__ import annotations
 
@@ -7,33 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    create_engine,
-    delete,
-    event,
-    insert,
-    inspect,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, create_engine, delete, event, insert, select, text, update
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.schema import CreateColumn
 
 from frontdesk.bot.errors import KnowledgeError
+from frontdesk.knowledge.schema import DOCUMENT, META, PASSAGE, STATE, VECTOR, missing, pragmas, upgrade
 from frontdesk.knowledge.values import Document, Passage, Quote, Span
 
 if TYPE_CHECKING:
@@ -41,54 +23,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILE = "knowledge.db"
-_meta = MetaData()
+UNIT = 0.01
+"""How far the squared length of an embedding may be from 1."""
 
-DOCUMENT = Table(
-    "document",
-    _meta,
-    Column("key", Integer, primary_key=True),
-    Column("id", String, nullable=False),
-    Column("version", String(64), nullable=False),
-    Column("title", Text, nullable=False),
-    Column("url", Text, nullable=False),
-    Column("context", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("source_hash", String(64), nullable=False),
-    Column("valid_from", String(40), nullable=False),
-    Column("valid_to", String(40)),
-    Column("audience", String(20), nullable=False, server_default="customers"),
-    Column("locale", String(40), nullable=False, server_default=""),
-    Column("effective", String(40), nullable=False, server_default=""),
-    Column("expires", String(40), nullable=False, server_default=""),
-    Index("document_current", "id", unique=True, sqlite_where=text("valid_to IS NULL")),
-)
-"""Every version of every document; the current one has no `valid_to`.
 
-`valid_from` and `valid_to` say when it was taken up and given up here; `effective` and `expires` are the days that the
-document states of itself (`Document.valid_from`, `Document.expires`).
-"""
+@dataclass(frozen=True, kw_only=True)
+class Edition:
+    """One version of a document, and from when until when it was the current one; the current one's end is empty."""
 
-PASSAGE = Table(
-    "passage",
-    _meta,
-    Column("id", Integer, primary_key=True),
-    Column("document", ForeignKey("document.key", ondelete="CASCADE"), nullable=False, index=True),
-    Column("start", Integer, nullable=False),
-    Column("end", Integer, nullable=False),
-    Column("body", Text, nullable=False),
-)
-"""The passages of current documents; `body` holds heading path, lead and quotes as JSON."""
-
-VECTOR = Table(
-    "vector",
-    _meta,
-    Column("hash", String(64), primary_key=True),
-    Column("fingerprint", String, primary_key=True),
-    Column("vector", LargeBinary, nullable=False),
-)
-"""Embeddings by SHA-256 of the embedded text and fingerprint of the encoder: unchanged text is never embedded twice."""
-
-STATE = Table("state", _meta, Column("name", String, primary_key=True), Column("value", Text, nullable=False))
+    document: Document
+    valid_from: str
+    valid_to: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +51,7 @@ class Documents:
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
         self._engine = create_engine(f"sqlite:///{self.path}")
-        event.listen(self._engine, "connect", _pragmas)
+        event.listen(self._engine, "connect", pragmas)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -115,23 +60,23 @@ class Documents:
             with self._engine.begin() as connection:
                 yield connection
         except DatabaseError as error:
-            fix = f"delete {self.path.name} and run `frontdesk ingest`."
-            what = f"the documents cannot be read: {error.orig}."
-            raise KnowledgeError(what, where=str(self.path), fix=fix) from error
+            raise damaged(error.orig) from error
 
     def create(self) -> None:
         """Make the tables that do not exist yet."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.transaction() as connection:
-            _meta.create_all(connection)
-            if missing := _missing(connection):
-                _upgrade(connection, missing)
+            META.create_all(connection)
+            if names := missing(connection):
+                upgrade(connection, names)
 
     def check(self) -> None:
-        """Raise KnowledgeError when the file was made by a version that knew fewer columns."""
+        """Raise KnowledgeError when the file is damaged or was made by a version that knew fewer columns."""
         with self.transaction() as connection:
-            if missing := _missing(connection):
-                what = f"an older version made this file; it lacks {', '.join(missing)}."
+            if (said := connection.scalar(text("PRAGMA quick_check(1)"))) != "ok":
+                raise damaged(said)
+            if names := missing(connection):
+                what = f"an older version made this file; it lacks {', '.join(names)}."
                 raise KnowledgeError(
                     what, where=str(self.path), fix="run `frontdesk ingest`, which brings it up to date."
                 )
@@ -139,19 +84,6 @@ class Documents:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
-
-
-def _missing(connection: Connection) -> list[str]:
-    there = {column["name"] for column in inspect(connection).get_columns(DOCUMENT.name)}
-    return [column.name for column in DOCUMENT.columns if column.name not in there]
-
-
-def _upgrade(connection: Connection, missing: Sequence[str]) -> None:
-    """Add the columns an older file lacks; every source is read again, since they are part of a document's version."""
-    for name in missing:
-        column = CreateColumn(DOCUMENT.c[name]).compile(dialect=connection.dialect)
-        connection.execute(text(f"ALTER TABLE {DOCUMENT.name} ADD COLUMN {column}"))
-    connection.execute(update(DOCUMENT).values(source_hash=""))
 
 
 def state(connection: Connection) -> dict[str, str]:
@@ -173,26 +105,27 @@ def current(connection: Connection) -> dict[str, tuple[str, str]]:
     return {row.id: (row.source_hash, row.version) for row in rows}
 
 
-def put(connection: Connection, document: Document, source_hash: str, passages: Sequence[Passage]) -> None:
-    """Make `document` the current version of its id, with its passages."""
-    withdraw(connection, [document.id])
-    row = {
-        "id": document.id,
-        "version": document.version,
-        "title": document.title,
-        "url": document.url,
-        "context": json.dumps(dict(document.context)),
-        "text": document.text,
-        "source_hash": source_hash,
-        "valid_from": _now(),
-        "audience": document.audience,
-        "locale": document.locale,
-        "effective": document.valid_from,
-        "expires": document.expires,
-    }
-    key = connection.execute(insert(DOCUMENT).values(row)).inserted_primary_key
-    if passages and key:
-        connection.execute(insert(PASSAGE), [_row(passage, int(key[0])) for passage in passages])
+def put(
+    connection: Connection,
+    document: Document,
+    source_hash: str,
+    passages: Sequence[Passage],
+    renamed_from: str = "",
+) -> None:
+    """Make `document` the current version of its id, with its passages; one that is current already stays as it is."""
+    here = (DOCUMENT.c.id == document.id) & DOCUMENT.c.valid_to.is_(None)
+    key = connection.scalar(select(DOCUMENT.c.key).where(here & (DOCUMENT.c.version == document.version)))
+    if key is not None:
+        connection.execute(delete(PASSAGE).where(PASSAGE.c.document == key))
+        connection.execute(update(DOCUMENT).where(DOCUMENT.c.key == key).values(source_hash=source_hash))
+    else:
+        withdraw(connection, [document.id])
+        row = _document_row(document) | {"source_hash": source_hash, "renamed_from": renamed_from}
+        key = connection.execute(insert(DOCUMENT).values(row).returning(DOCUMENT.c.key)).scalar_one()
+    rows = [_row(passage, key) for passage in passages]
+    if rows:
+        connection.execute(insert(PASSAGE), rows)
+    connection.execute(update(DOCUMENT).where(DOCUMENT.c.key == key).values(digest=_digest(document, rows)))
 
 
 def withdraw(connection: Connection, ids: Iterable[str]) -> None:
@@ -204,6 +137,19 @@ def withdraw(connection: Connection, ids: Iterable[str]) -> None:
         connection.execute(update(DOCUMENT).where(here).values(valid_to=_now()))
 
 
+def history(connection: Connection, document_id: str) -> list[Edition]:
+    """Return every version of a document, newest first, those under its earlier names included."""
+    found: list[Edition] = []
+    names = [document_id]
+    for name in names:
+        rows = connection.execute(select(DOCUMENT).where(DOCUMENT.c.id == name).order_by(DOCUMENT.c.key.desc())).all()
+        for row in rows:
+            until = row.valid_to or ""
+            found.append(Edition(document=_document(row._mapping), valid_from=row.valid_from, valid_to=until))
+        names += sorted({row.renamed_from for row in rows} - {"", *names})
+    return sorted(found, key=lambda edition: edition.valid_from, reverse=True)
+
+
 def version(connection: Connection, document_id: str, version_: str) -> Document | None:
     """Return one version of a document, current or not."""
     wanted = (DOCUMENT.c.id == document_id) & (DOCUMENT.c.version == version_)
@@ -212,19 +158,33 @@ def version(connection: Connection, document_id: str, version_: str) -> Document
 
 
 def passages(connection: Connection) -> list[Stored]:
-    """Return every passage of every current document, by id."""
-    found = connection.execute(select(DOCUMENT).where(DOCUMENT.c.valid_to.is_(None)))
+    """Return every passage of every current document, by id; raises KnowledgeError when a row is damaged."""
+    found = connection.execute(select(DOCUMENT).where(DOCUMENT.c.valid_to.is_(None))).all()
     by_key = {row.key: _document(row._mapping) for row in found}
-    rows = connection.execute(select(PASSAGE).order_by(PASSAGE.c.id))
-    return [Stored(id=row.id, passage=_passage(row._mapping), document=by_key[row.document]) for row in rows]
+    rows = connection.execute(select(PASSAGE).order_by(PASSAGE.c.id)).mappings().all()
+    of: dict[int, list[Mapping[Any, Any]]] = {}
+    for row in rows:
+        of.setdefault(row["document"], []).append(row)
+    for one in found:
+        if one.digest and one.digest != _digest(by_key[one.key], of.get(one.key, [])):
+            raise damaged(f"{one.id} is not as it was written")
+    return [Stored(id=row["id"], passage=_passage(row), document=by_key[row["document"]]) for row in rows]
 
 
 def vectors(connection: Connection, fingerprint: str) -> dict[str, NDArray[np.float32]]:
-    """Return the cached embeddings of one encoder by text hash."""
+    """Return the cached embeddings of one encoder by text hash; raises KnowledgeError when one is damaged."""
     import numpy as np
 
-    rows = connection.execute(select(VECTOR.c.hash, VECTOR.c.vector).where(VECTOR.c.fingerprint == fingerprint))
-    return {row.hash: np.frombuffer(row.vector, dtype=np.float32) for row in rows}
+    wanted = select(VECTOR.c.hash, VECTOR.c.vector).where(VECTOR.c.fingerprint == fingerprint)
+    rows = connection.execute(wanted).all()
+    if not rows:
+        return {}
+    if len({len(row.vector) for row in rows}) > 1:
+        raise damaged("a vector is cut short")
+    block = np.frombuffer(b"".join(row.vector for row in rows), dtype=np.float32).reshape(len(rows), -1)
+    if not (np.abs(np.einsum("ij,ij->i", block, block) - 1.0) < UNIT).all():
+        raise damaged("a vector is not as it was written")
+    return {row.hash: vector for row, vector in zip(rows, block, strict=True)}
 
 
 def vector_hashes(connection: Connection, fingerprint: str) -> list[str]:
@@ -245,6 +205,24 @@ def prune_vectors(connection: Connection, fingerprint: str, keep: Iterable[str])
     gone = sorted(set(vector_hashes(connection, fingerprint)) - set(keep))
     for at in range(0, len(gone), 500):
         connection.execute(delete(VECTOR).where(VECTOR.c.hash.in_(gone[at : at + 500])))
+
+
+def damaged(why: object) -> KnowledgeError:
+    """Return the error of a file that cannot be trusted."""
+    fix = f"delete {FILE} and run `frontdesk ingest`; the versions that older citations name are lost with it."
+    return KnowledgeError(f"the documents are damaged: {why}.", where=FILE, fix=fix)
+
+
+def _digest(document: Document, rows: Iterable[Mapping[Any, Any]]) -> str:
+    parts = [document.id, document.version, *(f"{row['start']}:{row['end']}:{row['body']}" for row in rows)]
+    return sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _document_row(document: Document) -> dict[str, Any]:
+    same = ("id", "version", "title", "url", "text", "audience", "locale", "expires")
+    row = {name: getattr(document, name) for name in same}
+    context = json.dumps(dict(document.context))
+    return row | {"context": context, "effective": document.valid_from, "valid_from": _now()}
 
 
 def _row(passage: Passage, key: int) -> dict[str, Any]:
@@ -268,14 +246,6 @@ def _document(row: Mapping[Any, Any]) -> Document:
     return Document(
         **{name: row[name] for name in same}, context=json.loads(row["context"]), valid_from=row["effective"]
     )
-
-
-def _pragmas(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA busy_timeout=30000")
-    cursor.close()
 
 
 def _now() -> str:

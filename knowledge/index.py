@@ -1,112 +1,50 @@
-"""The search index of one generation: a Chroma collection for meaning, BM25 for words, both built from SQL alone.
-
-Every generation has a folder of its own, so that it is swapped, retired and thrown away whole.
-"""
+"""The search index of one generation: a Chroma collection for meaning, BM25 for words, both built from SQL alone."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.knowledge.documents import Stored
 from frontdesk.knowledge.scoping import Readers, metadata
 from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Scope
+from frontdesk.knowledge.vectors import REBUILD, Vectors
 from frontdesk.knowledge.words import Words
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-REBUILD = "run `frontdesk ingest`."
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, of how many."""
+SAMPLE = 50
+"""Of how many passages, and of how many queries near one, the true neighbours must be found."""
+NEIGHBOURS = 10
+MIN_RECALL = 0.99
+JITTER = 0.5
+"""How far a sampled query lies from its passage, as the length of the noise added to a unit vector."""
 
 
 def silent(what: str, done: int, of: int) -> None:
     """The progress of nobody watching."""
 
 
-class Vectors:
-    """A Chroma store of one generation: collection `kb_v<number>` in `root/kb_v<number>`, cosine, our own vectors."""
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What a generation is made from, as one SQL transaction saw it.
 
-    def __init__(self, root: Path, number: int) -> None:
-        self.name = f"kb_v{number}"
-        self.folder = root / self.name
-        self._client: Any = None
-        self._collection: Any = None
+    By position of a passage: `matrix`, its vector, shape (passages, dimension). `known` has the vector of every
+    embedded text by hash, quotes included.
+    """
 
-    def build(self, stored: Sequence[Stored], vectors: NDArray[np.float32], progress: Progress) -> None:
-        """Make the collection from nothing and verify it; each vector has beside it who may read it."""
-        self.drop()
-        ids, facts = [str(one.id) for one in stored], [dict(metadata(one.document)) for one in stored]
-        self._client = _client(self.folder)
-        space = {"hnsw": {"space": "cosine"}}
-        made = self._client.create_collection(self.name, embedding_function=None, configuration=space)
-        step = min(2000, self._client.get_max_batch_size())
-        for at in range(0, len(ids), step):
-            until = at + step
-            made.add(ids=ids[at:until], embeddings=vectors[at:until], metadatas=facts[at:until])
-            progress("indexing", min(at + step, len(ids)), len(ids))
-        self._collection = made
-        self._verify(len(ids))
-
-    def open(self, count: int) -> None:
-        """Open the collection; raises KnowledgeError when it is missing, damaged or has not `count` vectors."""
-        if not self.folder.is_dir():
-            raise self._damaged("its folder is missing")
-        try:
-            self._client = _client(self.folder)
-            self._collection = self._client.get_collection(self.name, embedding_function=None)
-            self._verify(count)
-        except KnowledgeError:
-            self.close()
-            raise
-        except Exception as error:  # Chroma and its compiled part raise many kinds
-            self.close()
-            raise self._damaged(error) from error
-
-    def nearest(self, vectors: NDArray[np.float32], k: int, where: Any = None) -> list[list[tuple[str, float]]]:
-        """Return for each query vector the (id, cosine) of its `k` nearest among those `where` allows, best first."""
-        found = self._collection.query(query_embeddings=vectors, n_results=k, where=where, include=["distances"])
-        rows = zip(found["ids"], found["distances"], strict=True)
-        return [[(one, 1.0 - far) for one, far in zip(ids, distances, strict=True)] for ids, distances in rows]
-
-    def close(self) -> None:
-        """Close the client."""
-        client, self._client, self._collection = self._client, None, None
-        if client is not None:
-            client.close()
-
-    def drop(self) -> None:
-        """Close and delete the files."""
-        self.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _verify(self, count: int) -> None:
-        """Check the row count, and that a stored vector is found again by a query."""
-        found = self._collection.count()
-        if found != count:
-            raise self._damaged(f"{found} vectors where {count} passages are")
-        if count:
-            one = self._collection.get(limit=1, include=["embeddings"])
-            (best, cosine), *_ = self.nearest(one["embeddings"], 1)[0] or [("", 0.0)]
-            if cosine < 0.99:
-                raise self._damaged(f"a stored vector is not found again (nearest: {best!r} at {cosine:.2f})")
-
-    def _damaged(self, why: object) -> KnowledgeError:
-        return KnowledgeError(f"the vector index is damaged: {why}", where=str(self.folder), fix=REBUILD)
-
-
-def _client(folder: Path) -> Any:
-    import chromadb
-    from chromadb.config import Settings
-
-    return chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
+    number: int
+    stored: list[Stored]
+    matrix: NDArray[np.float32] = field(repr=False)
+    known: Mapping[str, NDArray[np.float32]] = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,25 +66,63 @@ class Generation:
     known: Mapping[str, NDArray[np.float32]] = field(repr=False)
 
     @classmethod
-    def of(
-        cls, number: int, vectors: Vectors, stored: list[Stored], matrix: Any, known: Mapping[str, Any]
-    ) -> Generation:
+    def build(cls, root: Path, content: Content, progress: Progress) -> Generation:
+        """Build the index and verify it against exact search; raises KnowledgeError when it finds too little."""
+        vectors = Vectors(root)
+        try:
+            ids = [str(one.id) for one in content.stored]
+            facts = [metadata(one.document) for one in content.stored]
+            for done in vectors.build(ids, content.matrix, facts):
+                progress("indexing", done, len(ids))
+            made = cls._of(content, vectors)
+            made.verify()
+        except BaseException:
+            vectors.close()
+            raise
+        return made
+
+    @classmethod
+    def open(cls, root: Path, content: Content) -> Generation:
+        """Open what was kept of a generation; raises KnowledgeError when it is damaged."""
+        vectors = Vectors(root)
+        try:
+            vectors.open(kept(root, content.number))
+            made = cls._of(content, vectors)
+            made.verify()
+        except BaseException:
+            vectors.close()
+            raise
+        return made
+
+    @classmethod
+    def _of(cls, content: Content, vectors: Vectors) -> Generation:
         """Join a collection with the keyword index, built here from the same passages."""
         import numpy as np
 
         firsts: dict[str, int] = {}
+        stored = content.stored
         owner = np.array([firsts.setdefault(one.document.id, at) for at, one in enumerate(stored)], dtype=np.int64)
         return cls(
-            number=number,
+            number=content.number,
             vectors=vectors,
             stored=stored,
             owner=owner,
-            matrix=matrix,
+            matrix=content.matrix,
             words=Words([terms(one.passage.search_text(one.document)) for one in stored]),
             position={str(one.id): at for at, one in enumerate(stored)},
             readers=Readers([one.document for one in stored]),
-            known=known,
+            known=content.known,
         )
+
+    def verify(self) -> None:
+        """Raise KnowledgeError unless both indexes hold every passage and Chroma finds what exact search finds."""
+        passages, where = len(self.stored), f"generation {self.number}"
+        if self.vectors.count != passages or self.words.size != passages:
+            what = f"{self.vectors.count} vectors and {self.words.size} texts are indexed of {passages} passages."
+            raise KnowledgeError(what, where=where, fix=REBUILD)
+        if passages and (found := recall(self)) < MIN_RECALL:
+            what = f"the vector index finds only {found:.1%} of what an exact search finds."
+            raise KnowledgeError(what, where=where, fix=f"{REBUILD} If it comes again, report it.")
 
     def allowed(self, scope: Scope) -> NDArray[np.bool_]:
         """Return which passages may be shown in `scope`, shape (passages,)."""
@@ -157,4 +133,29 @@ class Generation:
         if not self.stored or not len(vectors):
             return [[] for _ in vectors]
         found = self.vectors.nearest(vectors, min(k, len(self.stored)), self.readers.where(scope))
-        return [[self.position[one] for one, _ in row] for row in found]
+        return [[self.position[one] for one in row] for row in found]
+
+
+def kept(root: Path, number: int) -> Path:
+    """Return the folder in which the files of a generation are kept."""
+    return root / f"kb_v{number}"
+
+
+def recall(index: Generation) -> float:
+    """Return the share of true neighbours that Chroma finds, for sampled passages and for queries near some.
+
+    Exact search over the same vectors is the judge; an equally near passage counts as found.
+    """
+    import numpy as np
+
+    dice, matrix = np.random.default_rng(index.number), index.matrix
+    chosen = matrix[dice.integers(0, len(matrix), 2 * SAMPLE)]
+    noise = dice.normal(size=(SAMPLE, matrix.shape[1])) * JITTER / matrix.shape[1] ** 0.5
+    chosen[SAMPLE:] += noise.astype(np.float32)
+    chosen /= np.linalg.norm(chosen, axis=1, keepdims=True)
+    k = min(NEIGHBOURS, len(matrix))
+    rows = index.vectors.nearest(chosen, k)
+    cosines = matrix @ chosen.T
+    least = -np.partition(-cosines, k - 1, axis=0)[k - 1] - 1e-5
+    hits = [sum(cosines[index.position[one], at] >= least[at] for one in row) for at, row in enumerate(rows)]
+    return float(sum(hits)) / (k * len(rows))

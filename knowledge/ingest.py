@@ -19,7 +19,7 @@ from frontdesk.knowledge import documents as sql
 from frontdesk.knowledge import sources
 from frontdesk.knowledge.convert import Converter
 from frontdesk.knowledge.documents import Documents, Stored
-from frontdesk.knowledge.index import Generation, Progress, Vectors
+from frontdesk.knowledge.index import Content, Generation, Progress, kept
 from frontdesk.knowledge.passages import split
 from frontdesk.knowledge.sources import NOT_MODIFIED, Found, Source
 from frontdesk.knowledge.values import Document, IngestReport, Passage, Skipped, text_hash
@@ -50,6 +50,8 @@ class Changes:
 
     updates: list[Update] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    renamed: dict[str, str] = field(default_factory=dict)
+    """The new id of a document that only got another one, and its id before, which is among those gone."""
     unchanged: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     defused: list[Skipped] = field(default_factory=list)
@@ -71,7 +73,17 @@ def look(project: Path, wanted: Sources, state: Path, known: Known, chars: int, 
             progress("reading", at, max(at, found.expected))
     changes.skipped += found.skipped
     changes.gone += sorted(key for key in set(known) - seen if not found.keeps(key))
+    changes.renamed = _renamed(changes, known)
     return changes
+
+
+def _renamed(changes: Changes, known: Known) -> dict[str, str]:
+    """Return the id before of each new document whose content one of those gone had."""
+    before: dict[str, list[str]] = {}
+    for one in reversed(changes.gone):
+        before.setdefault(known[one][0], []).append(one)
+    new = (update for update in changes.updates if update.document.id not in known)
+    return {update.document.id: ids.pop() for update in new if (ids := before.get(update.source_hash))}
 
 
 def _hashed(chars: int, data: bytes) -> str:
@@ -106,6 +118,7 @@ def compare(documents: Sequence[Document], known: Known, chars: int) -> Changes:
             passages = tuple(split(document, chars))
             changes.updates.append(Update(document=document, source_hash=source_hash, passages=passages))
     changes.gone += sorted(set(known) - {document.id for document in documents})
+    changes.renamed = _renamed(changes, known)
     return changes
 
 
@@ -120,7 +133,8 @@ def texts(pairs: Iterable[tuple[Document, Passage]], *, quotes: bool) -> Iterato
 def write(connection: Connection, changes: Changes) -> None:
     """Bring the SQL tables up to date with the changes."""
     for update in changes.updates:
-        sql.put(connection, update.document, update.source_hash, update.passages)
+        before = changes.renamed.get(update.document.id, "")
+        sql.put(connection, update.document, update.source_hash, update.passages, before)
     sql.withdraw(connection, changes.gone)
 
 
@@ -139,23 +153,26 @@ def embed(documents: Documents, encoder: Encoder, texts: Iterable[str], progress
     return len(ordered)
 
 
-def build(connection: Connection, root: Path, encoder: Encoder, progress: Progress) -> Generation:
-    """Build the next generation from the SQL tables as this transaction sees them, and name it as the current one."""
-    stored = sql.passages(connection)
-    number = int(sql.state(connection).get("generation", "0")) + 1
-    known = sql.vectors(connection, encoder.fingerprint)
-    matrix = matrix_of(known, stored)
-    vectors = Vectors(root, number)
+def content(connection: Connection, fingerprint: str, number: int) -> Content:
+    """Return what generation `number` is made from; raises KnowledgeError when a passage has no vector."""
+    stored, known = sql.passages(connection), sql.vectors(connection, fingerprint)
+    return Content(number=number, stored=stored, matrix=matrix_of(known, stored), known=known)
+
+
+def build(connection: Connection, root: Path, fingerprint: str, progress: Progress) -> Generation:
+    """Build the next generation from the SQL tables as this transaction sees them, keep it, and name it the current."""
+    made = content(connection, fingerprint, int(sql.state(connection).get("generation", "0")) + 1)
+    generation = Generation.build(root, made, progress)
     try:
-        vectors.build(stored, matrix, progress)
+        generation.vectors.keep(kept(root, made.number))
+        pairs = ((one.document, one.passage) for one in made.stored)
+        sql.prune_vectors(connection, fingerprint, map(text_hash, texts(pairs, quotes=True)))
+        named = {"generation": str(made.number), "fingerprint": fingerprint, "passages": str(len(made.stored))}
+        sql.set_state(connection, named)
     except BaseException:
-        vectors.drop()
+        generation.vectors.close()
         raise
-    pairs = ((one.document, one.passage) for one in stored)
-    sql.prune_vectors(connection, encoder.fingerprint, map(text_hash, texts(pairs, quotes=True)))
-    named = {"generation": str(number), "fingerprint": encoder.fingerprint, "passages": str(len(stored))}
-    sql.set_state(connection, named)
-    return Generation.of(number, vectors, stored, matrix, known)
+    return generation
 
 
 def matrix_of(have: Mapping[str, NDArray[np.float32]], stored: Sequence[Stored]) -> NDArray[np.float32]:
@@ -171,12 +188,14 @@ def matrix_of(have: Mapping[str, NDArray[np.float32]], stored: Sequence[Stored])
 
 def report(changes: Changes, known: Known, passages: int, embedded: int, began: float) -> IngestReport:
     """Sum up an ingest that began at monotonic time `began`."""
-    changed = sum(update.document.id in known for update in changes.updates)
+    versions = [(update.document.version, known.get(update.document.id, ("", ""))[1]) for update in changes.updates]
+    same, added = sum(new == old for new, old in versions), sum(not old for _, old in versions)
     return IngestReport(
-        added=len(changes.updates) - changed,
-        changed=changed,
-        unchanged=changes.unchanged,
-        removed=len(changes.gone),
+        added=added - len(changes.renamed),
+        changed=len(versions) - same - added,
+        unchanged=changes.unchanged + same,
+        renamed=len(changes.renamed),
+        removed=len(changes.gone) - len(changes.renamed),
         skipped=tuple(changes.skipped),
         defused=tuple(changes.defused),
         passages=passages,

@@ -1,4 +1,4 @@
-"""The generation that serves, swapped whole under live queries: the old one is deleted when its last reader leaves."""
+"""The generation that serves, swapped whole under live queries: the old one is closed when its last reader leaves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from frontdesk.bot.errors import KnowledgeError
-from frontdesk.knowledge.index import REBUILD, Generation
+from frontdesk.knowledge.index import Generation
+from frontdesk.knowledge.vectors import REBUILD
 
 
 class Live:
@@ -32,37 +33,27 @@ class Live:
             generation = self._current
             if generation is None:
                 raise KnowledgeError("the knowledge base is not loaded.", fix=REBUILD)
-            self._readers[generation.number] += 1
+            self._readers[id(generation)] += 1
         try:
             yield generation
         finally:
             with self._lock:
-                self._readers[generation.number] -= 1
+                self._readers[id(generation)] -= 1
             self._clear()
 
-    def swap(self, generation: Generation) -> None:
-        """Serve `generation` from now on."""
+    def swap(self, generation: Generation | None) -> None:
+        """Serve `generation` from now on; None stops serving."""
         with self._lock:
             before, self._current = self._current, generation
-            if before is not None and before.number != generation.number:
-                self._retired[before.number] = before
+            if before is not None and before is not generation:
+                self._retired[id(before)] = before
         self._clear()
-
-    def retiring(self) -> set[str]:
-        """Return the names of generations that still have readers."""
-        with self._lock:
-            return {generation.vectors.name for generation in self._retired.values()}
-
-    def close(self) -> None:
-        """Stop serving, and close without deleting."""
-        with self._lock:
-            current, self._current = self._current, None
-        if current is not None:
-            current.vectors.close()
 
     def _clear(self) -> None:
         with self._lock:
-            done = [number for number in self._retired if not self._readers[number]]
-            gone = [self._retired.pop(number) for number in done]
+            done = [key for key in self._retired if not self._readers[key]]
+            gone = [self._retired.pop(key) for key in done]
+            for key in done:
+                del self._readers[key]
         for generation in gone:
-            generation.vectors.drop()
+            generation.vectors.close()

@@ -199,7 +199,9 @@ class Skipped:
 
 @dataclass(frozen=True, kw_only=True)
 class IngestReport:
-    """What an ingest did. The first four count documents; `embedded` counts passages that were new to the encoder.
+    """What an ingest did. The first four count documents, and `renamed` those that only have another id now.
+
+    `embedded` counts texts that were new to the encoder.
 
     A skipped document whose earlier version could be read keeps serving that version. `defused` names what was left
     out of documents that were taken up: sentences that speak to an assistant instead of a customer.
@@ -214,3 +216,4 @@ class IngestReport:
     embedded: int
     seconds: float
     defused: tuple[Skipped, ...] = ()
+    renamed: int = 0

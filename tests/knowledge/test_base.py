@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +44,8 @@ def test_ingest_reads_embeds_and_removes_only_what_changed(project: Path, opened
     before = encoder.encoded
     assert counts(knowledge, project) == (0, 0, 3, 0)
     (project / "knowledge/wren.md").rename(project / "knowledge/wren-kettle.md")
-    assert counts(knowledge, project) == (1, 0, 2, 1)
+    report = knowledge.ingest(project)
+    assert (report.added, report.changed, report.unchanged, report.removed, report.renamed) == (0, 0, 2, 0, 1)
     assert encoder.encoded == before
     (project / "knowledge/shipping.md").write_text("# Shipping\n\nWe send everything by pigeon.\n")
     assert counts(knowledge, project) == (0, 1, 2, 0)
@@ -158,7 +160,23 @@ def test_queries_never_fail_while_generations_are_swapped(project: Path, opened:
     for reader in readers:
         reader.join()
     assert (failures, asked > 0) == ([], True)
-    assert len(list((project.parent / "state/chroma").iterdir())) == 1
+    chroma = project.parent / "state/chroma"
+    assert [path.name for path in chroma.glob("kb_v*")] == ["kb_v5"]
+    assert len([path for path in (chroma / "open").iterdir() if path.is_dir()]) == 1
+
+
+def test_a_renamed_document_keeps_its_history(project: Path, opened: Opened) -> None:
+    knowledge, folder = opened(), project / "knowledge"
+    knowledge.ingest(project)
+    (folder / "wren.md").write_text("# Wren Kettle\n\nIt holds two litres.\n")
+    knowledge.ingest(project)
+    (folder / "wren.md").rename(folder / "kettle.md")
+    knowledge.ingest(project)
+    editions = knowledge.history("knowledge/kettle.md")
+    assert [one.document.id for one in editions] == ["knowledge/kettle.md", "knowledge/wren.md", "knowledge/wren.md"]
+    assert [bool(one.valid_to) for one in editions] == [False, True, True]
+    assert editions[0].document.version == editions[1].document.version != editions[2].document.version
+    assert editions[2].valid_to <= editions[1].valid_from <= editions[0].valid_from
 
 
 def test_another_encoder_is_refused_until_ingest_runs_again(project: Path, opened: Opened) -> None:
@@ -185,25 +203,90 @@ def test_an_empty_folder_ingests_and_abstains(tmp_path: Path, opened: Opened) ->
     assert ask(knowledge, "anything at all") == []
 
 
-@pytest.mark.parametrize("harm", ["removed", "emptied", "garbled"])
-def test_a_damaged_index_is_found_at_start_and_rebuilt(
-    harm: str, project: Path, tmp_path: Path, opened: Opened
+def harm(path: Path, how: str) -> bool:
+    """Damage a file; return whether that changed it (an empty one cannot be truncated)."""
+    data = path.read_bytes()
+    if how == "deleted":
+        path.unlink()
+    elif how == "truncated":
+        path.write_bytes(data[: len(data) // 2])
+    elif how == "zeroed":
+        path.write_bytes(bytes(len(data)) or b"\0")
+    else:
+        at = len(data) // 3
+        path.write_bytes(data[:at] + bytes([(data[at] if data else 0) ^ 4]) + data[at + 1 :])
+    return not path.exists() or path.read_bytes() != data
+
+
+def kept_files(tmp_path: Path) -> list[Path]:
+    return sorted(path for path in (tmp_path / "state/chroma").glob("kb_v*/**/*") if path.is_file())
+
+
+@pytest.mark.parametrize("how", ["deleted", "truncated", "zeroed", "flipped"])
+def test_every_damaged_index_file_is_found_at_start_and_rebuilt_from_the_documents(
+    how: str, project: Path, tmp_path: Path, opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, encoder = opened(), Hashing()
+    first.ingest(project)
+    first.close()
+    whole = [path.relative_to(tmp_path) for path in kept_files(tmp_path)]
+    assert len(whole) >= 6
+    for number in range(len(whole)):
+        changed = harm(kept_files(tmp_path)[number], how)
+        caplog.clear()
+        again = opened(encoder)
+        again.load()
+        assert ("It is built again from the documents" in caplog.text) == changed
+        assert "45 days" in again.search("how many days to return unused items")[0].text
+        again.close()
+    opened().load()
+    assert encoder.encoded <= 2 * len(whole)  # questions; no document was embedded again
+
+
+def test_an_index_that_is_gone_is_rebuilt_too(project: Path, tmp_path: Path, opened: Opened) -> None:
+    first = opened()
+    first.ingest(project)
+    first.close()
+    shutil.rmtree(tmp_path / "state/chroma")
+    again = opened()
+    again.load()
+    assert (again.search("unused items") != [], len(kept_files(tmp_path)) >= 6) == (True, True)
+
+
+def test_an_undamaged_index_is_opened_as_it_is(project: Path, opened: Opened, caplog: pytest.LogCaptureFixture) -> None:
+    opened().ingest(project)
+    for _ in range(3):
+        opened().load()
+    assert "built again" not in caplog.text
+
+
+def test_what_a_killed_process_left_open_is_deleted(project: Path, tmp_path: Path, opened: Opened) -> None:
+    opened().ingest(project)
+    left = tmp_path / "state/chroma/open/left"
+    left.mkdir()
+    left.with_suffix(".lock").touch()
+    opened().load()
+    assert not left.exists()
+    assert len(list((tmp_path / "state/chroma/open").glob("*.lock"))) == 2
+
+
+@pytest.mark.parametrize("change", ["text", "span", "vector"])
+def test_a_changed_row_of_the_database_is_seen_at_start(
+    change: str, project: Path, tmp_path: Path, opened: Opened
 ) -> None:
     first = opened()
     first.ingest(project)
     first.close()
-    folder = tmp_path / "state/chroma/kb_v1"
-    if harm == "removed":
-        shutil.rmtree(folder)
-    elif harm == "emptied":
-        (folder / "chroma.sqlite3").unlink()
-    else:
-        (folder / "chroma.sqlite3").write_bytes(b"not a database at all" * 500)
-    again = opened()
-    with pytest.raises(KnowledgeError, match="run `frontdesk ingest`"):
-        again.load()
-    assert again.ingest(project).unchanged == 3
-    assert again.search("unused items")
+    statement = {
+        "text": "UPDATE document SET text = replace(text, '45 days', '46 days')",
+        "span": "UPDATE passage SET start = start + 1",
+        "vector": "UPDATE vector SET vector = zeroblob(1024)",
+    }[change]
+    with sqlite3.connect(tmp_path / "state/knowledge.db") as raw:
+        raw.execute(statement)
+    raw.close()
+    with pytest.raises(KnowledgeError, match=r"delete knowledge\.db"):
+        opened().load()
 
 
 def test_a_damaged_database_is_an_error_with_the_fix(project: Path, tmp_path: Path, opened: Opened) -> None:
