@@ -49,7 +49,7 @@ class MiniLM:
         """Make or read the graph and start the runtime; raises ModelError when the weights are absent or altered."""
         with self._lock:
             if self._session is None:
-                self._tokenizer = _tokenizer()
+                self._tokenizer = tokenizer()
                 self._session = session(kept(self._cache / f"{self.fingerprint}.onnx", _export), self._threads)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -59,8 +59,8 @@ class MiniLM:
             return vectors
         self.load()
         ids = [e.ids for e in self._tokenizer.encode_batch([_clean(text) for text in texts])]
-        for rows in _batches([len(row) for row in ids]):
-            tokens, mask = _padded([ids[row] for row in rows])
+        for rows in batches([len(row) for row in ids]):
+            tokens, mask = padded([ids[row] for row in rows])
             vectors[rows] = self._session.run(["vector"], {"ids": tokens, "mask": mask})[0]
         return vectors
 
@@ -94,7 +94,7 @@ class TokenStates:
         """Make or read the graph and start the runtime; raises ModelError when the weights are absent or altered."""
         with self._lock:
             if self._session is None:
-                self._tokenizer = _tokenizer()
+                self._tokenizer = tokenizer()
                 self._tokenizer.no_truncation()
                 path = self._cache / f"{self.fingerprint}.onnx"
                 self._session = session(kept(path, lambda: _export(self._layers)), self._threads)
@@ -114,8 +114,8 @@ class TokenStates:
     def _run(self, windows: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
         """The states of each window, those of its first and last token (CLS, SEP) left out."""
         states: list[Any] = [None] * len(windows)
-        for rows in _batches([len(window) for window in windows]):
-            tokens, mask = _padded([windows[row] for row in rows])
+        for rows in batches([len(window) for window in windows]):
+            tokens, mask = padded([windows[row] for row in rows])
             found = self._session.run(["states"], {"ids": tokens, "mask": mask})[0]
             for row, state in zip(rows, found, strict=True):
                 states[row] = state[1 : len(windows[row]) - 1]
@@ -136,14 +136,15 @@ def _clean(text: str) -> str:
     return text[:_CHARS].encode("utf-8", "replace").decode("utf-8")
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Row numbers in groups of similar length, so that little is padding."""
+def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yield row numbers in groups of similar length, so that little is padding."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     for start in range(0, len(order), _BATCH):
         yield order[start : start + _BATCH]
 
 
-def _padded(ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def padded(ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return rows of different lengths as one matrix, zeros after the end, and the mask of what is real."""
     width = max(len(row) for row in ids)
     tokens = np.zeros((len(ids), width), dtype=np.int64)
     mask = np.zeros_like(tokens)
@@ -152,34 +153,40 @@ def _padded(ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np
     return tokens, mask
 
 
-def _model_folder() -> Path:
-    """The folder of the published files; found, not imported (importing the package costs 9 s)."""
+def model_folder() -> Path:
+    """Return the folder of the published files; found, not imported (importing the package costs 9 s)."""
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.origin:
         raise ModelError("the sentence encoder's weights are not installed.", where=_PACKAGE, fix=_REINSTALL)
     return Path(spec.origin).parent / "model"
 
 
-def _tokenizer() -> Any:
+def tokenizer() -> Any:
+    """Return MiniLM's tokenizer, which reads as many tokens as the graph has positions; raises ModelError."""
     from tokenizers import Tokenizer
 
-    path = _model_folder() / "tokenizer.json"
+    path = model_folder() / "tokenizer.json"
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        made = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception
         raise ModelError(f"the tokenizer cannot be read: {error}", where=str(path), fix=_REINSTALL) from None
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(POSITIONS)
-    return tokenizer
+    made.no_padding()
+    made.enable_truncation(POSITIONS)
+    return made
 
 
 def _export(token_layers: Sequence[int] = ()) -> bytes:
-    """Build the int8 graph from the published weights, checked against their known hash."""
+    """Build the int8 graph from the published weights."""
+    return bytes(build(published(), token_layers).SerializeToString())
+
+
+def published() -> dict[str, NDArray[np.float32]]:
+    """Return MiniLM's published weights by name, checked against their known hash; raises ModelError."""
     from safetensors.numpy import load_file
 
-    weights = _model_folder() / "model.safetensors"
+    weights = model_folder() / "model.safetensors"
     if not weights.is_file():
         raise ModelError("the sentence encoder's weights are missing.", where=str(weights), fix=_REINSTALL)
     if sha256(weights) != WEIGHTS_SHA256:
         raise ModelError("the weights are not the published ones (sha256 differs).", where=str(weights), fix=_REINSTALL)
-    return bytes(build(load_file(weights), token_layers).SerializeToString())
+    return dict(load_file(weights))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LAYERS, HEADS, WIDTH, POSITIONS, EPSILON = 6, 12, 384, 256, 1e-12
 SCHEME = "int8-block64-1"
 """Names the arithmetic; raise the last number when the graph changes, so that caches are made anew."""
+SECOND = 2
+"""The first kind of token that belongs to the second text of a pair."""
 _OPSET, _BLOCK = 20, 64
 _MASKED = -10000.0
 
@@ -94,7 +96,48 @@ def build(weights: Weights, token_layers: Sequence[int] = ()) -> onnx.ModelProto
     return _model(graph, "vector", ["batch", WIDTH])
 
 
-def _model(graph: Graph, output: str, shape: list[str | int]) -> onnx.ModelProto:
+def build_pair(
+    weights: Weights, kinds: NDArray[np.float32], head: NDArray[np.float32], bias: NDArray[np.float32]
+) -> onnx.ModelProto:
+    """Return the graph of a pair scorer: `ids`, `mask`, `kinds` (int64, batch × tokens) -> `score` (float32, batch).
+
+    `kinds` is a table (kinds × 384) of what is added to a token of each kind; tokens of a kind from `SECOND` on are
+    those of the second text. The head (1 × 1152) reads first state, mean state and the maximum over the second text.
+    """
+    from onnx import TensorProto
+
+    graph = Graph()
+    kept = graph.op("Cast", "mask", to=TensorProto.FLOAT)
+    state = _embed(graph, weights, graph.op("Gather", graph.constant(kinds), "kinds"))
+    attention = _attention_bias(graph, kept)
+    for layer in range(LAYERS):
+        state = _layer(graph, weights, f"encoder.layer.{layer}", state, attention)
+    joined = _pair_states(graph, state, kept)
+    logit = graph.op("Gemm", joined, graph.constant(head), graph.constant(bias), transB=1)
+    graph.op("Squeeze", graph.op("Sigmoid", logit), graph.ints(1))
+    return _model(graph, "score", ["batch"], ("ids", "mask", "kinds"))
+
+
+def _pair_states(graph: Graph, state: str, kept: str) -> str:
+    """The first state, the mean over both texts and the maximum over the second one, side by side."""
+    from onnx import TensorProto
+
+    first = graph.op("Squeeze", graph.op("Gather", state, graph.ints(0), axis=1), graph.ints(1))
+    total = graph.op("ReduceSum", kept, graph.ints(1), keepdims=1)
+    column = graph.op("Unsqueeze", kept, graph.ints(2))
+    mean = graph.op("Div", graph.op("ReduceSum", graph.op("Mul", state, column), graph.ints(1), keepdims=0), total)
+    second = graph.op("Cast", graph.op("GreaterOrEqual", "kinds", graph.ints(SECOND)), to=TensorProto.FLOAT)
+    lost = graph.op(
+        "Unsqueeze", graph.op("Sub", graph.constant(np.array([1.0], dtype=np.float32)), second), graph.ints(2)
+    )
+    masked = graph.op("Add", state, graph.op("Mul", lost, graph.constant(np.array([_MASKED], dtype=np.float32))))
+    most = graph.op("ReduceMax", masked, graph.ints(1), keepdims=0)
+    return str(graph.op("Concat", first, mean, most, axis=1))
+
+
+def _model(
+    graph: Graph, output: str, shape: list[str | int], inputs: Sequence[str] = ("ids", "mask")
+) -> onnx.ModelProto:
     """Close the graph over its last node, whose output gets its public name."""
     from onnx import TensorProto, checker, helper
 
@@ -103,7 +146,7 @@ def _model(graph: Graph, output: str, shape: list[str | int]) -> onnx.ModelProto
     body = helper.make_graph(
         graph.nodes,
         "minilm",
-        [helper.make_tensor_value_info(name, TensorProto.INT64, size) for name in ("ids", "mask")],
+        [helper.make_tensor_value_info(name, TensorProto.INT64, size) for name in inputs],
         [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)],
         graph.constants,
     )
@@ -114,8 +157,8 @@ def _model(graph: Graph, output: str, shape: list[str | int]) -> onnx.ModelProto
     return model
 
 
-def _embed(graph: Graph, weights: Weights) -> str:
-    """Words + positions + segment 0; the word table is kept in half precision (half the file, same vectors)."""
+def _embed(graph: Graph, weights: Weights, further: str = "") -> str:
+    """Words + positions + segment 0 + `further`; the word table is kept in half precision (half the file)."""
     from onnx import TensorProto
 
     table = graph.constant(weights["embeddings.word_embeddings.weight"].astype(np.float16))
@@ -123,7 +166,8 @@ def _embed(graph: Graph, weights: Weights) -> str:
     places = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
     tokens = graph.op("Shape", "ids", start=1, end=2)
     here = graph.op("Slice", graph.constant(places[:POSITIONS]), graph.ints(0), tokens, graph.ints(0))
-    return graph.norm(graph.op("Add", words, here), weights, "embeddings.LayerNorm")
+    total = graph.op("Add", words, here)
+    return graph.norm(graph.op("Add", total, further) if further else total, weights, "embeddings.LayerNorm")
 
 
 def _attention_bias(graph: Graph, kept: str) -> str:
