@@ -41,8 +41,8 @@ class Recipe:
     was tried, both are 0 and the weights of the best look are kept.
     """
 
-    rank: int = 32
-    alpha: int = 64
+    rank: int = 16
+    alpha: int = 32
     dropout: float = 0.0
     learning_rate: float = 3e-3
     epochs: int = 10

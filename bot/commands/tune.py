@@ -41,7 +41,7 @@ def tune(
         str | None, typer.Option(help="The base model, a folder or hub id; default models.base of the settings.")
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, max=100, help="At most; it stops when held-out pairs get worse.")] = 10,
-    rank: Annotated[int, typer.Option(min=1, max=256, help="Rank of the LoRA matrices.")] = 32,
+    rank: Annotated[int, typer.Option(min=1, max=256, help="Rank of the LoRA matrices.")] = 16,
     learning_rate: Annotated[float, typer.Option(min=1e-6, max=1.0)] = 3e-3,
     seed: int = 0,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Cores to train on.")] = 2,

