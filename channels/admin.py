@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +13,17 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from frontdesk.bot.errors import ChannelError
+from frontdesk.bot.errors import ChannelError, FrontdeskError
+from frontdesk.channels.admin_frame import framed
 from frontdesk.channels.inbox import HEADERS, for_people
-from frontdesk.channels.inbox_pages import bar, csrf
+from frontdesk.channels.inbox_pages import csrf
+from frontdesk.channels.knowledge_pages import KnowledgePages, knowledge_routes
 from frontdesk.channels.operator import FORM_BYTES, Operator, Session
-from frontdesk.channels.pages import Html, document, el, page
+from frontdesk.channels.oversight import Oversight
+from frontdesk.channels.pages import Html, el, page
 from frontdesk.channels.problems import parse, read_body
 
+log = logging.getLogger(__name__)
 Report = Mapping[str, Any]
 Ask = Callable[[], Awaitable[Report]]
 
@@ -65,14 +70,29 @@ class Admin:
         async with self.lock:
             return await self.jobs[name]()
 
+    async def read_in(self, brand: str, document_id: str) -> str:
+        """Ingest as soon as no other job runs; return why the document was not taken up, empty when it was."""
+        own = f"ingest {brand}"
+        async with self.lock:
+            try:
+                report = await self.jobs[own if own in self.jobs else "ingest"]()
+            except FrontdeskError as error:
+                log.error("a correction was not read in: %s", error)
+                return f"{error.what} {error.fix}".strip()
+        return next((reason for path, reason in _skipped(report) if path == document_id), "")
 
-def admin_router(*, operator_token: str | None, health: Ask, jobs: Mapping[str, Ask]) -> APIRouter:
-    """Return /admin and POST /admin/jobs, closed while `operator_token` is None.
 
-    `health` returns what to show, as nested mappings; each job runs to its end and returns its report.
+def admin_router(
+    *, operator_token: str | None, health: Ask, jobs: Mapping[str, Ask], oversight: Oversight
+) -> APIRouter:
+    """Return /admin, its pages about knowledge, and POST /admin/jobs, closed while `operator_token` is None.
+
+    `health` returns what to show, as nested mappings; each job runs to its end and returns its report. The job
+    `ingest`, or `ingest BRAND` where a brand's documents are its own, reads corrections in.
     """
-    admin = Admin(operator=Operator(operator_token), health=health, jobs=jobs)
-    router = APIRouter()
+    operator = Operator(operator_token)
+    admin = Admin(operator=operator, health=health, jobs=jobs)
+    router = knowledge_routes(KnowledgePages(operator=operator, oversight=oversight, read_in=admin.read_in))
     for path, method, handler in (("/admin", "GET", admin.show), ("/admin/jobs", "POST", admin.run)):
         router.add_api_route(path, for_people(handler), methods=[method], include_in_schema=False, response_model=None)
     return router
@@ -93,8 +113,19 @@ def _page(health: Report, jobs: list[str], session: Session, result: Report | No
     done = el("pre", json.dumps(result, indent=2, default=str), tabindex="0") if result is not None else None
     work = el("section", el("h2", "Jobs"), forms or el("p", "None.", class_="hint"), done, class_="card")
     state = el("section", el("h2", "Health"), el("table", el("tbody", _rows(health))), class_="card")
-    body = el("main", el("h1", "Admin"), state, work)
-    return document("Admin: frontdesk", [bar(session), body], styles=["desk.css"])
+    return framed("Admin", "/admin", [state, work], session)
+
+
+def _skipped(report: object) -> Iterator[tuple[str, str]]:
+    """Yield (path, reason) of every source that a report, however nested, names as left out."""
+    if isinstance(report, Mapping):
+        if "path" in report and "reason" in report:
+            yield str(report["path"]), str(report["reason"])
+        for value in report.values():
+            yield from _skipped(value)
+    elif isinstance(report, list | tuple):
+        for value in report:
+            yield from _skipped(value)
 
 
 def _rows(report: Report, above: str = "") -> list[Html]:

@@ -21,6 +21,8 @@ from frontdesk.channels.shapes import transcript
 
 MAX_CHARS = 8000
 HEADERS = policy(form_action="'self'") | {"Referrer-Policy": "same-origin"}
+OWN = ("/inbox", "/inbox/conversation", "/admin", "/admin/explain", "/admin/gaps", "/admin/corrections")
+"""The pages that signing in may lead to."""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -130,7 +132,7 @@ def for_people(handler: Handler) -> Handler:
 
 def _then(address: str) -> str:
     """Return where to go after signing in: only to our own operator pages."""
-    own = address.startswith(("/inbox?", "/inbox/conversation?")) or address in ("/inbox", "/admin")
+    own = address.partition("?")[0] in OWN
     return address if own and address.isascii() and address.isprintable() and "\\" not in address else "/inbox"
 
 

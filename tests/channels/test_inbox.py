@@ -16,6 +16,7 @@ from frontdesk.channels.admin import admin_router
 from frontdesk.channels.inbox import inbox_router
 from frontdesk.channels.operator import COOKIE
 from frontdesk.channels.testing import FakeDesk
+from tests.channels.overseen import FakeOversight
 from tests.channels.wire import kept, script, served
 
 TOKEN = "operator-token-of-the-tests"
@@ -39,7 +40,8 @@ def run(test: Test, token: str | None = TOKEN) -> None:
     async def go() -> None:
         desk = FakeDesk(script)
         jobs = {"ingest": ingest, "failing": failing}
-        routers = inbox_router(desk, operator_token=token), admin_router(operator_token=token, health=health, jobs=jobs)
+        admin = admin_router(operator_token=token, health=health, jobs=jobs, oversight=FakeOversight())
+        routers = inbox_router(desk, operator_token=token), admin
         async with served(*routers) as client:
             await asyncio.wait_for(test(client, desk), 30)
 
@@ -249,7 +251,9 @@ def test_one_job_at_a_time() -> None:
             await gate.wait()
             return {}
 
-        async with served(admin_router(operator_token=TOKEN, health=health, jobs={"ingest": slow})) as client:
+        jobs = {"ingest": slow}
+        admin = admin_router(operator_token=TOKEN, health=health, jobs=jobs, oversight=FakeOversight())
+        async with served(admin) as client:
             headers = {"Authorization": f"Bearer {TOKEN}"}
             first = asyncio.create_task(client.post("/admin/jobs", json={"job": "ingest"}, headers=headers))
             await asyncio.sleep(0.05)

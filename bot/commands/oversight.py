@@ -1,0 +1,169 @@
+"""What operators see and correct of the knowledge: joins the pages of /admin with the bot's parts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from frontdesk.adapters.graphs import user_cache
+from frontdesk.bot.types import Conversation, Customer, Message, Route, now
+from frontdesk.channels.oversight import (
+    Asked,
+    Audience,
+    Clash,
+    Correction,
+    Draft,
+    Explained,
+    Gap,
+    Passage,
+    Weighed,
+)
+from frontdesk.finetune.redact import NameTagger, brand_redactor
+from frontdesk.knowledge import corrections as files
+from frontdesk.knowledge.gaps import Grouper
+from frontdesk.knowledge.values import Considered, Explanation, Hit, Question, Scope
+
+if TYPE_CHECKING:
+    from frontdesk.bot.app import Bot
+    from frontdesk.bot.store import Store
+    from frontdesk.finetune.redact import Redactor
+
+
+def explain(bot: Bot, brand: str, question: str, audience: Audience) -> Explained:
+    """Answer a question from a brand's documents and say how; blocking."""
+    asked = Question(text=question, scope=Scope(audience=audience))
+    return explained(bot.knowledge.of(brand).explain(asked), routed(bot, brand, question))
+
+
+def routed(bot: Bot, brand: str, text: str) -> tuple[Route, ...]:
+    """Return where the router sends a message that opens a conversation."""
+    who = Customer(id="operator")
+    message = Message(text=text, conversation_id="explain", brand=brand, channel="admin", customer=who, id="explain")
+    return bot.engine.routers[brand].route(message, Conversation(id="explain", brand=brand, customer=who))
+
+
+def explained(found: Explanation, routes: tuple[Route, ...] = ()) -> Explained:
+    """Return an explanation as it is shown."""
+    return Explained(
+        question=found.question.text,
+        routes=routes,
+        searched=found.searched,
+        phrasings=found.phrasings,
+        passages=tuple(_passage(hit) for hit in found.hits),
+        considered=tuple(_weighed(one) for one in found.considered),
+        probability=found.probability,
+        threshold=found.threshold,
+        conflicts=found.conflicts,
+        notes=found.notes,
+        sentences=found.sentences,
+    )
+
+
+def _passage(hit: Hit) -> Passage:
+    document = hit.document
+    return Passage(
+        document_id=document.id,
+        title=document.title,
+        version=document.version,
+        url=document.url,
+        heading=hit.heading,
+        text=hit.text,
+        start=hit.passage.start,
+        score=hit.score,
+        dense=hit.dense,
+        lexical=hit.lexical,
+    )
+
+
+def _weighed(one: Considered) -> Weighed:
+    return Weighed(**asdict(one), kept=one.kept)
+
+
+class KnowledgeOversight:
+    """The oversight of a running bot: its knowledge bases, and the questions in its store."""
+
+    def __init__(self, bot: Bot, store: Store) -> None:
+        settings = bot.project.settings
+        names = {settings.brand_id: settings.brand(None), **settings.brands}
+        self.brands: Mapping[str, str] = {key: brand.name for key, brand in names.items()}
+        self._bot, self._store, self._grouper = bot, store, Grouper(bot.encoder)
+        self._maskers = {key: Masker(brand_redactor(brand, NameTagger(user_cache()))) for key, brand in names.items()}
+
+    async def explain(self, brand: str, question: str, audience: Audience) -> Explained:
+        """Answer a question and say how."""
+        return await asyncio.to_thread(explain, self._bot, brand, question, audience)
+
+    async def gaps(self, brand: str, days: int) -> Sequence[Gap]:
+        """Return what nobody could answer, grouped, personal data masked."""
+        found = await self._store.call(self._store.unanswered, now() - timedelta(days=days))
+        return await asyncio.to_thread(self._grouped, brand, [one for one in found if one.brand == brand])
+
+    def _grouped(self, brand: str, found: Sequence[Any]) -> list[Gap]:
+        texts = self._maskers[brand].masked([one.text for one in found])
+        asked = [
+            Asked(
+                conversation_id=one.conversation_id,
+                message_id=one.message_id,
+                text=text,
+                asked_at=one.asked_at,
+                reason=one.reason,
+            )
+            for one, text in zip(found, texts, strict=True)
+        ]
+        return [Gap(questions=tuple(asked[at] for at in group)) for group in self._grouper.groups(texts)]
+
+    async def settle(self, questions: Sequence[tuple[str, str]]) -> None:
+        """Take questions off the list."""
+        await self._store.call(self._store.settle, questions)
+
+    async def conflicts(self, brand: str) -> Sequence[str]:
+        """Return a sentence for each pair of documents that disagree."""
+        return ()
+
+    async def corrections(self, brand: str) -> Sequence[Correction]:
+        """Return every correction of the brand's knowledge base."""
+        return [_correction(one) for one in await asyncio.to_thread(self._written(brand).all)]
+
+    async def correction(self, brand: str, question: str) -> Correction | None:
+        """Return the correction of this very question."""
+        found = await asyncio.to_thread(self._written(brand).one, files.slug_of(question))
+        return _correction(found) if found else None
+
+    async def correct(self, brand: str, draft: Draft) -> Correction | Clash:
+        """Write a correction into the project."""
+        made = await asyncio.to_thread(self._written(brand).save, **asdict(draft))
+        return _clash(made) if isinstance(made, files.Changed) else _correction(made)
+
+    async def withdraw(self, brand: str, slug: str, seen: str) -> Clash | None:
+        """Delete a correction from the project."""
+        changed = await asyncio.to_thread(self._written(brand).remove, slug, seen)
+        return _clash(changed) if changed else None
+
+    def _written(self, brand: str) -> files.Corrections:
+        return files.Corrections(self._bot.project.folder, self._bot.knowledge.of(brand).settings.sources)
+
+
+class Masker:
+    """Takes personal data out of texts; what it masked last it does not read again."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._known: dict[str, str] = {}
+
+    def masked(self, texts: Sequence[str]) -> list[str]:
+        """Return the texts with placeholders for what is personal."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        made = {text: one.text for text, one in zip(new, self._redactor.redact_many(new), strict=True)}
+        self._known = {text: made[text] if text in made else self._known[text] for text in texts}
+        return [self._known[text] for text in texts]
+
+
+def _correction(one: files.Correction) -> Correction:
+    return Correction(**asdict(one))
+
+
+def _clash(changed: files.Changed) -> Clash:
+    return Clash(now=_correction(changed.now) if changed.now else None)
