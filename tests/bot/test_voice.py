@@ -17,6 +17,7 @@ BRAND = Brand(
     profile={"support_hours": "every day"},
     replies={"greeting": ("Hello from {{brand}}.",)},
     acts={"complaint": ("apologise",), "greeting": ("greet",)},
+    avoid=("valued customer", "!!"),
 )
 
 
@@ -50,6 +51,7 @@ def said(speaker: Drawing, text: str = "hi", intent: str = "greeting") -> list[S
         (("Hi! What is up?", "Hello.", "Hey."), "Hi! What is up?"),
         (("Hi, that is 40 dollars.", "Hello.", "Hey."), "Hello."),
         (("", "What now?", "Hey you."), "Hey you."),
+        (("Hello, Valued Customer.", "Hello!!", "Hello valued customers."), "Hello valued customers."),
         (("Hi, we are open {{support_hours}}.", "Hello.", "Hey."), "Hi, we are open every day."),
         (("Hi {{order_id}}.", "", "It is 5 pm, hello."), "Hello from Shop."),
     ],
