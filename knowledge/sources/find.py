@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from frontdesk.bot.config import Sources
 from frontdesk.knowledge.convert import Converter
+from frontdesk.knowledge.sources.crawl import Crawl
 from frontdesk.knowledge.sources.files import files
 from frontdesk.knowledge.sources.reading import entries
+from frontdesk.knowledge.sources.remembered import Remembered
 from frontdesk.knowledge.sources.source import Source, Unreadable
+from frontdesk.knowledge.sources.web import Web
 from frontdesk.knowledge.values import Skipped
 
 
@@ -29,23 +32,44 @@ class Found:
     state: Path
     known: Mapping[str, str]
     hashed: Callable[[bytes], str]
+    web: Web = field(default_factory=Web)
     skipped: list[Skipped] = field(default_factory=list)
     expected: int = 0
-    _kept: list[str] = field(default_factory=list)
+    _kept: set[str] = field(default_factory=set)
 
     def __iter__(self) -> Iterator[Source]:
         seen: set[str] = set()
-        for name in self.wanted.sources:
-            for source in self._below(name):
-                if source.id not in seen:
-                    seen.add(source.id)
-                    yield source
+        remembered = Remembered(folder=self.state)
+        remembered.load()
+        with self.web as web:
+            crawl = Crawl(
+                web=web,
+                converter=self.converter,
+                remembered=remembered,
+                limit=self.wanted.pages,
+                known=self.known,
+                hashed=self.hashed,
+                found=self._expect,
+                skipped=self.skipped,
+            )
+            for name in self.wanted.sources:
+                for source in (part for one in self._below(name, crawl) for part in self._parts(one)):
+                    if source.id not in seen:
+                        seen.add(source.id)
+                        yield source
+        self._kept |= {one.id for one in remembered.before.values() if one.of in crawl.failed}
+        remembered.save(lambda entry: entry.of in crawl.failed)
 
-    def _below(self, name: str) -> Iterator[Source]:
+    def _below(self, name: str, crawl: Crawl) -> Iterable[Source]:
+        if "://" in name:
+            self._expect(1)
+            return crawl.sources(name)
         found = files(self.project, name)
-        self.expected += len(found)
-        for source in found:
-            yield from self._parts(source)
+        self._expect(len(found))
+        return found
+
+    def _expect(self, more: int) -> None:
+        self.expected += more
 
     def _parts(self, source: Source) -> Iterator[Source]:
         """Yield a file, or its entries where it is a list of questions and answers; broken ones keep what they had."""
@@ -55,11 +79,11 @@ class Found:
         try:
             parts = entries(source, self.converter)
         except Unreadable:  # met again, and reported, when the file itself is read
-            self._kept.append(f"{source.id}#")
+            self._kept.add(source.id)
             parts = []
-        self.expected += max(0, len(parts) - 1)
+        self._expect(max(0, len(parts) - 1))
         yield from parts or [source]
 
     def keeps(self, document_id: str) -> bool:
         """Whether a known document that was not found stays, because where it came from could not be looked at."""
-        return document_id.startswith(tuple(self._kept))
+        return document_id.partition("#")[0] in self._kept
