@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from frontdesk.bot.commands.explaining import explain_one
 from frontdesk.bot.commands.output import HERE, Json, ProjectFolder, emit, progress, quiet_libraries, read_rows
 from frontdesk.bot.errors import ConfigError
 from frontdesk.bot.project import Project
@@ -29,12 +30,15 @@ def ask(
     out: Annotated[Path | None, typer.Option(help="Where the answered rows go; default: print them.")] = None,
     customer: Annotated[str | None, typer.Option(help="Ask as this verified customer, e.g. C1001.")] = None,
     brand: Annotated[str | None, typer.Option(help="The brand asked; default: the project's.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show how the documents answer, and why.")] = False,
     project: ProjectFolder = HERE,
     as_json: Json = False,
 ) -> None:
     """Ask the bot. With --file, answer every row in order; rows without a conversation_id stand alone."""
     if (text is None) == (file is None):
         raise ConfigError("ask needs a text or --file.", fix='run `frontdesk ask "TEXT"` or `frontdesk ask --file F`.')
+    if explain and text is None:
+        raise ConfigError("--explain explains one text.", fix='run `frontdesk ask --explain "TEXT"`.')
     rows = read_rows(file, "text") if file else [{"text": text}]
     if customer:
         rows = [{"customer": {"id": customer, "identity": "token"}, **row} for row in rows]
@@ -45,6 +49,9 @@ def ask(
     for name in {brand, *(row.get("brand") for row in rows)}:
         loaded.settings.brand(name)
     bot = assemble(loaded)
+    if explain:
+        explain_one(bot, brand or loaded.settings.brand_id, str(text), as_json)
+        return
     bot.warm_up()
     session = Session(bot, brand or loaded.settings.brand_id)
     if file:
