@@ -9,9 +9,10 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from frontdesk.adapters.encoder import MiniLM
@@ -26,7 +27,7 @@ from frontdesk.bot.dialogue.actions import Actions
 from frontdesk.bot.dialogue.clarify import ClarifyAnswerer
 from frontdesk.bot.dialogue.voice import Speaker, VoiceAnswerer
 from frontdesk.bot.engine import Engine
-from frontdesk.bot.errors import ConfigError, StoreError
+from frontdesk.bot.errors import ChannelError, ConfigError, KnowledgeError, StoreError
 from frontdesk.bot.guards import FactFirewall, SupportCheck
 from frontdesk.bot.guards.acts import missing_acts
 from frontdesk.bot.guards.firewall import PLACEHOLDER, facts_in
@@ -37,7 +38,8 @@ from frontdesk.bot.store import Store
 from frontdesk.bot.text import said
 from frontdesk.bot.types import Encoder
 from frontdesk.finetune.transcripts import Pair
-from frontdesk.knowledge.base import Knowledge
+from frontdesk.knowledge.bases import KnowledgeBases, told
+from frontdesk.knowledge.refresh import Refresher
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
@@ -70,7 +72,7 @@ class Bot:
 
     project: Project
     encoder: Encoder
-    knowledge: Knowledge
+    knowledge: KnowledgeBases
     voices: Speaking
     engine: Engine
 
@@ -88,10 +90,9 @@ def encoder_of(models: Models) -> Encoder:
     return MiniLM(user_cache(), threads=models.threads)
 
 
-def knowledge_of(project: Project, encoder: Encoder | None = None) -> Knowledge:
-    """Return the project's knowledge base, not yet loaded."""
-    settings = project.settings
-    return Knowledge(project.state, encoder or encoder_of(settings.models), settings.knowledge)
+def knowledge_of(project: Project, encoder: Encoder | None = None) -> KnowledgeBases:
+    """Return the project's knowledge bases, not yet loaded."""
+    return KnowledgeBases(project.state, project.settings, encoder or encoder_of(project.settings.models))
 
 
 def voices_of(project: Project) -> Voices:
@@ -206,27 +207,32 @@ def create_app(bot: Bot) -> FastAPI:
     store = Store(project.store_url)
     desk = FrontDesk(bot.engine, store, settings.limits, workers=settings.store.workers)
     platforms = _platforms(project)
-    lifespan = _lifespan(desk, {name: sender for name, (sender, _) in platforms.items()})
+    refresher = Refresher(bot.knowledge, project.folder, settings.knowledge.refresh_minutes)
+    lifespan = _lifespan(desk, {name: sender for name, (sender, _) in platforms.items()}, refresher)
     app = FastAPI(title="frontdesk", docs_url=None, redoc_url=None, lifespan=lifespan)
     for _, webhook in platforms.values():
         app.include_router(webhook(desk))
     _mount_web(app, desk, project)
-    _mount_operator(app, desk, bot)
+    _mount_operator(app, desk, bot, refresher)
     _mount_health(app, store)
     return app
 
 
-def _lifespan(desk: FrontDesk, senders: Mapping[str, Sender]) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """Return what starts and stops with the server: the desk, then the delivery of what it says."""
+def _lifespan(
+    desk: FrontDesk, senders: Mapping[str, Sender], refresher: Refresher
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Return what starts and stops with the server: the desk, the delivery of what it says, the reading of sources."""
     delivery = Delivery(desk.store, senders)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await desk.start()
         await delivery.start()
+        await refresher.start()
         try:
             yield
         finally:
+            await refresher.stop()
             await delivery.stop()
             await asyncio.gather(*(sender.close() for sender in senders.values()))
             await desk.stop()
@@ -275,12 +281,13 @@ def _platforms(project: Project) -> dict[str, tuple[Sender, Callable[[FrontDesk]
     return found
 
 
-def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot) -> None:
+def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refresher) -> None:
     """Mount /inbox and /admin behind the operator token."""
+    from frontdesk.bot.commands.oversight import KnowledgeOversight
     from frontdesk.channels.admin import admin_router
     from frontdesk.channels.inbox import inbox_router
 
-    token = operator_token(bot.project)
+    token, oversight = operator_token(bot.project), KnowledgeOversight(bot, desk.store)
 
     async def health() -> dict[str, Any]:
         counts = await desk.store.call(desk.store.counts)
@@ -288,12 +295,22 @@ def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot) -> None:
         voices = {name: f"{b.voice}@{registry.current(b.voice)}" for name, b in bot.engine.brands.items()}
         return {"conversations": dict(counts), "voices": voices, "encoder": {"name": bot.encoder.fingerprint}}
 
-    async def ingest() -> dict[str, Any]:
-        report = await asyncio.to_thread(bot.knowledge.ingest, bot.project.folder, lambda what, done, total: None)
-        return asdict(report)
-
     app.include_router(inbox_router(desk, operator_token=token))
-    app.include_router(admin_router(operator_token=token, health=health, jobs={"ingest": ingest}))
+    jobs = _ingests(refresher)
+    app.include_router(admin_router(operator_token=token, health=health, jobs=jobs, oversight=oversight))
+
+
+def _ingests(refresher: Refresher) -> dict[str, Callable[[], Awaitable[dict[str, Any]]]]:
+    """Return the jobs that ingest, by name; what is wrong with a source is told to the operator who asked."""
+
+    async def ingest(only: str | None) -> dict[str, Any]:
+        try:
+            return told(await asyncio.to_thread(refresher.ingest, only))
+        except KnowledgeError as error:
+            what = f"{error.where}: {error.what}" if error.where else error.what
+            raise ChannelError(what, status=409, code="ingest_failed", fix=error.fix) from error
+
+    return {name: partial(ingest, only) for name, only in refresher.jobs.items()}
 
 
 def _mount_health(app: FastAPI, store: Store) -> None:

@@ -36,7 +36,7 @@ class Knowledge:
     """Documents in `folder/knowledge.db`, indexes in `folder/chroma/`. Cheap to make; `load` or `ingest` opens it."""
 
     def __init__(self, folder: Path, encoder: Encoder, settings: Settings) -> None:
-        self._folder, self._encoder, self._settings = folder, encoder, settings
+        self._folder, self._encoder, self.settings = folder, encoder, settings
         self._documents = Documents(folder)
         self._root = folder / "chroma"
         self._live, self._loading = Live(), threading.Lock()
@@ -112,8 +112,8 @@ class Knowledge:
             self._documents.create()
             with self._documents.transaction() as connection:
                 known = sql.current(connection)
-            chars = self._settings.passage_chars
-            changes = ingest.look(project_folder, self._settings, self._folder, known, chars, progress)
+            chars = self.settings.passage_chars
+            changes = ingest.look(project_folder, self.settings, self._folder, known, chars, progress)
             return self._apply(changes, known, began, progress, quotes=True)
 
     def put(self, documents: Sequence[Document], *, quotes: bool = True, progress: Progress = silent) -> IngestReport:
@@ -126,12 +126,12 @@ class Knowledge:
             self._documents.create()
             with self._documents.transaction() as connection:
                 known = sql.current(connection)
-            changes = ingest.compare(documents, known, self._settings.passage_chars)
+            changes = ingest.compare(documents, known, self.settings.passage_chars)
             return self._apply(changes, known, began, progress, quotes=quotes)
 
     def _apply(self, changes: Changes, known: Known, began: float, progress: Progress, *, quotes: bool) -> IngestReport:
         if not (changes.updates or changes.gone) and self._sound():
-            return ingest.report(changes, known, self._count, 0, began)
+            return ingest.report(changes, known, self.passages, 0, began)
         with self._documents.transaction() as connection:
             before = sql.passages(connection)
         pairs = [(one.document, one.passage) for one in before]
@@ -146,7 +146,8 @@ class Knowledge:
         return ingest.report(changes, known, len(generation.stored), embedded, began)
 
     @property
-    def _count(self) -> int:
+    def passages(self) -> int:
+        """How many passages are searched now."""
         return len(self._live.generation.stored) if self._live.generation else 0
 
     def _sound(self) -> bool:

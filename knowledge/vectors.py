@@ -6,6 +6,7 @@ can end the process): the files are copied from where they are kept and compared
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import json
 import shutil
@@ -41,12 +42,14 @@ class Private:
             self._path = self.folder.with_suffix(".lock")
             self._lock = self._path.open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX)
+        atexit.register(self.delete)
 
     def delete(self) -> None:
         """Delete the folder and give it up."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self._path.unlink(missing_ok=True)
         self._lock.close()
+        atexit.unregister(self.delete)
 
 
 @contextmanager

@@ -71,8 +71,11 @@ def _router(project: Project) -> str:
 def _knowledge(project: Project) -> str:
     from frontdesk.bot.app import knowledge_of
 
-    knowledge_of(project).load()
-    return "ingested"
+    bases = knowledge_of(project)
+    bases.load()
+    found = ", ".join(f"{name}: {base.passages} passages" for name, base in bases.bases.items())
+    bases.close()
+    return found
 
 
 def _voices(project: Project) -> str:

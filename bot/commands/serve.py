@@ -21,6 +21,7 @@ def serve(
     import uvicorn
 
     from frontdesk.bot.app import assemble, create_app, operator_token
+    from frontdesk.bot.commands.running import announced, reached_at
     from frontdesk.bot.store import Store
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -34,15 +35,16 @@ def serve(
     address, number = host or loaded.settings.server.host, port or loaded.settings.server.port
     shown = f"http://{'localhost' if address in {'127.0.0.1', '0.0.0.0', '::1'} else address}:{number}"
     print(f"frontdesk: open {shown}/ (inbox for people: {shown}/inbox, operator token {_told(loaded, operator_token)})")
-    uvicorn.run(
-        create_app(bot),
-        host=address,
-        port=number,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=10,
-        server_header=False,
-    )
+    with announced(loaded, reached_at(address, number)):
+        uvicorn.run(
+            create_app(bot),
+            host=address,
+            port=number,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=10,
+            server_header=False,
+        )
 
 
 def _told(project: Project, token) -> str:  # type: ignore[no-untyped-def]
