@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from frontdesk.bot.types import Sentence
@@ -14,6 +14,8 @@ from frontdesk.channels.operator import Session
 from frontdesk.channels.oversight import Audience, Correction, Draft, Explained, Weighed
 from frontdesk.channels.pages import Html, el
 
+FIRST = 8
+"""How many considered sentences are shown before one asks for more."""
 DONE = {
     "corrected": "Saved and read in. This is what is answered now.",
     "withdrawn": "The correction is gone. This is what is answered now; its versions stay for citations already given.",
@@ -134,11 +136,16 @@ def _sentence(sentence: Sentence) -> Html:
 
 
 def _weighed(found: Explained) -> Html:
-    rows = [_row(one) for one in found.considered]
-    head = el("tr", [el("th", name, scope="col") for name in ("Sentence", "Score", "What became of it")])
-    table = el("table", el("thead", head), el("tbody", rows), class_="weighed")
+    first, more = found.considered[:FIRST], found.considered[FIRST:]
+    hidden_rows = el("details", el("summary", f"{len(more)} more"), _table(more)) if more else None
     none = el("p", "No sentence was considered.", class_="none")
-    return el("section", el("h2", "Sentences considered, best first"), table if rows else none, class_="card")
+    title = el("h2", "Sentences considered, best first")
+    return el("section", title, _table(first) if first else none, hidden_rows, class_="card")
+
+
+def _table(considered: Sequence[Weighed]) -> Html:
+    head = el("tr", [el("th", name, scope="col") for name in ("Sentence", "Score", "What became of it")])
+    return el("table", el("thead", head), el("tbody", [_row(one) for one in considered]), class_="weighed")
 
 
 def _row(one: Weighed) -> Html:

@@ -103,10 +103,10 @@ def _conflicts(conflicts: Sequence[str]) -> Html | None:
 
 
 def _gap(gap: Gap, fields: Mapping[str, str], session: Session, number: int) -> Html:
-    first, count = gap.questions[0], len(gap.questions)
+    first = gap.questions[0]
     named = {**fields, "conversation_id": first.conversation_id, "message_id": first.message_id}
     why = dict.fromkeys(REASONS[one.reason] for one in gap.questions)
-    about = f"{count} × asked · last {gap.last:%d %B %Y, %H:%M} UTC · {', '.join(why)}"
+    asked = "Asked once" if len(gap.questions) == 1 else f"Asked {len(gap.questions)} times, last"
     done = el(
         "form",
         csrf(session),
@@ -120,24 +120,29 @@ def _gap(gap: Gap, fields: Mapping[str, str], session: Session, number: int) -> 
     return el(
         "li",
         el("h2", gap.title, id=f"gap-{number}", dir="auto"),
-        el("p", about, class_="hint"),
-        _questions(gap),
-        el("div", look, done, class_="chips"),
+        el("p", f"{asked} on {gap.last:%d %B %Y at %H:%M} UTC: {', '.join(why)}.", class_="hint"),
+        _others(gap),
+        el("div", el("a", "Read the conversation", href=_conversation(first)), look, done, class_="chips"),
         el("details", el("summary", "Write the answer"), answer, class_="correct"),
         class_="card",
     )
 
 
-def _questions(gap: Gap) -> Html:
-    shown = [_question(one) for one in gap.questions[:MOST_QUESTIONS]]
-    left = len(gap.questions) - len(shown)
+def _others(gap: Gap) -> Html | None:
+    """Return the other ways in which it was asked."""
+    others = [one for one in gap.questions[1:] if one.text != gap.title]
+    shown = [_question(one) for one in others[:MOST_QUESTIONS]]
+    left = len(gap.questions) - 1 - len(shown)
     more = el("li", f"and {left} more", class_="hint") if left else None
-    return el("ul", shown, more, class_="plain")
+    return el("ul", shown, more, class_="plain") if others else None
 
 
 def _question(one: Asked) -> Html:
-    href = "/inbox/conversation?id=" + quote(one.conversation_id, safe="")
-    return el("li", el("a", one.text, href=href, dir="auto"), " ", el("small", f"{one.asked_at:%d %b}"))
+    return el("li", el("a", one.text, href=_conversation(one), dir="auto"), " ", el("small", f"{one.asked_at:%d %b}"))
+
+
+def _conversation(one: Asked) -> str:
+    return "/inbox/conversation?id=" + quote(one.conversation_id, safe="")
 
 
 def _plural(word: str, count: int) -> str:

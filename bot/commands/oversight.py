@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from frontdesk.adapters.graphs import user_cache
 from frontdesk.bot.types import Conversation, Customer, Message, Route, now
@@ -29,7 +29,8 @@ from frontdesk.knowledge.values import Considered, Explanation, Hit, Question, S
 if TYPE_CHECKING:
     from frontdesk.bot.app import Bot
     from frontdesk.bot.store import Store
-    from frontdesk.finetune.redact import Redactor
+    from frontdesk.bot.store.gaps import Unanswered
+    from frontdesk.finetune.redact import Finding, Redactor
 
 
 def explain(bot: Bot, brand: str, question: str, audience: Audience) -> Explained:
@@ -101,8 +102,9 @@ class KnowledgeOversight:
         found = await self._store.call(self._store.unanswered, now() - timedelta(days=days))
         return await asyncio.to_thread(self._grouped, brand, [one for one in found if one.brand == brand])
 
-    def _grouped(self, brand: str, found: Sequence[Any]) -> list[Gap]:
-        texts = self._maskers[brand].masked([one.text for one in found])
+    def _grouped(self, brand: str, found: Sequence[Unanswered]) -> list[Gap]:
+        texts = [one.text for one in found]
+        shown = self._maskers[brand].masked(texts)
         asked = [
             Asked(
                 conversation_id=one.conversation_id,
@@ -111,9 +113,10 @@ class KnowledgeOversight:
                 asked_at=one.asked_at,
                 reason=one.reason,
             )
-            for one, text in zip(found, texts, strict=True)
+            for one, text in zip(found, shown, strict=True)
         ]
-        return [Gap(questions=tuple(asked[at] for at in group)) for group in self._grouper.groups(texts)]
+        gaps = [Gap(questions=tuple(asked[at] for at in group)) for group in self._grouper.groups(texts)]
+        return sorted(gaps, key=lambda gap: (len(gap.questions), gap.last), reverse=True)
 
     async def settle(self, questions: Sequence[tuple[str, str]]) -> None:
         """Take questions off the list."""
@@ -147,18 +150,26 @@ class KnowledgeOversight:
 
 
 class Masker:
-    """Takes personal data out of texts; what it masked last it does not read again."""
+    """Takes personal data out of texts, save places, which questions turn on; remembers what it masked last."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._known: dict[str, str] = {}
 
     def masked(self, texts: Sequence[str]) -> list[str]:
-        """Return the texts with placeholders for what is personal."""
+        """Return the texts with `[customer name]` and the like for what is personal."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        made = {text: one.text for text, one in zip(new, self._redactor.redact_many(new), strict=True)}
+        found = zip(new, self._redactor.redact_many(new), strict=True)
+        made = {text: _masked(text, redacted.findings) for text, redacted in found}
         self._known = {text: made[text] if text in made else self._known[text] for text in texts}
         return [self._known[text] for text in texts]
+
+
+def _masked(text: str, findings: Sequence[Finding]) -> str:
+    for found in reversed(findings):
+        if found.kind != "place":
+            text = f"{text[: found.start]}[{found.kind.replace('_', ' ')}]{text[found.end :]}"
+    return text
 
 
 def _correction(one: files.Correction) -> Correction:
