@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import urljoin, urlsplit
 
@@ -15,7 +14,7 @@ from frontdesk.knowledge.sources.fetch import site
 from frontdesk.knowledge.sources.files import KINDS
 from frontdesk.knowledge.sources.remembered import Entry, Remembered
 from frontdesk.knowledge.sources.sitemaps import Sitemap
-from frontdesk.knowledge.sources.source import Content, NotModified, Source, Unreadable
+from frontdesk.knowledge.sources.source import NotModified, Source, Unreadable, failing, given
 from frontdesk.knowledge.sources.text import declared, decode
 from frontdesk.knowledge.sources.web import Page, Web
 from frontdesk.knowledge.values import Skipped
@@ -61,8 +60,8 @@ class Crawl:
     known: Mapping[str, str]
     hashed: Callable[[bytes], str]
     found: Callable[[int], None]
-    skipped: list[Skipped] = field(default_factory=list)
-    failed: set[str] = field(default_factory=set)
+    skipped: list[Skipped]
+    failed: set[str]
 
     def sources(self, address: str) -> Iterator[Source]:
         """Yield the pages of an address, at most `limit`, each once, as they are fetched."""
@@ -153,14 +152,14 @@ class Crawl:
         except Unreadable as error:
             if entry and not error.empty:
                 self.remembered.now[url] = entry
-            gone = Source(id=entry.id if entry else url, kind="", load=partial(_raise, error))
+            gone = Source(id=entry.id if entry else url, kind="", load=failing(error))
             links = entry.links if entry and not error.empty else ()
             return Looked(source=gone, links=links, failed=str(error) if not error.empty or not within else "")
         return self._unchanged(url, same or Entry(id=url, of=of), page)
 
     def _unchanged(self, url: str, entry: Entry, page: NotModified) -> Looked:
         self.remembered.now[url] = entry
-        return Looked(source=Source(id=entry.id, kind="", load=partial(_given, page)), links=entry.links)
+        return Looked(source=Source(id=entry.id, kind="", load=given(page)), links=entry.links)
 
     def _taken(self, url: str, of: str, page: Page, *, within: str, follow: bool) -> Looked:
         kind, data = _content(page)
@@ -173,7 +172,7 @@ class Crawl:
         self.remembered.now[url] = Entry(
             id=document, of=of, hash=self.hashed(data), etag=page.etag, modified=page.modified, links=links
         )
-        source = Source(id=document, kind=kind, load=partial(_given, data), url=document)
+        source = Source(id=document, kind=kind, load=given(data), url=document)
         return Looked(source=source, links=links, page=page)
 
     def _about(self, data: bytes) -> Converted:
@@ -225,11 +224,3 @@ def _content(page: Page) -> tuple[str, bytes]:
     if kind in ("html", "text"):
         return kind, decode(page.body, declared(page.body, page.type)).encode()
     return kind, page.body
-
-
-def _given(content: Content) -> Content:
-    return content
-
-
-def _raise(error: Unreadable) -> Content:
-    raise error

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from frontdesk.bot.config import Sources
 from frontdesk.knowledge.convert import Converter
 from frontdesk.knowledge.sources.crawl import Crawl
 from frontdesk.knowledge.sources.files import files
+from frontdesk.knowledge.sources.git import Git
 from frontdesk.knowledge.sources.reading import entries
 from frontdesk.knowledge.sources.remembered import Remembered
+from frontdesk.knowledge.sources.repository import Repository
 from frontdesk.knowledge.sources.source import Source, Unreadable
 from frontdesk.knowledge.sources.web import Web
 from frontdesk.knowledge.values import Skipped
@@ -33,34 +36,41 @@ class Found:
     known: Mapping[str, str]
     hashed: Callable[[bytes], str]
     web: Web = field(default_factory=Web)
+    git: Git = field(default_factory=Git)
     skipped: list[Skipped] = field(default_factory=list)
     expected: int = 0
     _kept: set[str] = field(default_factory=set)
 
     def __iter__(self) -> Iterator[Source]:
-        seen: set[str] = set()
+        seen, failed = set[str](), set[str]()
         remembered = Remembered(folder=self.state)
         remembered.load()
         with self.web as web:
-            crawl = Crawl(
-                web=web,
-                converter=self.converter,
-                remembered=remembered,
-                limit=self.wanted.pages,
-                known=self.known,
-                hashed=self.hashed,
-                found=self._expect,
-                skipped=self.skipped,
-            )
+            crawl, repository = self._lookers(web, remembered, failed)
             for name in self.wanted.sources:
-                for source in (part for one in self._below(name, crawl) for part in self._parts(one)):
+                below = self._below(name, crawl, repository)
+                for source in (part for one in below for part in self._parts(one)):
                     if source.id not in seen:
                         seen.add(source.id)
                         yield source
-        self._kept |= {one.id for one in remembered.before.values() if one.of in crawl.failed}
-        remembered.save(lambda entry: entry.of in crawl.failed)
+        self._kept |= {one.id for one in remembered.before.values() if one.of in failed}
+        remembered.save(lambda entry: entry.of in failed)
 
-    def _below(self, name: str, crawl: Crawl) -> Iterable[Source]:
+    def _lookers(self, web: Web, remembered: Remembered, failed: set[str]) -> tuple[Crawl, Repository]:
+        shared: dict[str, Any] = {
+            "remembered": remembered,
+            "limit": self.wanted.pages,
+            "known": self.known,
+            "hashed": self.hashed,
+            "found": self._expect,
+            "skipped": self.skipped,
+            "failed": failed,
+        }
+        return Crawl(web=web, converter=self.converter, **shared), Repository(git=self.git, **shared)
+
+    def _below(self, name: str, crawl: Crawl, repository: Repository) -> Iterable[Source]:
+        if name.startswith("git+"):
+            return repository.sources(name)
         if "://" in name:
             self._expect(1)
             return crawl.sources(name)

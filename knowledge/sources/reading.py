@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from functools import partial
 
 from frontdesk.knowledge.blocks import plain
 from frontdesk.knowledge.convert import Converted, Converter, Unconvertible
 from frontdesk.knowledge.instructions import defuse
 from frontdesk.knowledge.sources import front, rows
 from frontdesk.knowledge.sources.front import Front
-from frontdesk.knowledge.sources.source import MAX_CHARS, Read, Source, Unreadable
+from frontdesk.knowledge.sources.source import MAX_CHARS, Read, Source, Unreadable, given
 from frontdesk.knowledge.sources.text import cleaned, declared, decode
 from frontdesk.knowledge.values import Document
 
@@ -56,11 +55,7 @@ def entries(source: Source, converter: Converter) -> list[Source]:
         return []
     found = _converted(converter, "xlsx", data).rows if source.kind == "xlsx" else rows.entries(source.kind, data)
     named = rows.named(found)
-    return [Source(id=f"{source.id}#{name}", kind="entry", load=partial(_given, row)) for name, row in named]
-
-
-def _given(data: bytes) -> bytes:
-    return data
+    return [Source(id=f"{source.id}#{name}", kind="entry", load=given(row)) for name, row in named]
 
 
 def _found(source: Source, data: bytes, converter: Converter) -> tuple[Front, Converted]:

@@ -48,6 +48,20 @@ class Source:
         return stem.replace("-", " ").replace("_", " ").capitalize()
 
 
+def given(content: Content) -> Callable[[], Content]:
+    """Return a `load` that gives what is already there."""
+    return lambda: content
+
+
+def failing(error: Unreadable) -> Callable[[], Content]:
+    """Return a `load` that fails as the fetching did."""
+
+    def load() -> Content:
+        raise error
+
+    return load
+
+
 @dataclass(frozen=True, kw_only=True)
 class Read:
     """A document as it was read, and a line for each thing in it that was left out for safety."""
