@@ -70,12 +70,11 @@ class Admin:
         async with self.lock:
             return await self.jobs[name]()
 
-    async def read_in(self, brand: str, document_id: str) -> str:
-        """Ingest as soon as no other job runs; return why the document was not taken up, empty when it was."""
-        own = f"ingest {brand}"
+    async def read_in(self, job: str, document_id: str) -> str:
+        """Run an ingest as soon as no other job runs; return why the document was not taken up, empty when it was."""
         async with self.lock:
             try:
-                report = await self.jobs[own if own in self.jobs else "ingest"]()
+                report = await self.jobs[job]()
             except FrontdeskError as error:
                 log.error("a correction was not read in: %s", error)
                 return f"{error.what} {error.fix}".strip()
@@ -87,8 +86,7 @@ def admin_router(
 ) -> APIRouter:
     """Return /admin, its pages about knowledge, and POST /admin/jobs, closed while `operator_token` is None.
 
-    `health` returns what to show, as nested mappings; each job runs to its end and returns its report. The job
-    `ingest`, or `ingest BRAND` where a brand's documents are its own, reads corrections in.
+    `health` returns what to show, as nested mappings; each job runs to its end and returns its report.
     """
     operator = Operator(operator_token)
     admin = Admin(operator=operator, health=health, jobs=jobs)

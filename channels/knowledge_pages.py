@@ -24,7 +24,7 @@ from frontdesk.channels.requests import clean
 QUESTION_CHARS = 2_000
 DAYS = (7, 30, 90)
 ReadIn = Callable[[str, str], Awaitable[str]]
-"""Reads a brand's documents in anew; returns why the named one was not taken up, empty when it was."""
+"""Runs a job that reads documents in; returns why the named document was not taken up, empty when it was."""
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class KnowledgePages:
             seen = replace(await self._seen(brand, draft.question, draft.audience), correction=made.now, clash=True)
             return page(explain_page(replace(seen, draft=replace(draft, seen=version)), session), HEADERS, 409)
         log.info("%s corrected %s", session.name, made.document_id)
-        trouble = await self.read_in(brand, made.document_id)
+        trouble = await self.read_in(self.oversight.job(brand), made.document_id)
         if fields.get("message_id"):
             await self._settle(brand, _days(fields.get("days", "")), fields)
         if not trouble:
@@ -97,7 +97,7 @@ class KnowledgePages:
         session, fields = await self.operator.form(request)
         brand, question = self._brand(fields.get("brand", "")), _text(fields, "question")
         clash = await self.oversight.withdraw(brand, fields.get("slug", ""), fields.get("seen", ""))
-        trouble = "" if clash else await self.read_in(brand, "")
+        trouble = "" if clash else await self.read_in(self.oversight.job(brand), "")
         if not clash and not trouble:
             log.info("%s withdrew the correction %s", session.name, fields.get("slug", ""))
             return _to("/admin/explain", brand=brand, question=question, audience="", done="withdrawn")

@@ -133,6 +133,10 @@ class Oversight(Protocol):
         """The names of the brands by their keys, the default one first."""
         ...
 
+    def job(self, brand: str) -> str:
+        """Return the name of the job that reads the brand's documents in."""
+        ...
+
     async def explain(self, brand: str, question: str, audience: Audience) -> Explained:
         """Answer a question and say how; raises KnowledgeError or ModelError when it cannot be asked."""
         ...

@@ -24,6 +24,7 @@ from frontdesk.channels.oversight import (
 from frontdesk.finetune.redact import NameTagger, brand_redactor
 from frontdesk.knowledge import corrections as files
 from frontdesk.knowledge.gaps import Grouper
+from frontdesk.knowledge.refresh import job_name
 from frontdesk.knowledge.values import Considered, Explanation, Hit, Question, Scope
 
 if TYPE_CHECKING:
@@ -92,6 +93,10 @@ class KnowledgeOversight:
         self.brands: Mapping[str, str] = {key: brand.name for key, brand in names.items()}
         self._bot, self._store, self._grouper = bot, store, Grouper(bot.encoder)
         self._maskers = {key: Masker(brand_redactor(brand, NameTagger(user_cache()))) for key, brand in names.items()}
+
+    def job(self, brand: str) -> str:
+        """Return the name of the job that reads the brand's documents in."""
+        return job_name(self._bot.knowledge.only(brand))
 
     async def explain(self, brand: str, question: str, audience: Audience) -> Explained:
         """Answer a question and say how."""

@@ -41,6 +41,9 @@ class FakeOversight:
             Gap(questions=(asked(3, "Is there a student discount?"),)),
         ]
 
+    def job(self, brand: str) -> str:
+        return "ingest"
+
     async def explain(self, brand: str, question: str, audience: Audience) -> Explained:
         if self.broken:
             raise KnowledgeError("the index is damaged.", fix="run `frontdesk ingest`.")
