@@ -1,28 +1,41 @@
-"""The extractive answer: a LangChain runnable that retrieves, selects the best supported sentences and cites them.
+"""The answer: a LangChain runnable that retrieves, selects the best supported sentences, checks and cites them.
 
-No language model. Each sentence is a verbatim quote of a document (markup removed for reading); when nothing is good
-enough the answer is empty and the bot abstains.
+By default no language model: each sentence is a verbatim quote of a document (markup removed for reading). With a chat
+model the answer is worded by it, and every sentence checked. When nothing is good enough the answer is empty: abstain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import count
 from typing import TYPE_CHECKING
 
-from frontdesk.bot.types import Citation, Encoder, Sentence, Support
+from frontdesk.bot.errors import ModelError
+from frontdesk.bot.types import Encoder, Sentence
+from frontdesk.knowledge.blocks import plain
+from frontdesk.knowledge.citing import Citing
 from frontdesk.knowledge.confidence import Confidence
 from frontdesk.knowledge.index import Generation
-from frontdesk.knowledge.retrieve import phrasings, retrieve
-from frontdesk.knowledge.select import Choice, Selection, Selector
-from frontdesk.knowledge.values import Explanation, Hit, Question
+from frontdesk.knowledge.retrieve import Found, search
+from frontdesk.knowledge.select import NEAR, Choice, Selection, Selector
+from frontdesk.knowledge.support import Claim, SupportChecker
+from frontdesk.knowledge.values import Considered, Explanation, Helpers, Question
+from frontdesk.knowledge.written import Carried, Writer
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
 HITS = 8
+Release = Callable[[Sentence], None]
+"""Called with each sentence of an answer as soon as it has passed its checks."""
+
+log = logging.getLogger(__name__)
+
+
+def kept_back(sentence: Sentence) -> None:
+    """Release nothing early: for whoever reads the explanation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +44,7 @@ class Asked:
 
     index: Generation
     question: Question
+    release: Release = kept_back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,98 +52,180 @@ class Retrieved:
     """A question with the passages found for it."""
 
     asked: Asked
-    hits: tuple[Hit, ...]
+    found: Found
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selected:
     """What was found, what of it was chosen, and how sure that is."""
 
-    found: Retrieved
+    retrieved: Retrieved
     selection: Selection
     probability: float
     threshold: float
 
 
-class Extractive:
-    """Retrieve, select, cite: one LangChain chain per encoder."""
+NONE = Helpers()
 
-    def __init__(self, encoder: Encoder) -> None:
+
+class Extractive:
+    """Retrieve, select, check, word, cite: one LangChain chain per encoder; `seconds` is a chat model's time."""
+
+    def __init__(self, encoder: Encoder, helpers: Helpers = NONE, seconds: float = 10.0) -> None:
         self._encoder, self._selector = encoder, Selector(encoder)
+        self._checker = SupportChecker(helpers.support)
+        self._writer = Writer(helpers.chat, self._checker, seconds) if helpers.chat else None
 
     def run(self, index: Generation, question: Question) -> tuple[Sentence, ...]:
         """Return the cited sentences that answer `question`, best first; empty to abstain."""
         return self.explain(index, question).sentences
 
-    def explain(self, index: Generation, question: Question) -> Explanation:
-        """Return the answer with how it came about: the same run."""
-        explanation: Explanation = self.chain.invoke(Asked(index=index, question=question))
+    def explain(self, index: Generation, question: Question, release: Release = kept_back) -> Explanation:
+        """Return the answer with how it came about: the same run. Sentences are also given to `release` in time."""
+        explanation: Explanation = self.chain.invoke(Asked(index=index, question=question, release=release))
         return explanation
 
     @cached_property
     def chain(self) -> Runnable[Asked, Explanation]:
-        """The main path: `Asked -> Retrieved -> Selected -> Explanation`."""
+        """The main path: `Asked -> Retrieved -> Selected -> Selected -> Explanation`."""
         from langchain_core.runnables import RunnableLambda
 
-        return RunnableLambda(self.retrieve) | RunnableLambda(self.select) | RunnableLambda(explained)
+        found = RunnableLambda(self.retrieve) | RunnableLambda(self.select)
+        return found | RunnableLambda(self.check) | RunnableLambda(self.word)
 
     def retrieve(self, asked: Asked) -> Retrieved:
         """Find the passages."""
-        return Retrieved(asked=asked, hits=tuple(retrieve(asked.index, self._encoder, asked.question, HITS)))
+        return Retrieved(asked=asked, found=search(asked.index, self._encoder, asked.question, HITS))
 
     def candidates(self, asked: Asked) -> Selection:
         """Return the best sentences with their features, before any abstention: what the confidence is fitted on."""
-        found = self.retrieve(asked)
-        return self._selector.select(asked.index, asked.question, found.hits)
+        found = self.retrieve(asked).found
+        return self._selector.select(asked.index, found.question, found.hits)
 
-    def select(self, found: Retrieved) -> Selected:
+    def select(self, retrieved: Retrieved) -> Selected:
         """Choose the sentences, or none when the confidence is below its threshold."""
-        selection = self._selector.select(found.asked.index, found.asked.question, found.hits)
+        asked, found = retrieved.asked, retrieved.found
+        selection = self._selector.select(asked.index, found.question, found.hits)
         probability, threshold = self._confidence.probability(selection.features), self._confidence.threshold
         if probability < threshold:
             selection = selection.empty(f"not sure enough: {probability:.2f}, wanted {threshold:.2f}")
-        return Selected(found=found, selection=selection, probability=probability, threshold=threshold)
+        return Selected(retrieved=retrieved, selection=selection, probability=probability, threshold=threshold)
+
+    def check(self, selected: Selected) -> Selected:
+        """Drop the sentences that read otherwise than their quotes and are not carried by them."""
+        choices = selected.selection.choices
+        asked = [choice for choice in choices if not verbatim(choice)]
+        objections = self._checker.objections([_claim(choice) for choice in asked])
+        dropped = {
+            (c.hit.document.id, c.quote.start, c.quote.end): why for c, why in zip(asked, objections, strict=True)
+        }
+        if not any(dropped.values()):
+            return selected
+        considered = tuple(
+            replace(one, why=dropped.get((one.document_id, one.start, one.end), "")) if one.kept else one
+            for one in selected.selection.considered
+        )
+        left = tuple(c for c in choices if not dropped.get((c.hit.document.id, c.quote.start, c.quote.end)))
+        return replace(selected, selection=replace(selected.selection, choices=left, considered=considered))
+
+    def word(self, selected: Selected) -> Explanation:
+        """Cite what was chosen, or what the chat model wrote of it when that passes its checks."""
+        citing, release = Citing(), selected.retrieved.asked.release
+        quoted = tuple(citing.sentence(c.quote.text, c.hit, (c.quote,)) for c in selected.selection.choices)
+        if quoted and self._writer:
+            return self._written(self._writer, selected, quoted)
+        for sentence in quoted:
+            release(sentence)
+        return explained(selected, quoted)
+
+    def _written(self, writer: Writer, selected: Selected, quoted: tuple[Sentence, ...]) -> Explanation:
+        """Release what passes from the first sentence that answers on; without one, what was `quoted`."""
+        asked, citing = selected.retrieved.asked, Citing()
+        held: list[Sentence] = []
+        sent: list[Sentence] = []
+        weighed: list[Considered] = []
+        notes: list[str] = []
+        try:
+            for one in writer.write(asked.question, selected.retrieved.found.hits):
+                weighed.append(shown(one))
+                if one.hit is None:
+                    continue
+                held.append(citing.sentence(one.text, one.hit, one.quotes))
+                if sent or self._answers(selected, held[-1]):
+                    for sentence in held:
+                        asked.release(sentence)
+                    sent, held = [*sent, *held], []
+        except ModelError as error:
+            log.warning("%s", error)
+            notes.append(error.what)
+        if sent:
+            left = tuple(
+                replace(one, why="the answer was worded anew") if one.kept else one
+                for one in selected.selection.considered
+            )
+            return explained(selected, tuple(sent), (*weighed, *left), notes)
+        weighed = [replace(one, why="does not answer the question") if one.kept else one for one in weighed]
+        for sentence in quoted:
+            asked.release(sentence)
+        return explained(
+            selected, quoted, (*selected.selection.considered, *weighed), [*notes, "nothing written was used"]
+        )
+
+    def _answers(self, selected: Selected, sentence: Sentence) -> bool:
+        """Whether a sentence is about as near to the question as the best quote is."""
+        text = f"{sentence.citations[0].title}: {sentence.text}"
+        asked, said = self._encoder.encode([selected.retrieved.found.question.text, text])
+        return float(asked @ said) >= selected.selection.choices[0].cosine - NEAR
 
     @cached_property
     def _confidence(self) -> Confidence:
         return Confidence.shipped()
 
 
-def explained(selected: Selected) -> Explanation:
-    """Cite what was chosen, and say how it came about."""
-    question = selected.found.asked.question
+def verbatim(choice: Choice) -> bool:
+    """Whether a sentence is its quote word for word, markup aside."""
+    start, end = choice.quote.start, choice.quote.end
+    return choice.quote.header is None and plain(choice.hit.document.text[start:end]) == choice.quote.text
+
+
+def _claim(choice: Choice) -> Claim:
+    text = choice.hit.document.text
+    quoted = " ".join(plain(text[start:end]).replace("|", " ") for start, end in sorted(choice.quote.spans))
+    return Claim(sentence=choice.quote.text, quote=quoted, names=" — ".join(choice.hit.heading))
+
+
+def shown(one: Carried) -> Considered:
+    """Return a written sentence as an explanation shows it."""
+    if one.hit is None:
+        return Considered(text=one.text, why=one.why, written=True)
+    document, quotes = one.hit.document, one.quotes
+    return Considered(
+        text=one.text,
+        document_id=document.id,
+        title=document.title,
+        version=document.version,
+        start=quotes[0].start,
+        end=quotes[-1].end,
+        written=True,
+    )
+
+
+def explained(
+    selected: Selected,
+    sentences: tuple[Sentence, ...],
+    considered: tuple[Considered, ...] | None = None,
+    notes: Sequence[str] = (),
+) -> Explanation:
+    """Say how an answer came about."""
+    found = selected.retrieved.found
     return Explanation(
-        question=question,
-        searched=question.text,
-        phrasings=tuple(phrasings(question.text)),
-        hits=selected.found.hits,
-        considered=selected.selection.considered,
+        question=selected.retrieved.asked.question,
+        searched=found.question.text,
+        phrasings=found.phrasings,
+        hits=found.hits,
+        considered=selected.selection.considered if considered is None else considered,
         probability=selected.probability,
         threshold=selected.threshold,
-        sentences=cite(selected.selection),
+        notes=(*found.notes, *notes),
+        sentences=sentences,
     )
-
-
-def cite(selection: Selection) -> tuple[Sentence, ...]:
-    """Give each chosen sentence its numbered, verbatim citations."""
-    numbers = count(1)
-    return tuple(_sentence(choice, numbers) for choice in selection.choices)
-
-
-def _sentence(choice: Choice, numbers: Iterator[int]) -> Sentence:
-    document, quote = choice.hit.document, choice.quote
-    citations = tuple(
-        Citation(
-            number=next(numbers),
-            document_id=document.id,
-            title=document.title,
-            url=document.url,
-            version=document.version,
-            quote=document.text[start:end],
-            start=start,
-            end=end,
-        )
-        for start, end in quote.spans
-    )
-    support = Support(kind="quote", source=f"{document.id}@{document.version[:12]}:{quote.start}-{quote.end}")
-    return Sentence(text=quote.text, citations=citations, support=support)

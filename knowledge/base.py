@@ -18,30 +18,30 @@ from frontdesk.bot.errors import KnowledgeError
 from frontdesk.bot.types import Conversation, Encoder, Message, Route, Sentence
 from frontdesk.knowledge import documents as sql
 from frontdesk.knowledge import ingest
-from frontdesk.knowledge.answer import Extractive
+from frontdesk.knowledge.answer import Extractive, Release, kept_back
 from frontdesk.knowledge.documents import Documents, Edition
 from frontdesk.knowledge.index import Content, Generation, Progress, kept, silent
 from frontdesk.knowledge.ingest import Changes, Known
 from frontdesk.knowledge.live import Live
 from frontdesk.knowledge.retrieve import retrieve
 from frontdesk.knowledge.right import Right
-from frontdesk.knowledge.values import Audience, Document, Explanation, Hit, IngestReport, Question, Scope
+from frontdesk.knowledge.values import Audience, Document, Explanation, Helpers, Hit, IngestReport, Question, Scope
 from frontdesk.knowledge.vectors import REBUILD
 
 log = logging.getLogger(__name__)
-CUSTOMERS = Scope()
+CUSTOMERS, ALONE = Scope(), Helpers()
 
 
 class Knowledge:
     """Documents in `folder/knowledge.db`, indexes in `folder/chroma/`. Cheap to make; `load` or `ingest` opens it."""
 
-    def __init__(self, folder: Path, encoder: Encoder, settings: Settings) -> None:
+    def __init__(self, folder: Path, encoder: Encoder, settings: Settings, helpers: Helpers = ALONE) -> None:
         self._folder, self._encoder, self.settings = folder, encoder, settings
         self._documents = Documents(folder)
         self._root = folder / "chroma"
         self._live, self._loading = Live(), threading.Lock()
         self.right = Right(folder)
-        self._answerer = Extractive(encoder)
+        self._answerer = Extractive(encoder, helpers, settings.chat_model.seconds if settings.chat_model else 0.0)
 
     def load(self) -> None:
         """Open the current generation; one whose files are damaged is built again from the documents.
@@ -174,20 +174,32 @@ class Knowledge:
             return retrieve(generation, self._encoder, Question(text=question, history=tuple(history), scope=scope), k)
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
-        """Yield one to three verbatim, cited sentences; none at all when the documents do not answer (abstain)."""
+        """Yield cited sentences, each as soon as it is checked; none when the documents do not answer (abstain)."""
         question = Question(text=message.text, history=_said(conversation, message), scope=_scope(message))
-        for sentence in await asyncio.to_thread(self.answers, question):
+        released: asyncio.Queue[Sentence | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def release(sentence: Sentence) -> None:
+            loop.call_soon_threadsafe(released.put_nowait, sentence)
+
+        running = asyncio.create_task(asyncio.to_thread(self.explain, question, release))
+        running.add_done_callback(lambda _: released.put_nowait(None))
+        while (sentence := await released.get()) is not None:
             yield sentence
+        await running
 
     def answers(self, question: Question) -> tuple[Sentence, ...]:
         """Return the sentences that answer `question`, empty to abstain; blocking. Sees another process's ingest."""
         return self.explain(question).sentences
 
-    def explain(self, question: Question) -> Explanation:
-        """Return the answer with how it came about; blocking. Sees another process's ingest."""
+    def explain(self, question: Question, release: Release = kept_back) -> Explanation:
+        """Return the answer with how it came about; blocking. Sees another process's ingest.
+
+        `release` is called with each sentence as soon as it is checked, in this thread.
+        """
         self.reload_if_changed()
         with self.lease() as generation:
-            return self._answerer.explain(generation, question)
+            return self._answerer.explain(generation, question, release)
 
     def document(self, document_id: str, version: str) -> Document | None:
         """Return one version of a document, as cited, current or not."""

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from frontdesk.bot.config import Settings
 from frontdesk.bot.types import Conversation, Encoder, Message, Route, Sentence
-from frontdesk.knowledge.base import Knowledge
+from frontdesk.knowledge.base import ALONE, Knowledge
 from frontdesk.knowledge.index import Progress, silent
-from frontdesk.knowledge.values import IngestReport
+from frontdesk.knowledge.values import Helpers, IngestReport
 
 SHARED = "shared"
 
@@ -23,7 +23,7 @@ class KnowledgeBases:
     `bases` has them by name: that of their brand, or "shared" (a brand of that name gets "shared (brand)").
     """
 
-    def __init__(self, state: Path, settings: Settings, encoder: Encoder) -> None:
+    def __init__(self, state: Path, settings: Settings, encoder: Encoder, helpers: Helpers = ALONE) -> None:
         self.bases: dict[str, Knowledge] = {}
         self._of: dict[str, str] = {}
         for brand, table in settings.brands.items():
@@ -34,7 +34,7 @@ class KnowledgeBases:
                 own = own.model_copy(update=dict(table.knowledge))
             self._of[brand] = name
             if name not in self.bases:
-                self.bases[name] = Knowledge(folder, encoder, own)
+                self.bases[name] = Knowledge(folder, encoder, own, helpers)
 
     def of(self, brand: str) -> Knowledge:
         """Return the knowledge base that a brand answers from."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _SCALES: dict[str, tuple[str, float]] = {}
-_KINDS = {
+_KINDS: dict[str, dict[str, float]] = {
     "time": {
         "seconds second secs sec s": 1,
         "minutes minute mins min": 60,

@@ -12,6 +12,7 @@ from frontdesk.bot.types import Sentence
 
 if TYPE_CHECKING:
     import numpy as np
+    from langchain_core.language_models import BaseChatModel
     from numpy.typing import NDArray
 
 Span = tuple[int, int]
@@ -187,6 +188,14 @@ class Scorer(Protocol):
     def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         """Return one probability per pair, shape (len(pairs),)."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Helpers:
+    """What answers are made with besides the encoder: a scorer of what a text carries, a model that words them."""
+
+    support: Scorer | None = None
+    chat: BaseChatModel | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
