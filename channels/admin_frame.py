@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from urllib.parse import urlencode
 
 from frontdesk.channels.inbox_pages import bar
 from frontdesk.channels.operator import Session
@@ -23,11 +22,6 @@ def framed(title: str, here: str, parts: Iterable[object], session: Session) -> 
     links = [el("a", name, href=path, aria_current="page" if path == here else None) for path, name in TABS.items()]
     body = el("main", el("nav", links, class_="tabs", aria_label="Admin"), el("h1", title), parts, class_="wide")
     return document(f"{title}: frontdesk", [bar(session), body], styles=["desk.css", "admin.css"])
-
-
-def explain_address(brand: str, question: str) -> str:
-    """Return where a question is explained."""
-    return "/admin/explain?" + urlencode({"brand": brand, "question": question})
 
 
 def choice(label: str, name: str, options: Mapping[str, str], chosen: str) -> Html:

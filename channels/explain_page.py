@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from frontdesk.bot.types import Sentence
 from frontdesk.channels.admin_frame import AUDIENCES, choice, framed, gauge, notice
 from frontdesk.channels.correction_form import correction_form, draft_of, hidden, undo_form
 from frontdesk.channels.explain_passages import passages_found, version_of
-from frontdesk.channels.inbox_pages import csrf
+from frontdesk.channels.inbox_pages import csrf, explain_address
 from frontdesk.channels.operator import Session
 from frontdesk.channels.oversight import Audience, Correction, Draft, Explained, Weighed
 from frontdesk.channels.pages import Html, el
@@ -24,12 +25,16 @@ DONE = {
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What one look at the page holds; `waits` names a change that is saved and not yet read in, and why."""
+    """What one look at the page holds.
+
+    `place` is conversation and message where it was asked; `waits` names a change that is not read in yet, and why.
+    """
 
     brand: str
     brands: Mapping[str, str]
     question: str = ""
     audience: Audience = "customers"
+    place: tuple[str, str] | None = None
     explained: Explained | None = None
     correction: Correction | None = None
     draft: Draft | None = None
@@ -88,6 +93,7 @@ def _form(seen: Seen) -> Html:
     )
     return el(
         "form",
+        _place(seen),
         box,
         choice("Brand", "brand", seen.brands, seen.brand) if len(seen.brands) > 1 else None,
         choice("Asked by", "audience", AUDIENCES, seen.audience),
@@ -96,6 +102,20 @@ def _form(seen: Seen) -> Html:
         action="/admin/explain",
         class_="card ask",
     )
+
+
+def _place(seen: Seen) -> list[object]:
+    """Return what says that the question has a place in a conversation, and leads there or away from it."""
+    if seen.place is None:
+        return []
+    conversation, message = seen.place
+    read = el("a", "Read it", href="/inbox/conversation?id=" + quote(conversation, safe=""))
+    alone = el("a", "ask it alone", href=explain_address(seen.brand, seen.question))
+    text = "Asked in a conversation, and searched with what was said before. "
+    return [
+        el("p", text, read, " or ", alone, ".", class_="wide"),
+        *hidden({"conversation": conversation, "message": message}),
+    ]
 
 
 def _answer(found: Explained) -> Html:
@@ -162,9 +182,14 @@ def _searched(found: Explained) -> Html:
     return el(
         "section",
         el("h2", "What was searched for"),
-        el("ul", [el("li", text, dir="auto") for text in texts if text], class_="plain"),
+        _list(text for text in texts if text),
+        [el("h3", "Said before"), _list(found.history)] if found.history else None,
         class_="card",
     )
+
+
+def _list(texts: Iterable[str]) -> Html:
+    return el("ul", [el("li", text, dir="auto") for text in texts], class_="plain")
 
 
 def _correct(seen: Seen, found: Explained, session: Session) -> Html:
@@ -172,7 +197,7 @@ def _correct(seen: Seen, found: Explained, session: Session) -> Html:
     documents = {
         one.document_id: one.title for one in found.passages if not known or one.document_id != known.document_id
     }
-    draft = seen.draft or draft_of(seen.question, known)
+    draft = seen.draft or draft_of(found.searched if seen.place else seen.question, known)
     return el(
         "details",
         el("summary", "Edit the correction" if known else "Correct this answer"),

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from frontdesk.channels.admin_frame import choice, explain_address, framed, notice
+from frontdesk.channels.admin_frame import choice, framed, notice
 from frontdesk.channels.correction_form import correction_form, draft_of, hidden, undo_form
-from frontdesk.channels.inbox_pages import csrf
+from frontdesk.channels.inbox_pages import csrf, drawn, explain_address
+from frontdesk.channels.markdown import render
 from frontdesk.channels.operator import Session
 from frontdesk.channels.oversight import Asked, Correction, Gap, Reason
 from frontdesk.channels.pages import Html, el
@@ -56,7 +57,7 @@ def corrections_page(
         el(
             "li",
             el("h2", el("a", one.question, href=explain_address(brand, one.question)), dir="auto"),
-            el("p", one.answer, class_="told", dir="auto"),
+            el("div", drawn(render(one.answer)), class_="bubble", dir="auto"),
             el("p", f"For {one.audience}{f', instead of {one.corrects}' if one.corrects else ''}.", class_="hint"),
             undo_form(brand, one, session),
             class_="card",
@@ -115,7 +116,8 @@ def _gap(gap: Gap, fields: Mapping[str, str], session: Session, number: int) -> 
         method="post",
         action="/admin/gaps/done",
     )
-    look = el("a", "See what the bot finds", href=explain_address(fields["brand"], first.text))
+    place = first.conversation_id, first.message_id
+    look = el("a", "See what the bot finds", href=explain_address(fields["brand"], first.text, *place))
     answer = correction_form(fields["brand"], draft_of(first.text), session, documents={}, more=named)
     return el(
         "li",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from frontdesk.bot.types import Conversation, Customer
 from frontdesk.channels.operator import Session
@@ -51,7 +51,7 @@ def conversation_page(conversation: Conversation, seen: Transcript, session: Ses
         el("p", f"{_about(conversation)} · {STATES[conversation.state]}", class_="hint"),
         class_="head",
     )
-    turns = el("div", [_turn(turn) for turn in seen.turns], class_="turns")
+    turns = el("div", [_turn(turn, conversation) for turn in seen.turns], class_="turns")
     body = el("main", head, turns, _answer_box(conversation, session))
     title = f"{_name(conversation.customer)}: frontdesk"
     return document(title, [bar(session), body], styles=["desk.css"], scripts=["desk.js"])
@@ -108,14 +108,25 @@ def _about(conversation: Conversation) -> str:
     )
 
 
-def _turn(turn: Json) -> list[Html]:
+def explain_address(brand: str, question: str, conversation: str = "", message: str = "") -> str:
+    """Return where a question is explained, with what was said before when it is a message of a conversation."""
+    query = {"brand": brand, "question": question, "conversation": conversation, "message": message}
+    return "/admin/explain?" + urlencode({key: value for key, value in query.items() if value})
+
+
+def _turn(turn: Json, conversation: Conversation) -> list[Html]:
     message, reply, shown = turn["message"], turn["reply"], []
     if message:
         said = el("div", el("p", _said(message)), class_="bubble")
         shown.append(el("article", el("p", "Customer", class_="who"), said, class_="turn customer"))
     if reply and reply["text"]:
         who = turn["author"] or "Bot"
-        parts = [el("p", who, class_="who"), el("div", drawn(reply["nodes"]), class_="bubble"), _origin(reply)]
+        parts: list[object] = [
+            el("p", who, class_="who"),
+            el("div", drawn(reply["nodes"]), class_="bubble"),
+            _origin(reply),
+        ]
+        parts.append(_why(message, reply, conversation) if message else None)
         shown.append(el("article", parts, class_="turn person" if turn["author"] else "turn bot"))
     return shown
 
@@ -141,6 +152,14 @@ def _origin(reply: Json) -> list[Html]:
         for c in reply["citations"]
     ]
     return [el("div", routes, class_="chips"), *sources] if routes else sources
+
+
+def _why(message: Json, reply: Json, conversation: Conversation) -> Html | None:
+    """Return the way to the explanation of an answer from the documents."""
+    if all(route["kind"] != "knowledge" for route in reply["routes"]):
+        return None
+    address = explain_address(conversation.brand, _said(message), conversation.id, message["message_id"])
+    return el("small", el("a", "Why this answer?", href=address))
 
 
 def _answer_box(conversation: Conversation, session: Session) -> Html:

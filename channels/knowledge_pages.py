@@ -40,9 +40,9 @@ class KnowledgePages:
     async def explain(self, request: Request) -> Response:
         """GET /admin/explain?question=&brand=&audience=: the answer, how it came about, and the box to correct it."""
         session, asked = self.operator.session(request), request.query_params
-        seen = await self._seen(asked.get("brand", ""), asked.get("question", ""), asked.get("audience", ""))
-        done = asked.get("done", "")
-        return page(explain_page(replace(seen, done=done), session), HEADERS)
+        place = asked.get("conversation", ""), asked.get("message", "")
+        seen = await self._seen(asked.get("brand", ""), asked.get("question", ""), asked.get("audience", ""), place)
+        return page(explain_page(replace(seen, done=asked.get("done", "")), session), HEADERS)
 
     async def gaps(self, request: Request) -> Response:
         """GET /admin/gaps?brand=&days=: the questions nobody could answer, and the documents that disagree."""
@@ -104,15 +104,16 @@ class KnowledgePages:
         seen = await self._seen(brand, question, "")
         return page(explain_page(replace(seen, clash=clash is not None, waits=trouble), session), HEADERS)
 
-    async def _seen(self, brand: str, question: str, audience: str) -> Seen:
-        """Ask the question; what is wrong with the knowledge base is shown, not raised."""
+    async def _seen(self, brand: str, question: str, audience: str, place: tuple[str, str] = ("", "")) -> Seen:
+        """Ask the question, at its place in a conversation; what is wrong with the documents is shown, not raised."""
         text = clean(question).strip()[:QUESTION_CHARS]
         seen = Seen(brand=self._brand(brand), brands=self.oversight.brands, question=text, audience=_audience(audience))
         if not text:
             return seen
         try:
-            found = await self.oversight.explain(seen.brand, text, seen.audience)
-            seen = replace(seen, explained=found)
+            history = await self.oversight.before(*place) if all(map(str.isprintable, place)) and all(place) else ()
+            found = await self.oversight.explain(seen.brand, text, seen.audience, history)
+            seen = replace(seen, explained=found, place=place if history else None)
             return replace(seen, correction=await self._correction(seen))
         except FrontdeskError as error:
             return replace(seen, trouble=_told(error))

@@ -54,6 +54,7 @@ class Explained:
 
     question: str
     routes: tuple[Route, ...]
+    history: tuple[str, ...]
     searched: str
     phrasings: tuple[str, ...]
     passages: tuple[Passage, ...]
@@ -137,8 +138,12 @@ class Oversight(Protocol):
         """Return the name of the job that reads the brand's documents in."""
         ...
 
-    async def explain(self, brand: str, question: str, audience: Audience) -> Explained:
-        """Answer a question and say how; raises KnowledgeError or ModelError when it cannot be asked."""
+    async def before(self, conversation_id: str, message_id: str) -> tuple[str, ...]:
+        """Return what was said in a conversation before a message, oldest first; nothing when there is none."""
+        ...
+
+    async def explain(self, brand: str, question: str, audience: Audience, history: tuple[str, ...]) -> Explained:
+        """Answer a question asked after `history`, and say how; raises KnowledgeError or ModelError."""
         ...
 
     async def gaps(self, brand: str, days: int) -> Sequence[Gap]:

@@ -16,7 +16,7 @@ def explain_one(bot: Bot, brand: str, text: str, as_json: bool) -> None:
     from frontdesk.bot.commands.oversight import explain
     from frontdesk.bot.store.codec import plain
 
-    found = explain(bot, brand, text, "customers")
+    found = explain(bot, brand, text)
     print(json.dumps(plain(found), ensure_ascii=False) if as_json else "\n".join(lines(found)))
 
 

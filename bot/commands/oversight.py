@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from frontdesk.finetune.redact import Finding, Redactor
 
 
-def explain(bot: Bot, brand: str, question: str, audience: Audience) -> Explained:
+def explain(
+    bot: Bot, brand: str, question: str, audience: Audience = "customers", history: tuple[str, ...] = ()
+) -> Explained:
     """Answer a question from a brand's documents and say how; blocking."""
-    asked = Question(text=question, scope=Scope(audience=audience))
+    asked = Question(text=question, history=history, scope=Scope(audience=audience))
     return explained(bot.knowledge.of(brand).explain(asked), routed(bot, brand, question))
 
 
@@ -52,6 +54,7 @@ def explained(found: Explanation, routes: tuple[Route, ...] = ()) -> Explained:
     return Explained(
         question=found.question.text,
         routes=routes,
+        history=found.question.history,
         searched=found.searched,
         phrasings=found.phrasings,
         passages=tuple(_passage(hit) for hit in found.hits),
@@ -98,9 +101,17 @@ class KnowledgeOversight:
         """Return the name of the job that reads the brand's documents in."""
         return job_name(self._bot.knowledge.only(brand))
 
-    async def explain(self, brand: str, question: str, audience: Audience) -> Explained:
+    async def before(self, conversation_id: str, message_id: str) -> tuple[str, ...]:
+        """Return what was said in a conversation before a message, oldest first."""
+        found = await self._store.call(self._store.conversation, conversation_id)
+        turns = found.turns if found else ()
+        at = next((at for at, turn in enumerate(turns) if turn.message.id == message_id), 0)
+        pairs = ((turn.message.text, turn.reply.text if turn.reply else "") for turn in turns[:at])
+        return tuple(text for pair in pairs for text in pair if text)
+
+    async def explain(self, brand: str, question: str, audience: Audience, history: tuple[str, ...]) -> Explained:
         """Answer a question and say how."""
-        return await asyncio.to_thread(explain, self._bot, brand, question, audience)
+        return await asyncio.to_thread(explain, self._bot, brand, question, audience, history)
 
     async def gaps(self, brand: str, days: int) -> Sequence[Gap]:
         """Return what nobody could answer, grouped, personal data masked."""
@@ -120,7 +131,9 @@ class KnowledgeOversight:
             )
             for one, text in zip(found, shown, strict=True)
         ]
-        gaps = [Gap(questions=tuple(asked[at] for at in group)) for group in self._grouper.groups(texts)]
+        clean = [text == before for text, before in zip(shown, texts, strict=True)]
+        groups = (sorted(group, key=lambda at: not clean[at]) for group in self._grouper.groups(texts))
+        gaps = [Gap(questions=tuple(asked[at] for at in group)) for group in groups]
         return sorted(gaps, key=lambda gap: (len(gap.questions), gap.last), reverse=True)
 
     async def settle(self, questions: Sequence[tuple[str, str]]) -> None:

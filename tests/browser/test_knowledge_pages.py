@@ -68,7 +68,7 @@ def explained(page: Page, question: str, brand: str = "shop") -> Locator:
 def shot(page: Page, name: str) -> None:
     """Keep how a page looks; on a narrow screen nothing may stick out."""
     for width, size in (("wide", {"width": 1280, "height": 900}), ("narrow", {"width": 390, "height": 844})):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
+        page.set_viewport_size(size)
         assert page.evaluate("document.documentElement.scrollWidth") == size["width"], f"{name} sticks out"
         if SHOTS:
             page.screenshot(path=str(Path(SHOTS) / f"{name}-{width}.png"), full_page=True)

@@ -44,7 +44,10 @@ class FakeOversight:
     def job(self, brand: str) -> str:
         return "ingest"
 
-    async def explain(self, brand: str, question: str, audience: Audience) -> Explained:
+    async def before(self, conversation_id: str, message_id: str) -> tuple[str, ...]:
+        return ("Do you sell lamps?", "We do <b>.") if conversation_id == "c/1" else ()
+
+    async def explain(self, brand: str, question: str, audience: Audience, history: tuple[str, ...]) -> Explained:
         if self.broken:
             raise KnowledgeError("the index is damaged.", fix="run `frontdesk ingest`.")
         end = len(QUOTE)
@@ -81,6 +84,7 @@ class FakeOversight:
         return Explained(
             question=question,
             routes=(ROUTE,),
+            history=history,
             searched=question,
             phrasings=(question, "return lamp"),
             passages=(passage,),

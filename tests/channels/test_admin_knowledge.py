@@ -180,6 +180,21 @@ def test_an_answer_is_explained_whole() -> None:
     run(test)
 
 
+def test_a_message_is_explained_with_what_was_said_before() -> None:
+    async def test(site: Site) -> None:
+        html = await site.get("/admin/explain", question=QUESTION, brand="shop", conversation="c/1", message="m-1")
+        assert "Said before" in html and "We do &lt;b&gt;." in html
+        assert 'href="/inbox/conversation?id=c%2F1"' in html and 'name="conversation" value="c/1"' in html
+        for place in (
+            {"conversation": "c/2", "message": "m"},
+            {"conversation": "c/1"},
+            {"conversation": "\x00", "message": "m"},
+        ):
+            assert "Said before" not in await site.get("/admin/explain", question=QUESTION, **place)
+
+    run(test)
+
+
 def test_an_abstention_asks_for_the_right_answer() -> None:
     async def test(site: Site) -> None:
         html = await site.get("/admin/explain", question="which glue?")

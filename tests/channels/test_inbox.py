@@ -162,6 +162,7 @@ def test_reading_answering_and_handing_back() -> None:
             "One moment.",
             "verified",
             "<sup>[1]</sup>",
+            "/admin/explain?brand=shop&amp;question=return%3F&amp;conversation=team%2F1%3Ax&amp;message=return%3F",
         ):
             assert part in shown
         form = {"csrf": csrf(shown), "id": here, "text": "Line one\r\nLine <two>"}
