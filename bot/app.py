@@ -39,7 +39,9 @@ from frontdesk.bot.text import said
 from frontdesk.bot.types import Encoder
 from frontdesk.finetune.transcripts import Pair
 from frontdesk.knowledge.bases import KnowledgeBases, told
+from frontdesk.knowledge.chat import chat_model
 from frontdesk.knowledge.refresh import Refresher
+from frontdesk.knowledge.values import Helpers
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
@@ -90,9 +92,16 @@ def encoder_of(models: Models) -> Encoder:
     return MiniLM(user_cache(), threads=models.threads)
 
 
-def knowledge_of(project: Project, encoder: Encoder | None = None) -> KnowledgeBases:
-    """Return the project's knowledge bases, not yet loaded."""
-    return KnowledgeBases(project.state, project.settings, encoder or encoder_of(project.settings.models))
+def knowledge_of(project: Project, encoder: Encoder | None = None, helpers: Helpers | None = None) -> KnowledgeBases:
+    """Return the project's knowledge bases, not yet loaded; `helpers` are needed to answer from them only."""
+    settings = project.settings
+    return KnowledgeBases(project.state, settings, encoder or encoder_of(settings.models), helpers or Helpers())
+
+
+def helpers_of(project: Project) -> Helpers:
+    """Return what answers are made with; raises MissingExtra or ConfigError when the chat model cannot be made."""
+    chat = project.settings.knowledge.chat_model
+    return Helpers(chat=chat_model(chat) if chat else None)
 
 
 def voices_of(project: Project) -> Voices:
@@ -134,7 +143,7 @@ def objection_of(brand: Brand) -> Callable[[Pair], str]:
 def assemble(project: Project) -> Bot:
     """Load every part of a project; raises the error of whichever is missing, with the command that makes it."""
     settings, encoder = project.settings, encoder_of(project.settings.models)
-    knowledge, voices = knowledge_of(project, encoder), speaker_of(project)
+    knowledge, voices = knowledge_of(project, encoder, helpers_of(project)), speaker_of(project)
     knowledge.load()
     brands = {name: settings.spoken(brand, brand.voice) for name, brand in settings.brands.items()}
     routers = {

@@ -31,9 +31,9 @@ def chat_model(settings: ChatModel) -> BaseChatModel:
     try:
         made: BaseChatModel = init_chat_model(settings.model, model_provider=settings.provider, **given)
     except ImportError as error:
-        fix = f"run `pip install langchain-{settings.provider.replace('_', '-')}`."
-        raise ConfigError(f"the provider is not installed: {error}", where=WHERE, fix=fix) from None
+        what, fix = " ".join(str(error).split()), "install the provider's package."
+        raise ConfigError(f"the provider is not installed: {what}", where=WHERE, fix=fix) from None
     except Exception as error:  # every provider checks its settings in its own way
-        fix = "check provider, model and api_key."
-        raise ConfigError(f"no chat model: {error}", where=WHERE, fix=fix) from None
+        what, fix = " ".join(str(error).split()), "mend provider, model or api_key."
+        raise ConfigError(f"no chat model can be made: {what}", where=WHERE, fix=fix) from None
     return made
