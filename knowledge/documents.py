@@ -11,8 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, create_engine, delete, event, insert, select, text, update
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import URL, Connection, create_engine, delete, event, insert, select, text, update
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.knowledge.schema import DOCUMENT, META, PASSAGE, STATE, VECTOR, missing, pragmas, upgrade
@@ -50,15 +50,18 @@ class Documents:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
-        self._engine = create_engine(f"sqlite:///{self.path}")
+        self._engine = create_engine(URL.create("sqlite", database=str(self.path)))
         event.listen(self._engine, "connect", pragmas)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One write or consistent read; a damaged file is a KnowledgeError."""
+        """One write or consistent read; a file that is damaged or out of reach is a KnowledgeError."""
         try:
             with self._engine.begin() as connection:
                 yield connection
+        except OperationalError as error:
+            fix = "see to the disk, its space and its permissions, then run it again."
+            raise KnowledgeError(f"the documents cannot be reached: {error.orig}.", where=FILE, fix=fix) from error
         except DatabaseError as error:
             raise damaged(error.orig) from error
 

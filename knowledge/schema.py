@@ -93,6 +93,7 @@ def pragmas(connection: Any, _: Any) -> None:
     """Set up a new connection: readers beside one writer, and patience with it."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")  # a power cut may undo the last commit; the next ingest does it again
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA busy_timeout=30000")
     cursor.close()
