@@ -58,14 +58,15 @@ class Served:
         self.url, self.bot = url, bot
         self.project, self.token = bot.project.folder, operator_token(bot.project)
 
-    def say(self, *texts: str, brand: str = "shop") -> None:
-        """Write the texts as one conversation, each answered before the next."""
-        conversation = None
+    def say(self, *texts: str, brand: str = "shop") -> str:
+        """Write the texts as one conversation, each answered before the next; return its id."""
+        conversation = ""
         for text in texts:
-            body = {"text": text, "message_id": str(uuid4()), "conversation_id": conversation, "brand": brand}
+            body = {"text": text, "message_id": str(uuid4()), "conversation_id": conversation or None, "brand": brand}
             answer = httpx.post(f"{self.url}/api/chat", json=body, timeout=60)
             assert answer.status_code == 200, answer.text
-            conversation = answer.json()["conversation_id"]
+            conversation = str(answer.json()["conversation_id"])
+        return conversation
 
 
 def made(folder: Path) -> Bot:

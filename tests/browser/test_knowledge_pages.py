@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from frontdesk.bot.commands.explaining import explain_one
 from tests.browser.operators import Served, made, running
 from tests.browser.shop import CHROMIUM, FLAGS, missing
 
@@ -84,6 +86,39 @@ def test_an_answer_is_explained_with_its_quote_marked(page: Page) -> None:
     expect(page.locator(".weighed").first).to_contain_text("dropped")
     assert page.locator(".passages > li").count() > 1
     shot(page, "explain")
+
+
+def test_the_command_says_what_the_page_says(page: Page, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    question = "How many days do I have to return unused items?"
+    answer = explained(page, question)
+    explain_one(served.bot, "shop", question, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["probability"] >= found["threshold"] > 0
+    assert [one["document_id"] for one in found["sentences"][0]["citations"]] == ["knowledge/returns.md"]
+    assert {one["kept"] for one in found["considered"]} == {True, False}
+    assert page.locator(".passages > li").count() == len(found["passages"])
+    expect(answer).to_contain_text(found["sentences"][0]["text"])
+    explain_one(served.bot, "shop", question, as_json=False)
+    told = capsys.readouterr().out
+    for part in (
+        "Routed to     knowledge: question 0.97",
+        "  kept ",
+        "  dropped ",
+        "returns.md @ ",
+        "  [1] Returns: “",
+    ):
+        assert part in told
+    explain_one(served.bot, "shop", "Who won the cup?", as_json=False)
+    assert "  nothing: a person is offered" in capsys.readouterr().out
+
+
+def test_a_follow_up_is_explained_with_what_was_said_before(page: Page, served: Served) -> None:
+    here = served.say("Do you know about the Wren Kettle?", "How much does it cost?")
+    page.goto(f"/inbox/conversation?id={here}")
+    page.get_by_role("link", name="Why this answer?").last.click()
+    expect(page.locator("form.ask")).to_contain_text("searched with what was said before")
+    expect(page.get_by_text("Do you know about the Wren Kettle?", exact=True)).to_be_visible()
+    expect(page.locator(".said-now")).to_contain_text("$64")
 
 
 def test_a_gap_is_answered_in_one_step_and_taken_back(page: Page, served: Served) -> None:
