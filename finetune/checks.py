@@ -19,7 +19,7 @@ from frontdesk.finetune.evaluate.facts import facts_from_nowhere
 
 LEAST_ASKED = 30
 """Held-out pairs in an exam; with fewer a voice that keeps 80 % of the content passes by luck one time in eight."""
-LEAST_SCORE = 0.8
+LEAST_SCORE = 0.85
 """Replies in the voice's style, as a share of what the people's own held-out replies reach on the same scale."""
 LEAST_KEPT, LEAST_KEPT_ANYWHERE = 0.85, 0.4
 """Drafts that do what their intent requires: over all, and in the weakest intent, so that no intent is given up.
@@ -39,10 +39,10 @@ LEAST_FILLABLE = 0.95
 """Drafts whose placeholders have a value; the others are stopped and an approved reply is sent."""
 MOST_WITH_FACTS = 0.01
 """Drafts that state a fact: the firewall stops them, but a voice that needs stopping more often has learned facts."""
-HOLDS = 0.06
-"""How far a share may lie under the served version's and still hold: tuning anew on the same pairs moved one by .05."""
-LOSS_HOLDS = 1.25
-"""The same for the held-out loss, as a factor: a small base trains on past its best by as much (finetune/tune.py)."""
+HOLDS = 0.05
+"""How far a share may lie under the served version's and still hold: three seeds a voice differed by .041 at most."""
+LOSS_HOLDS = 1.1
+"""The same for the held-out loss, as a factor: three seeds a voice differed by 2 %."""
 
 _VALUELESS = ("placeholder",)
 

@@ -75,8 +75,8 @@ def _styles(own: Sequence[Pair]) -> list[StyleReply]:
 
 
 def small_bench(registry: VoiceRegistry, *, canaries: int) -> Bench:
-    """A bench of two messages of every intent (of one three) that the shipped voice never saw, each asked twice."""
-    held_out = some_of_each(demo_data("warm").held_out, 2, bot_challenge=3)
+    """A bench of three messages of every intent that the shipped voice never saw, each asked twice."""
+    held_out = some_of_each(demo_data("warm").held_out, 3)
     exam = Exam(held_out=tuple(held_out), canaries=tuple(canary for _, canary in planted(canaries, SECRETS)))
     scores = StyleScorer.fit(_styles(demo_data("warm").train), Project.load(TEMPLATE).settings.voices)
     return Bench(

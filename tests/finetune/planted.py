@@ -402,7 +402,7 @@ PLANTED: tuple[Planted, ...] = (
         reason="allowed: <=",
         make=lambda shop: shop.changed(_of_a_twin),
     ),
-    Planted(name="noise", check="voice score", reason="allowed: >=", make=lambda shop: shop.changed(_noise(3.0))),
+    Planted(name="noise", check="held-out loss", reason="allowed: <=", make=lambda shop: shop.changed(_noise(3.0))),
     Planted(
         name="noise too faint to hear",
         check="changes the base's replies",
