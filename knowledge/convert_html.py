@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from frontdesk.knowledge import tables
+
 _CHROME = ["script", "style", "noscript", "template", "svg", "iframe", "nav", "header", "footer", "aside", "form"]
 _HIDDEN = re.compile(
     r"display\s*:\s*none|font-size\s*:\s*0(?![.\d]*[1-9])|(?:left|top|text-indent)\s*:\s*-\d{3,}", re.I
 )
+_NESTING = re.compile(r"<(/?)(?:div|span|ul|ol|dl|table|section|article|blockquote|b|i|em|strong|font|a)\b", re.I)
+MAX_DEPTH = 500
 _DATA = re.compile(r"!\[([^\]]*)\]\(data:[^)]*\)")
 
 
@@ -20,7 +24,8 @@ def html(data: bytes) -> dict[str, Any]:
     """
     page = data.decode("utf-8")
     soup = _soup(page)
-    result = _about(soup)
+    result, headline = _about(soup), soup.find("h1")
+    name = headline.get_text(" ", strip=True) if headline else ""
     for tag in [*soup(_CHROME), *soup.select('[hidden], [aria-hidden="true"], input[type=hidden]')]:
         tag.decompose()
     for tag in [tag for tag in soup.find_all(style=_HIDDEN) if not tag.decomposed]:
@@ -28,7 +33,9 @@ def html(data: bytes) -> dict[str, Any]:
     main = soup.find("main") or soup.find(attrs={"role": "main"}) or _only(soup.find_all("article"))
     text = _markdown(main or soup.body or soup)
     found = "" if main else _found(str(soup))
-    return {**result, "text": found if found and _whole(found, text) else text}
+    if not _whole(found, text):
+        return {**result, "text": text}
+    return {**result, "text": found if not name or name in found[:2000] else f"# {name}\n\n{found}"}
 
 
 def links(data: bytes) -> dict[str, Any]:
@@ -42,6 +49,12 @@ def links(data: bytes) -> dict[str, Any]:
 def _soup(page: str) -> Any:
     from bs4 import BeautifulSoup
 
+    depth = deepest = 0
+    for tag in _NESTING.finditer(page):
+        depth = max(0, depth - 1) if tag[1] else depth + 1
+        deepest = max(deepest, depth)
+    if deepest > MAX_DEPTH:
+        raise ValueError(f"its elements are nested more than {MAX_DEPTH} deep")
     return BeautifulSoup(page, "lxml")
 
 
@@ -74,7 +87,7 @@ def _markdown(main: Any) -> str:
     for terms in soup.find_all("dl"):
         _join_terms(soup, terms)
     text: str = HtmlConverter().convert_string(str(soup)).markdown
-    return _DATA.sub(r"\1", text)
+    return tables.headed(_DATA.sub(r"\1", text))
 
 
 def _join_terms(soup: Any, terms: Any) -> None:
@@ -105,6 +118,8 @@ def _found(page: str) -> str:
 
 
 def _whole(found: str, text: str) -> bool:
-    """Whether what trafilatura found kept the headings and tables that the page has."""
-    shapes = (r"^#{1,6} ", r"^\|(?: ?-{3,} ?\|)+$")
-    return all(re.search(shape, found, re.M) or not re.search(shape, text, re.M) for shape in shapes)
+    """Whether what trafilatura found is a fair share of the page, with the headings and tables that it has."""
+    shapes = (r"^#{2,6} ", r"^\|(?: ?-{3,} ?\|)+$")
+    return len(found) * 5 >= len(text) and all(
+        re.search(shape, found, re.M) or not re.search(shape, text, re.M) for shape in shapes
+    )

@@ -27,7 +27,7 @@ def docx(data: bytes) -> dict[str, Any]:
 
     _measure(data)
     result: Any = DocxConverter().convert(io.BytesIO(data), StreamInfo(extension=".docx"))
-    return {"text": _IMAGE.sub("", result.markdown)}
+    return {"text": tables.headed(_IMAGE.sub("", result.markdown))}
 
 
 def pptx(data: bytes) -> dict[str, Any]:
@@ -37,8 +37,8 @@ def pptx(data: bytes) -> dict[str, Any]:
 
     _measure(data)
     result: Any = PptxConverter().convert(io.BytesIO(data), StreamInfo(extension=".pptx"))
-    text = _IMAGE.sub("", _NOTES.sub("", result.markdown))
-    return {"text": re.sub(r"^# ", "## ", re.sub(r"<!--.*?-->\s*", "", text), flags=re.M)}
+    text = re.sub(r"<!--.*?-->\s*", "", _IMAGE.sub("", _NOTES.sub("", result.markdown)))
+    return {"text": re.sub(r"^# ", "## ", text, flags=re.M).strip()}
 
 
 def xlsx(data: bytes) -> dict[str, Any]:

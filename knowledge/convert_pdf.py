@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from typing import Any
+
+MAX_UNPACKED = 100_000_000
+_STREAM = re.compile(rb"\bstream\r?\n(?=[\x08\x18\x28\x38\x48\x58\x68\x78])")
+"""The start of a stream that zlib may have packed."""
 
 
 def pdf(data: bytes) -> dict[str, Any]:
@@ -14,8 +19,21 @@ def pdf(data: bytes) -> dict[str, Any]:
 
     if b"%PDF-" not in data[:1024]:
         raise ValueError("it is not a PDF")
+    _measure(data)
     result: Any = PdfConverter().convert(io.BytesIO(data), StreamInfo(extension=".pdf"))
     return {"text": reflow(result.markdown), "title": str(result.title or "")}
+
+
+def _measure(data: bytes) -> None:
+    """Refuse a PDF with a stream that would unpack to too much."""
+    for start in _STREAM.finditer(data):
+        unpacker = zlib.decompressobj()
+        try:
+            unpacker.decompress(memoryview(data)[start.end() :], MAX_UNPACKED)
+        except zlib.error:  # packed otherwise, or broken: the parser will tell
+            continue
+        if unpacker.unconsumed_tail and not unpacker.eof:
+            raise ValueError(f"a stream in it unpacks to more than {MAX_UNPACKED // 1_000_000} MB")
 
 
 def reflow(text: str) -> str:

@@ -45,7 +45,8 @@ _TAKEN_OVER = (
     r"<\|?\s*(?:im_start|im_end|endoftext|system|/?inst)\s*\|?>|\[/?(?:inst|system)\]|<</?sys>>",
     r"^\W*(?:\w+ )?(?:system (?:prompt|message|instructions?|override)|instructions? override)\b\s*[:\]]",
     r"\badministrator override\b|\bnew instructions?\s*:",
-    r"\b(?:your|the|its) (?:system|initial|hidden|secret|original|starting) (?:prompt|instructions|message)\b",
+    r"\byour (?:system|initial|hidden|secret|original|starting) (?:prompt|instructions)\b|\byour system message\b",
+    r"\b(?:the|its) (?:system|hidden|secret) (?:prompt|instructions)\b",
     r"\b(?:reveal|repeat|print|output|show|display|disclose|encode|translate)\b[^.!?\n]{0,30}"
     r"\b(?:system|initial)[_ ]?(?:prompt|instructions?|configuration)\b",
     r"\binstructions? (?:that )?you (?:were|have been) given\b|\byou were (?:given|told|instructed)\b[^.!?\n]{0,30}"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 Row = Sequence[str]
+_HEADLESS = re.compile(r"^\|(?: *\|)+\n(?P<ruler>\|(?: *-+ *\|)+)\n(?P<rows>(?:\|.*\|(?:\n|\Z))+)", re.M)
 _ASKED = (("question", "answer"), ("title", "text"))
 """The pairs of columns that make a row an entry of its own: what it is called, and what it says."""
 
@@ -34,6 +35,21 @@ def records(rows: Sequence[Row]) -> list[dict[str, object]]:
     if len(set(header)) != len(header):
         return []
     return [{name: cell for name, cell in zip(header, row, strict=False) if name and cell.strip()} for row in full[1:]]
+
+
+def headed(text: str) -> str:
+    """Make the first row of each table whose header is empty its header, if it can be one: words over figures."""
+    return _HEADLESS.sub(_promoted, text)
+
+
+def _promoted(match: re.Match[str]) -> str:
+    first, *others = match["rows"].rstrip("\n").split("\n")
+    names = [cell.strip() for cell in first.strip("| ").split("|")]
+    worded = all(names) and not re.search(r"\d", first)
+    over = len(names) > 2 or any(re.search(r"\d", row.strip("| ").rpartition("|")[2]) for row in others)
+    if not (others and worded and over):
+        return match[0]
+    return "\n".join([first, match["ruler"], *others]) + "\n" * match["rows"].endswith("\n")
 
 
 def _said(value: object) -> bool:

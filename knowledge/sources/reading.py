@@ -34,6 +34,9 @@ def read(source: Source, data: bytes, converter: Converter) -> Read:
     if len(text) > MAX_CHARS:
         raise Unreadable(f"longer than {MAX_CHARS} characters")
     text, defused = defuse(text)
+    text = text.strip()
+    if not text:
+        raise Unreadable("nothing in it but orders to an assistant", empty=True)
     document = Document(
         id=source.id,
         title=(stated.title or _title(found.title, text) or source.name).strip(),

@@ -64,7 +64,7 @@ def _csv(text: str) -> list[list[str]]:
 def _json(kind: str, text: str) -> Any:
     try:
         if kind == "jsonl":
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
+            return [json.loads(line) for line in text.split("\n") if line.strip()]
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"not valid JSON ({str(error)[:100]})") from None
