@@ -11,7 +11,7 @@ from frontdesk.channels.oversight import Correction, Draft
 from frontdesk.channels.pages import Html, el
 
 TITLE_CHARS, ANSWER_CHARS = 300, 8_000
-HINT = "Write what a customer should read, the most important sentence first. Markdown is understood."
+HINT = "Write whole sentences that a customer can read on their own, the most important one first. Markdown is fine."
 
 
 def draft_of(question: str, known: Correction | None = None) -> Draft:

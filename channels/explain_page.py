@@ -22,6 +22,11 @@ DONE = {
     "withdrawn": "The correction is gone. This is what is answered now; its versions stay for citations already given.",
 }
 
+UNQUOTED = (
+    "Saved and read in, but the answer does not quote it: write whole sentences that say what the question asks, "
+    "and look below at what became of them."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
@@ -69,11 +74,19 @@ def _notices(seen: Seen, session: Session) -> list[Html | None]:
         action="/admin/jobs",
     )
     return [
-        notice(DONE[seen.done]) if seen.done in DONE and seen.explained else None,
+        _done(seen) if seen.done in DONE and seen.explained else None,
         notice(seen.trouble, bad=True) if seen.trouble else None,
         notice(f"Saved, but not yet read in: {seen.waits}", again, bad=True) if seen.waits else None,
         _clash(seen) if seen.clash else None,
     ]
+
+
+def _done(seen: Seen) -> Html:
+    """Return what became of the change: a correction that the answer does not quote is not one yet."""
+    cited = {c.document_id for one in seen.explained.sentences for c in one.citations} if seen.explained else set()
+    if seen.done == "corrected" and seen.correction and seen.correction.document_id not in cited:
+        return notice(UNQUOTED, bad=True)
+    return notice(DONE[seen.done])
 
 
 def _clash(seen: Seen) -> Html:

@@ -221,7 +221,7 @@ def test_a_correction_is_written_read_in_shown_and_undone() -> None:
         (made,) = site.oversight.written.values()
         assert (made.answer, made.audience, made.corrects) == ("Within\n90 days.", "staff", "lamps.md")
         html = (await site.client.get(sent.headers["location"])).text
-        assert "Saved and read in" in html and 'role="status"' in html
+        assert "Saved and read in, but the answer does not quote it" in html and 'role="alert"' in html
         assert "Undo this correction" in html and "Within\n90 days.</textarea>" in html
         assert QUESTION in words(await site.get("/admin/corrections"))
         undone = await site.post("/admin/corrections/remove", slug=made.slug, seen=made.version, question=QUESTION)
