@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.knowledge.documents import Stored
-from frontdesk.knowledge.scoping import Readers, metadata
+from frontdesk.knowledge.scoping import Readers, metadata, shelf
 from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Scope
 from frontdesk.knowledge.vectors import REBUILD, Vectors
@@ -72,7 +73,8 @@ class Generation:
         try:
             ids = [str(one.id) for one in content.stored]
             facts = [metadata(one.document) for one in content.stored]
-            for done in vectors.build(ids, content.matrix, facts):
+            shelves = [shelf(one.document) for one in content.stored]
+            for done in vectors.build(shelves, ids, content.matrix, facts):
                 progress("indexing", done, len(ids))
             made = cls._of(content, vectors)
             made.verify()
@@ -117,11 +119,12 @@ class Generation:
     def verify(self) -> None:
         """Raise KnowledgeError unless both indexes hold every passage and Chroma finds what exact search finds."""
         passages, where = len(self.stored), f"generation {self.number}"
-        if self.vectors.count != passages or self.words.size != passages:
-            what = f"{self.vectors.count} vectors and {self.words.size} texts are indexed of {passages} passages."
+        if self.vectors.counts != Counter(shelf(one.document) for one in self.stored) or self.words.size != passages:
+            found = sum(self.vectors.counts.values())
+            what = f"{found} vectors and {self.words.size} texts are indexed, not as {passages} passages need."
             raise KnowledgeError(what, where=where, fix=REBUILD)
-        if passages and (found := recall(self)) < MIN_RECALL:
-            what = f"the vector index finds only {found:.1%} of what an exact search finds."
+        if passages and (share := recall(self)) < MIN_RECALL:
+            what = f"the vector index finds only {share:.1%} of what an exact search finds."
             raise KnowledgeError(what, where=where, fix=f"{REBUILD} If it comes again, report it.")
 
     def allowed(self, scope: Scope) -> NDArray[np.bool_]:

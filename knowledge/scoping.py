@@ -1,7 +1,8 @@
-"""Who may be shown a passage: the same rule as a mask over passages and as the `where` of a Chroma query."""
+"""Who may be shown a passage: the same rule as a mask over passages and as the collections and filters of a query."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,25 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+Where = dict[str, Any] | None
 LAST_DAY = date.max.toordinal()
+_TAG = re.compile(r"([a-z]{2,8})(?:[-_].*)?", re.IGNORECASE)
 
 
 def language(tag: str) -> str:
     """Return the language of a tag: `de` for `de-AT`; empty when it names none."""
-    return tag.replace("_", "-").partition("-")[0].strip().lower()
+    found = _TAG.fullmatch(tag.strip())
+    return found[1].lower() if found else ""
+
+
+def shelf(document: Document) -> str:
+    """Return the collection that a document's passages stand in: who may read them, in which language, if dated.
+
+    Chroma scans the metadata of a whole collection for each filter (35 ms of 20,000 passages where the query takes 2),
+    so what many documents have in common decides the collection, and only those with dates are filtered.
+    """
+    dated = ["dated"] if document.valid_from or document.expires else []
+    return "-".join([document.audience, language(document.locale) or "any", *dated])
 
 
 def metadata(document: Document) -> dict[str, str | int]:
@@ -44,34 +58,29 @@ class Readers:
         self._language = np.array([row["language"] for row in rows], dtype=str)
         self._begins = np.array([row["begins"] for row in rows], dtype=np.int64)
         self._ends = np.array([row["ends"] for row in rows], dtype=np.int64)
+        self._shelves = sorted({shelf(one) for one in documents})
 
     def allowed(self, scope: Scope) -> NDArray[np.bool_]:
         """Return which passages may be shown, shape (passages,)."""
-        mask: NDArray[np.bool_] = self._begins < LAST_DAY + 1
-        for part, _ in self._rules(scope):
-            mask = mask & part
+        day, tongue = _ordinal(scope.day, today()), language(scope.locale)
+        mask: NDArray[np.bool_] = (self._begins <= day) & (self._ends > day)
+        if scope.audience != "staff":
+            mask &= self._public
+        if tongue:
+            mask &= (self._language == "") | (self._language == tongue)
         return mask
 
-    def where(self, scope: Scope) -> dict[str, Any] | None:
-        """Return the filter of a Chroma query that has the effect of `allowed`; None when every passage is allowed.
-
-        A rule that forbids no passage is left out: each one costs Chroma a scan of its metadata.
-        """
-        rules = [where for mask, where in self._rules(scope) if not mask.all()]
-        return {"$and": rules} if len(rules) > 1 else rules[0] if rules else None
-
-    def _rules(self, scope: Scope) -> list[tuple[NDArray[np.bool_], dict[str, Any]]]:
+    def where(self, scope: Scope) -> dict[str, Where]:
+        """Return the collections that `scope` opens, each with the filter of its query; together they are `allowed`."""
         day, tongue = _ordinal(scope.day, today()), language(scope.locale)
-        rules: list[tuple[NDArray[np.bool_], dict[str, Any]]] = [
-            (self._begins <= day, {"begins": {"$lte": day}}),
-            (self._ends > day, {"ends": {"$gt": day}}),
-        ]
-        if scope.audience != "staff":
-            rules.append((self._public, {"audience": "customers"}))
-        if tongue:
-            spoken = (self._language == "") | (self._language == tongue)
-            rules.append((spoken, {"language": {"$in": ["", tongue]}}))
-        return rules
+        audiences = ("customers", "staff") if scope.audience == "staff" else ("customers",)
+        dates: Where = {"$and": [{"begins": {"$lte": day}}, {"ends": {"$gt": day}}]}
+        found: dict[str, Where] = {}
+        for name in self._shelves:
+            audience, spoken, *dated = name.split("-")
+            if audience in audiences and (not tongue or spoken in ("any", tongue)):
+                found[name] = dates if dated else None
+        return found
 
 
 def today() -> int:

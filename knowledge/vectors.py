@@ -1,4 +1,4 @@
-"""The Chroma collection of one generation: built and queried in a private folder, kept as files nobody opens.
+"""The Chroma collections of one generation: built and queried in a private folder, kept as files nobody opens.
 
 No two processes ever have the same Chroma path open, and a damaged file is never handed to Chroma's compiled part (it
 can end the process): the files are copied from where they are kept and compared, by SHA-256, with what was built.
@@ -11,7 +11,7 @@ import fcntl
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import file_digest
 from pathlib import Path
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REBUILD = "run `frontdesk ingest`."
-NAME = "passages"
 MANIFEST = "manifest.json"
+Facts = Mapping[str, str | int]
+HNSW = {"space": "cosine", "max_neighbors": 32, "ef_construction": 200, "ef_search": 400}
+"""Chroma's own breadth (100) finds 95 % of the true neighbours among 12,000 look-alike questions, these 99 %."""
 BATCH = 2000
 
 
@@ -69,27 +71,39 @@ def _clear(path: Path) -> None:
 
 
 class Vectors:
-    """One collection: cosine, vectors of our own. `build` or `open` it, then ask for what is `nearest`."""
+    """Collections by cosine, with vectors of our own. `build` or `open` them, then ask for what is `nearest`."""
 
     def __init__(self, root: Path) -> None:
         self._private = Private(root)
         self._folder = self._private.folder / "chroma"
         self._client: Any = None
-        self._collection: Any = None
+        self._collections: dict[str, Any] = {}
+        self.counts: dict[str, int] = {}
+        """How many vectors each collection has."""
 
     def build(
-        self, ids: Sequence[str], vectors: NDArray[np.float32], facts: Sequence[dict[str, str | int]]
+        self, shelves: Sequence[str], ids: Sequence[str], vectors: NDArray[np.float32], facts: Sequence[Facts]
     ) -> Iterator[int]:
-        """Make the collection from nothing, yielding how many rows are in; `facts` stand beside the vectors."""
+        """Make the collections from nothing, yielding how many rows are in.
+
+        By row: the collection it stands in, its id, its vector and the `facts` that its collection can be filtered by.
+        """
+        import numpy as np
+
         self._client = _client(self._folder)
-        space = {"hnsw": {"space": "cosine"}}
-        made = self._client.create_collection(NAME, embedding_function=None, configuration=space)
-        step = min(BATCH, self._client.get_max_batch_size())
-        for at in range(0, len(ids), step):
-            until = at + step
-            made.add(ids=ids[at:until], embeddings=vectors[at:until], metadatas=facts[at:until])
-            yield min(until, len(ids))
-        self._collection = made
+        step, done, names = min(BATCH, self._client.get_max_batch_size()), 0, np.array(shelves)
+        for shelf in sorted(set(shelves)):
+            made = self._client.create_collection(shelf, embedding_function=None, configuration={"hnsw": HNSW})
+            rows = np.flatnonzero(names == shelf)
+            for part in (rows[at : at + step] for at in range(0, len(rows), step)):
+                made.add(
+                    ids=[ids[row] for row in part],
+                    embeddings=vectors[part],
+                    metadatas=[dict(facts[row]) for row in part],
+                )
+                done += len(part)
+                yield done
+        self._look()
 
     def keep(self, kept: Path) -> None:
         """Write the files to the folder `kept`, with a manifest of their hashes, whole or not at all."""
@@ -117,15 +131,21 @@ class Vectors:
             raise damaged(kept, f"not as it was written: {', '.join(wrong)}")
         self._reopen()
 
-    @property
-    def count(self) -> int:
-        """How many vectors there are."""
-        return int(self._collection.count())
+    def nearest(
+        self, vectors: NDArray[np.float32], k: int, where: Mapping[str, dict[str, Any] | None] | None = None
+    ) -> list[list[str]]:
+        """Return for each query vector the ids of its `k` nearest, best first.
 
-    def nearest(self, vectors: NDArray[np.float32], k: int, where: Any = None) -> list[list[str]]:
-        """Return for each query vector the ids of its `k` nearest among those that `where` allows, best first."""
-        found = self._collection.query(query_embeddings=vectors, n_results=k, where=where, include=[])
-        return [list(ids) for ids in found["ids"]]
+        `where` names the collections that are asked and the filter of each, if it has one; None asks all of them.
+        """
+        found: list[list[tuple[float, str]]] = [[] for _ in vectors]
+        for name, rule in (where if where is not None else dict.fromkeys(self.counts)).items():
+            some = self._collections[name].query(
+                query_embeddings=vectors, n_results=min(k, self.counts[name]), where=rule, include=["distances"]
+            )
+            for row, distances, ids in zip(found, some["distances"], some["ids"], strict=True):
+                row += zip(distances, ids, strict=True)
+        return [[one for _, one in sorted(row)[:k]] for row in found]
 
     def close(self) -> None:
         """Close the collection and delete the private copy."""
@@ -133,13 +153,18 @@ class Vectors:
         self._private.delete()
 
     def _shut(self) -> None:
-        client, self._client, self._collection = self._client, None, None
+        client, self._client, self._collections = self._client, None, {}
         if client is not None:
             client.close()
 
     def _reopen(self) -> None:
         self._client = _client(self._folder)
-        self._collection = self._client.get_collection(NAME, embedding_function=None)
+        self._look()
+
+    def _look(self) -> None:
+        names = [one.name for one in self._client.list_collections()]
+        self._collections = {name: self._client.get_collection(name, embedding_function=None) for name in names}
+        self.counts = {name: int(one.count()) for name, one in self._collections.items()}
 
 
 def damaged(where: Path, why: object) -> KnowledgeError:

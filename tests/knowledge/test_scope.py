@@ -86,7 +86,9 @@ def test_a_hit_is_always_within_the_scope(opened: Opened) -> None:
 
 def test_a_date_that_is_none_and_an_unknown_language_tag_hide_nothing(opened: Opened) -> None:
     knowledge = opened()
-    knowledge.put([Document(id="d", title="Lamp", text="The zebra lamp.", expires="never", valid_from="soon")])
+    knowledge.put(
+        [Document(id="d", title="Lamp", text="The zebra lamp.", expires="never", valid_from="soon", locale="?!")]
+    )
     assert knowledge.search("zebra", scope=Scope(locale="xx-Nowhere", day="tomorrow"))
 
 
