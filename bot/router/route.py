@@ -79,23 +79,30 @@ class Router:
         fitted = self._model.calibration
         verdict = self._model.judge([text], self._encoder.encode([text]))
         shares, confidence, outside = verdict.shares[0], float(verdict.confidence[0]), float(verdict.outside[0])
-        order = shares.argsort()[::-1][:ALTERNATIVES]
+        order = shares.argsort()[::-1]
         scale = confidence / float(shares[order[0]])
-        labels = self._model.head.labels
-        likely = tuple((labels[k], round(float(shares[k]) * scale, 4)) for k in order)
+        ranked = [(self._model.head.labels[k], round(float(shares[k]) * scale, 4)) for k in order]
+        likely = tuple(ranked[:ALTERNATIVES])
         if outside > fitted.outside_threshold:
             reason = f"unlike the examples: {outside:.2f} (limit {fitted.outside_threshold:.2f})"
             return replace(self._outside(1 - confidence, reason), alternatives=likely)
-        return self._decided(labels[order[0]], confidence, likely)
+        return replace(self._decided(ranked), alternatives=likely)
 
-    def _decided(self, intent: str, confidence: float, likely: tuple[tuple[str, float], ...]) -> Route:
-        threshold = self._model.calibration.confidence_threshold
+    def _decided(self, ranked: Sequence[tuple[str, float]]) -> Route:
+        """The likeliest intent's route when it is likely enough; `knowledge` when its intents are so together.
+
+        Knowledge answers the question, not the intent: which of its intents it is need not be known.
+        """
+        (intent, confidence), threshold = ranked[0], self._model.calibration.confidence_threshold
         reason = f"intent {intent} at {confidence:.2f} (threshold {threshold:.2f})"
-        if confidence < threshold:
-            return Route(
-                kind="clarify", intent=intent, confidence=confidence, reason=f"unsure: {reason}", alternatives=likely
-            )
-        return replace(self._chosen(intent, reason), confidence=confidence, alternatives=likely)
+        if confidence >= threshold:
+            return replace(self._chosen(intent, reason), confidence=confidence)
+        known = [(name, share) for name, share in ranked if self._routes.get(name) == "knowledge"]
+        together = min(1.0, sum(share for _, share in known))
+        if together >= threshold:
+            reason = f"{reason}; knowledge intents together at {together:.2f}"
+            return Route(kind="knowledge", intent=known[0][0], confidence=together, reason=reason)
+        return Route(kind="clarify", intent=intent, confidence=confidence, reason=f"unsure: {reason}")
 
     def _outside(self, confidence: float, reason: str) -> Route:
         kind: Kind = "handoff" if self._routes.get(OUT_OF_SCOPE) == "handoff" else "clarify"

@@ -181,6 +181,14 @@ class TestDoubt:
         bare = load_router(trained[0], WordHash(), {}, {})
         assert ask(bare, "where is my lamp").kind == "clarify"
 
+    def test_which_of_two_knowledge_intents_need_not_be_known(self, trained: tuple[Path, TrainReport]) -> None:
+        both = load_router(trained[0], WordHash(), {**ROUTES, "order_status": "knowledge"}, {})
+        ranked = [("return_policy", 0.55), ("order_status", 0.449), ("greeting", 0.001)]
+        assert load_router(trained[0], WordHash(), ROUTES, {})._decided(ranked).kind == "clarify"
+        route = both._decided(ranked)
+        assert (route.kind, route.intent) == ("knowledge", "return_policy")
+        assert "together" in route.reason
+
     def test_out_of_scope_may_go_to_a_person(self, trained: tuple[Path, TrainReport]) -> None:
         strict = load_router(trained[0], WordHash(), {**ROUTES, "out_of_scope": "handoff"}, {})
         assert ask(strict, "qwzx blorf plint").kind == "handoff"
