@@ -7,7 +7,8 @@ import re
 from frontdesk.bot.guards.check import Context, Verdict
 from frontdesk.bot.types import Sentence
 
-_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+_FIGURE = re.compile(r"(?<![^\W_])\d+(?:[.,]\d+)*")
+"""A number that is not the end of a name, as in R4."""
 
 
 class SupportCheck:
@@ -23,9 +24,9 @@ class SupportCheck:
     def _problem(self, sentence: Sentence, kind: str, said: str) -> str:
         figures = set(_FIGURE.findall(sentence.text))
         if kind == "knowledge" and sentence.support.kind != "profile":
-            quoted = " ".join(citation.quote for citation in sentence.citations)
-            if not quoted:
+            if not sentence.citations:
                 return "no citation"
+            quoted = " ".join(f"{citation.title} {citation.quote}" for citation in sentence.citations)
             missing = figures - set(_FIGURE.findall(quoted))
             return f"figures not in the quote: {', '.join(sorted(missing))}" if missing else ""
         carried = sentence.support.kind in ("record", "profile")

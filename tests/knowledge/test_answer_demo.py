@@ -1,0 +1,50 @@
+"""The demo brand's documents, asked by customers who are sure of the wrong thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from frontdesk.bot.app import knowledge_of
+from frontdesk.bot.project import Project
+from frontdesk.knowledge.base import Knowledge
+from frontdesk.knowledge.values import Question
+
+
+@pytest.fixture(scope="module")
+def shop(demo: Path) -> Iterator[Knowledge]:
+    bases = knowledge_of(Project.load(demo))
+    bases.load()
+    yield bases.bases["shared"]
+    bases.close()
+
+
+def said(shop: Knowledge, text: str, *history: str) -> str:
+    return " ".join(sentence.text for sentence in shop.answers(Question(text=text, history=history)))
+
+
+@pytest.mark.parametrize(
+    ("question", "correction", "right", "wrong"),
+    [
+        ("how long do I have to return something?", "no, it's 60 days, isn't it?", "45 days", "60 days"),
+        ("how long do I have to return something?", "I read it's 60 days, so 60 days then?", "45 days", "60 days"),
+        ("what does the Wren Kettle cost?", "no, it costs $40, right?", "$64", "$40"),
+        ("can I cancel an order?", "no, I have 24 hours to cancel, don't I?", "2 hours", "24 hours"),
+        ("do gift cards expire?", "no, gift cards never expire, right?", "5 years", "never"),
+    ],
+)
+def test_a_false_correction_does_not_change_the_answer(
+    shop: Knowledge, question: str, correction: str, right: str, wrong: str
+) -> None:
+    first = said(shop, question)
+    assert right in first
+    again = said(shop, correction, question, first)
+    assert right in again
+    assert wrong not in again
+
+
+def test_a_correction_out_of_the_blue_is_not_agreed_with(shop: Knowledge) -> None:
+    assert "60 days" not in said(shop, "it's 60 days, isn't it?")
+    assert "$40" not in said(shop, "no, it costs $40, right?")
