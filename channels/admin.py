@@ -23,6 +23,8 @@ from frontdesk.channels.oversight import Oversight
 from frontdesk.channels.pages import Html, el, page
 from frontdesk.channels.problems import parse, read_body
 
+WAIT_SECONDS = 60
+"""How long a correction waits for another job before it is said to be read in later."""
 log = logging.getLogger(__name__)
 Report = Mapping[str, Any]
 Ask = Callable[[], Awaitable[Report]]
@@ -72,12 +74,18 @@ class Admin:
 
     async def read_in(self, job: str, document_id: str) -> str:
         """Run an ingest as soon as no other job runs; return why the document was not taken up, empty when it was."""
-        async with self.lock:
-            try:
-                report = await self.jobs[job]()
-            except FrontdeskError as error:
-                log.error("a correction was not read in: %s", error)
-                return f"{error.what} {error.fix}".strip()
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self.lock.acquire()
+        except TimeoutError:
+            return "another job is running; read the documents in once it has ended."
+        try:
+            report = await self.jobs[job]()
+        except FrontdeskError as error:
+            log.error("a correction was not read in: %s", error)
+            return f"{error.what} {error.fix}".strip()
+        finally:
+            self.lock.release()
         return next((reason for path, reason in _skipped(report) if path == document_id), "")
 
 

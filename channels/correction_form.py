@@ -10,7 +10,8 @@ from frontdesk.channels.operator import Session
 from frontdesk.channels.oversight import Correction, Draft
 from frontdesk.channels.pages import Html, el
 
-TITLE_CHARS, ANSWER_CHARS = 300, 8_000
+TITLE_CHARS, ANSWER_CHARS = 300, 5_000
+"""What fits into a form of 64 KiB, however it is written."""
 HINT = "Write whole sentences that a customer can read on their own, the most important one first. Markdown is fine."
 
 

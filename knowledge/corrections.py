@@ -25,7 +25,7 @@ from frontdesk.knowledge.values import Audience
 
 FOLDER = "corrections"
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-QUESTION_CHARS, ANSWER_CHARS = 300, 8_000
+QUESTION_CHARS, ANSWER_CHARS = 300, 5_000
 _FRONT = re.compile(r"---\n(.*?\n)---(?:\n|$)", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 

@@ -52,8 +52,8 @@ class Grouper:
         known = self._vectors
         new = [text for text in texts if text not in known]
         made = dict(zip(new, self._encoder.encode(new), strict=True)) if new else {}
-        self._vectors = {text: made[text] if text in made else known[text] for text in texts}
-        return np.stack(list(self._vectors.values())) if texts else np.zeros((0, 1), dtype=np.float32)
+        self._vectors = rows = {text: made[text] if text in made else known[text] for text in texts}
+        return np.stack(list(rows.values())) if texts else np.zeros((0, 1), dtype=np.float32)
 
 
 def _clusters(vectors: NDArray[np.float32]) -> list[NDArray[np.int64]]:

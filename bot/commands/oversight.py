@@ -95,7 +95,8 @@ class KnowledgeOversight:
         names = {settings.brand_id: settings.brand(None), **settings.brands}
         self.brands: Mapping[str, str] = {key: brand.name for key, brand in names.items()}
         self._bot, self._store, self._grouper = bot, store, Grouper(bot.encoder)
-        self._maskers = {key: Masker(brand_redactor(brand, NameTagger(user_cache()))) for key, brand in names.items()}
+        tagger = NameTagger(user_cache())
+        self._maskers = {key: Masker(brand_redactor(brand, tagger)) for key, brand in names.items()}
 
     def job(self, brand: str) -> str:
         """Return the name of the job that reads the brand's documents in."""
@@ -176,11 +177,13 @@ class Masker:
 
     def masked(self, texts: Sequence[str]) -> list[str]:
         """Return the texts with `[customer name]` and the like for what is personal."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        known = self._known
+        new = [text for text in dict.fromkeys(texts) if text not in known]
         found = zip(new, self._redactor.redact_many(new), strict=True)
         made = {text: _masked(text, redacted.findings) for text, redacted in found}
-        self._known = {text: made[text] if text in made else self._known[text] for text in texts}
-        return [self._known[text] for text in texts]
+        shown = [made[text] if text in made else known[text] for text in texts]
+        self._known = dict(zip(texts, shown, strict=True))
+        return shown
 
 
 def _masked(text: str, findings: Sequence[Finding]) -> str:

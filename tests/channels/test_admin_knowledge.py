@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from frontdesk.bot.errors import KnowledgeError
+from frontdesk.channels import admin
 from frontdesk.channels.admin import admin_router
 from frontdesk.channels.inbox import inbox_router
 from frontdesk.channels.testing import FakeDesk
@@ -26,13 +27,16 @@ POSTS = ("/admin/gaps/done", "/admin/corrections", "/admin/corrections/remove")
 
 
 class Jobs:
-    """The job `ingest`, which can be made to fail or to skip a document."""
+    """The job `ingest`, which can be made to fail, to skip a document or to wait for its gate."""
 
     def __init__(self) -> None:
         self.runs, self.error, self.skipped = 0, "", ""
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     async def ingest(self) -> Mapping[str, Any]:
         self.runs += 1
+        await self.gate.wait()
         if self.error:
             raise KnowledgeError(self.error, fix="wait for it to end.")
         return {"shop": {"skipped": [{"path": self.skipped, "reason": "no text in it"}] if self.skipped else []}}
@@ -70,8 +74,8 @@ def run(test: Test) -> None:
     async def go() -> None:
         oversight, jobs = FakeOversight(), Jobs()
         inbox = inbox_router(FakeDesk(script), operator_token=TOKEN)
-        admin = admin_router(operator_token=TOKEN, health=health, jobs={"ingest": jobs.ingest}, oversight=oversight)
-        async with served(inbox, admin) as client:
+        pages = admin_router(operator_token=TOKEN, health=health, jobs={"ingest": jobs.ingest}, oversight=oversight)
+        async with served(inbox, pages) as client:
             site = Site(client)
             site.oversight, site.jobs = oversight, jobs
             await client.post("/inbox/login", data={"token": TOKEN, "name": "Ana"})
@@ -264,6 +268,22 @@ def test_what_cannot_be_read_in_stays_and_is_told(error: str, skipped: str) -> N
         if error:
             undone = await site.post("/admin/corrections/remove", slug=made.slug, seen=made.version, question=QUESTION)
             assert error in undone.text and not site.oversight.written
+
+    run(test)
+
+
+def test_a_correction_does_not_wait_for_ever_for_another_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin, "WAIT_SECONDS", 0.05)
+
+    async def test(site: Site) -> None:
+        site.jobs.gate.clear()
+        first = asyncio.create_task(site.post("/admin/jobs", job="ingest"))
+        while not site.jobs.runs:
+            await asyncio.sleep(0.01)
+        sent = await site.correct()
+        site.jobs.gate.set()
+        assert "another job is running" in sent.text and len(site.oversight.written) == 1
+        assert (await first).status_code == 200
 
     run(test)
 

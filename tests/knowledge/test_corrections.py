@@ -73,7 +73,7 @@ def test_no_name_leads_out_of_the_folder(project: Path, slug: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "answer"), [("", "x"), ("?!", "x"), ("x", " \n"), ("x" * 301, "x"), ("x", "x" * 9000)]
+    ("question", "answer"), [("", "x"), ("?!", "x"), ("x", " \n"), ("x" * 301, "x"), ("x", "x" * 5001)]
 )
 def test_texts_that_are_no_document_are_refused(project: Path, question: str, answer: str) -> None:
     with pytest.raises(KnowledgeError, match="Fix:"):
