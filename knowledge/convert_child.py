@@ -14,7 +14,7 @@ import warnings
 from typing import IO, Any
 
 MEMORY_BYTES = 512 * 1024 * 1024
-CPU_SECONDS = 20
+CPU_SECONDS = 40
 MAX_CHARS = 2_000_000
 KINDS = {
     "html": ("convert_html", "html"),

@@ -52,22 +52,22 @@ class Repository:
     def sync(self, name: str, pages: int = 100, git: Git | None = None) -> tuple[dict[str, str], sources.Found]:
         """Return the text of each document by its path, "=" for those that were not fetched."""
         got: dict[str, str] = {}
-        with Converter() as converter:
-            found = sources.Found(
-                project=self.folder,
-                wanted=Sources(sources=(name,), pages=pages),
-                converter=converter,
-                state=self.state,
-                known=self.known,
-                hashed=lambda data: sha256(data).hexdigest(),
-                git=git or Git(local=True, seconds=30),
-            )
-            for source in found:
-                data = source.load()
-                path = source.id.removeprefix(f"file://{self.folder}/")
-                got[path] = sources.read(source, data, converter).document.text if isinstance(data, bytes) else "="
-                if isinstance(data, bytes):
-                    self.known[source.id] = sha256(data).hexdigest()
+        converter = Converter()  # Markdown needs no child
+        found = sources.Found(
+            project=self.folder,
+            wanted=Sources(sources=(name,), pages=pages),
+            converter=converter,
+            state=self.state,
+            known=self.known,
+            hashed=lambda data: sha256(data).hexdigest(),
+            git=git or Git(local=True, seconds=30),
+        )
+        for source in found:
+            data = source.load()
+            path = source.id.removeprefix(f"file://{self.folder}/")
+            got[path] = sources.read(source, data, converter).document.text if isinstance(data, bytes) else "="
+            if isinstance(data, bytes):
+                self.known[source.id] = sha256(data).hexdigest()
         return got, found
 
 
