@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.knowledge.documents import Stored
+from frontdesk.knowledge.names import Names
 from frontdesk.knowledge.scoping import Readers, metadata, shelf
 from frontdesk.knowledge.terms import terms
-from frontdesk.knowledge.values import Scope
+from frontdesk.knowledge.values import Document, Scope
 from frontdesk.knowledge.vectors import REBUILD, Vectors
 from frontdesk.knowledge.words import Words
 
@@ -54,6 +55,7 @@ class Generation:
 
     By position of a passage: `owner`, the first position of the same document; `matrix`, the vectors, shape (passages,
     dimension), for candidates that only words found. `known` has every embedded text by hash, quotes included.
+    `titles` has the words of a document's title and context at its first passage; `names` are those it goes by.
     """
 
     number: int
@@ -62,6 +64,8 @@ class Generation:
     owner: NDArray[np.int64] = field(repr=False)
     matrix: NDArray[np.float32] = field(repr=False)
     words: Words = field(repr=False)
+    titles: Words = field(repr=False)
+    names: Names = field(repr=False)
     position: dict[str, int] = field(repr=False)
     readers: Readers = field(repr=False)
     known: Mapping[str, NDArray[np.float32]] = field(repr=False)
@@ -102,7 +106,8 @@ class Generation:
         import numpy as np
 
         firsts: dict[str, int] = {}
-        stored = content.stored
+        stored, documents = content.stored, [one.document for one in content.stored]
+        corpus = [terms(one.passage.search_text(one.document)) for one in stored]
         owner = np.array([firsts.setdefault(one.document.id, at) for at, one in enumerate(stored)], dtype=np.int64)
         return cls(
             number=content.number,
@@ -110,9 +115,11 @@ class Generation:
             stored=stored,
             owner=owner,
             matrix=content.matrix,
-            words=Words([terms(one.passage.search_text(one.document)) for one in stored]),
+            words=Words(corpus),
+            titles=Words([titled(one) if owner[at] == at else [] for at, one in enumerate(documents)]),
+            names=Names(documents, corpus),
             position={str(one.id): at for at, one in enumerate(stored)},
-            readers=Readers([one.document for one in stored]),
+            readers=Readers(documents),
             known=content.known,
         )
 
@@ -137,6 +144,11 @@ class Generation:
             return [[] for _ in vectors]
         found = self.vectors.nearest(vectors, min(k, len(self.stored)), self.readers.where(scope))
         return [[self.position[one] for one in row] for row in found]
+
+
+def titled(document: Document) -> list[str]:
+    """Return the search terms of what a document is called."""
+    return terms(" ".join((document.title, *document.context.values())))
 
 
 def kept(root: Path, number: int) -> Path:

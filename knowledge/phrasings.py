@@ -1,16 +1,17 @@
 """The texts that a question is searched with: itself, also in shop words, or the telling sentences of a long one.
 
-Query fusion after RAG-Fusion (2402.03367).
+Query fusion after RAG-Fusion (2402.03367): by rule, and by a chat model where one is configured.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 from frontdesk.bot.text import sentences
+from frontdesk.knowledge.followup import LONG_CHARS, Resolved
 from frontdesk.knowledge.terms import terms
 
-LONG_CHARS = 300
 MAX_PHRASINGS = 64
 _SHOP_WORDS = [
     (re.compile(pattern, re.IGNORECASE), words)
@@ -21,19 +22,22 @@ _SHOP_WORDS = [
         (r"\bpostage\b", "shipping"),
     )
 ]
-_LEANS = re.compile(
-    r"\b(?:it|its|it's|they|them|their|that|this|those|these|there|here|one|ones|he|she|both|either|same|then|"
-    r"else|instead)\b|^(?:and|or|but|so|what about|how about|ok|okay)\b",
-    re.IGNORECASE,
-)
 
 
-def phrasings(question: str) -> list[str]:
-    """Return the texts to search with: the question, also in shop words, or the telling sentences of a long one."""
-    if len(question) <= LONG_CHARS:
-        return list(dict.fromkeys([question, reworded(question)]))
-    telling = [one for one in sentences(question) if len(set(terms(one))) >= 3]
-    return list(dict.fromkeys(telling))[:MAX_PHRASINGS] or [question]
+class Phraser(Protocol):
+    """Says a question in other words; may fail or be slow within its own limit, raising ModelError."""
+
+    def __call__(self, question: str) -> list[str]:
+        """Return other phrasings of `question`, the best first."""
+        ...
+
+
+def phrasings(said: Resolved) -> list[str]:
+    """Return the texts to search with."""
+    if len(said.text) > LONG_CHARS:
+        telling = [one for one in sentences(said.text) if len(set(terms(one))) >= 3]
+        return list(dict.fromkeys(telling))[:MAX_PHRASINGS] or [said.text]
+    return list(dict.fromkeys([*said.searched, *map(reworded, said.searched)]))
 
 
 def reworded(question: str) -> str:
@@ -41,8 +45,3 @@ def reworded(question: str) -> str:
     for pattern, words in _SHOP_WORDS:
         question = pattern.sub(words, question)
     return question
-
-
-def leans(question: str) -> float:
-    """Return how much a question depends on what was said before it: 1 with a pronoun or hardly a word, else 0.25."""
-    return 1.0 if _LEANS.search(question) or len(set(terms(question))) <= 2 else 0.25

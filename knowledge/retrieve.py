@@ -1,19 +1,20 @@
 """A question and what was said before it -> hits: dense and BM25 lists of several phrasings, fused by reciprocal rank.
 
-Query fusion after RAG-Fusion (2402.03367), reciprocal rank after Cormack 2009. A question that leans on what was said
-before ("and what does it cost?") is searched among the passages that the conversation is about.
+Query fusion after RAG-Fusion (2402.03367), reciprocal rank after Cormack 2009, a second look with what was found first
+after Rocchio 1971. A follow-up is said in full first, and what goes by another name than it asks about is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from frontdesk.bot.types import Encoder
+from frontdesk.knowledge.followup import LONG_CHARS, TURNS, Resolved, leans, resolved
 from frontdesk.knowledge.index import Generation
-from frontdesk.knowledge.phrasings import LONG_CHARS, leans
-from frontdesk.knowledge.phrasings import phrasings as phrasings
+from frontdesk.knowledge.phrasings import phrasings
 from frontdesk.knowledge.phrasings import reworded as reworded
 from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Hit, Question
@@ -22,13 +23,29 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+PAST, NAMED = 0.5, 0.3
+"""What the words said before, and being what the question is about, add to a cosine or a BM25 score scaled to 1."""
 DEPTH = 60
 """How many passages each list contributes."""
 RANK = 20
 """The constant of reciprocal rank fusion: the smaller, the more the first places count."""
 UNRELATED = 0.3
 """MiniLM's cosine of texts that have nothing to do with each other, at most."""
-TURNS = 8
+DEEP = 120
+"""The same for a long question, which needs many documents."""
+OWN_LONG = 0.05
+"""What a passage's own rank counts for in a long question, which asks for documents rather than for one passage."""
+TITLES = 0.5
+"""What the list by title words counts for in a long question."""
+LIKE, LIKE_WEIGHT, ASKED = 3, 0.6, 0.5
+"""A long question is searched again with the mean of the best documents and of the question: how many, what for."""
+_COMPARES = re.compile(
+    r"\b(?:other|others|another|else|instead|alternatives?|compar\w+|similar|versus|vs|than|between|difference|"
+    r"differ|which|any)\b",
+    re.IGNORECASE,
+)
+Order = tuple["NDArray[np.int64]", float]
+"""Passages, best first, and what the list counts for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +58,32 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """A question said in full with its vector; what it is searched with, each with a vector and BM25 scores (passages).
+
+    `allowed` is what may be found, `past` is how much each passage is what the conversation was about.
+    """
+
+    question: Question
+    vector: NDArray[np.float32]
+    texts: list[str]
+    vectors: NDArray[np.float32]
+    words: list[NDArray[np.float32]]
+    allowed: NDArray[np.bool_]
+    past: NDArray[np.float32] | None
+
+    @property
+    def long(self) -> bool:
+        """Whether the question is searched sentence by sentence."""
+        return len(self.question.text) > LONG_CHARS
+
+    @property
+    def depth(self) -> int:
+        """How many passages each list contributes."""
+        return DEEP if self.long else DEPTH
+
+
 def retrieve(index: Generation, encoder: Encoder, question: Question, k: int) -> list[Hit]:
     """Return the `k` best passages, best first."""
     return list(search(index, encoder, question, k).hits)
@@ -48,59 +91,122 @@ def retrieve(index: Generation, encoder: Encoder, question: Question, k: int) ->
 
 def search(index: Generation, encoder: Encoder, question: Question, k: int) -> Found:
     """Return the `k` best passages, best first, with the question as it was searched."""
-    import numpy as np
-
     if not index.stored:
         return Found(question=question)
-    texts = phrasings(question.text)
-    vectors = encoder.encode(texts)
+    said = resolved(question.text, question.history, index.names)
+    texts = phrasings(said)
+    query = _query(index, encoder, question, said, texts)
+    total = fuse(list(_lists(index, query)), index.owner, OWN_LONG if query.long else 1.0)
+    if query.long:
+        total = _second_look(index, query, total)
+    hits = tuple(_hits(index, _best(total, k), total, query))
+    return Found(question=query.question, phrasings=tuple(texts), hits=hits)
+
+
+def _query(index: Generation, encoder: Encoder, question: Question, said: Resolved, texts: list[str]) -> Query:
+    import numpy as np
+
     allowed = index.allowed(question.scope)
-    words = [_scaled(index.words.scores(terms(text)) * allowed) for text in texts]
-    past = _past(index, question) * allowed if len(question.text) <= LONG_CHARS else np.zeros(len(index.stored))
+    if said.about and said.sure and not _COMPARES.search(question.text):
+        allowed = allowed.copy()
+        allowed[index.names.others(said.about)] = False
+    encoded = dict(zip(every := list(dict.fromkeys([*texts, said.text])), encoder.encode(every), strict=True))
+    return Query(
+        question=replace(question, text=said.text),
+        vector=encoded[said.text],
+        texts=texts,
+        vectors=np.stack([encoded[text] for text in texts]),
+        words=[index.words.scores(terms(text)) * allowed for text in texts],
+        allowed=allowed,
+        past=_past(index, question, said, allowed),
+    )
+
+
+def _lists(index: Generation, query: Query) -> Iterator[Order]:
+    """Yield for each phrasing its list by meaning, by words and, in a long question, by title words."""
+    import numpy as np
+
+    near = [np.array([at for at in row if query.allowed[at]], dtype=np.int64) for row in _nearest(index, query)]
+    past = query.past
+    depth = query.depth
+    recent = [_best(past, depth)] if past is not None else []
     seen = [
-        np.unique(np.concatenate([np.asarray(near, dtype=np.int64), _best(score), _best(past)]))
-        for near, score in zip(index.nearest(vectors, DEPTH, question.scope), words, strict=True)
+        np.unique(np.concatenate([row, _best(score, depth), *recent]))
+        for row, score in zip(near, query.words, strict=True)
     ]
-    dense = [index.matrix[at] @ vector for at, vector in zip(seen, vectors, strict=True)]
-    lists = [
-        (at[np.argsort(-(scores + past[at]), kind="stable")][:DEPTH], weight)
-        for at, near, score, weight in zip(seen, dense, words, _telling(index, texts, dense, allowed), strict=True)
-        for scores in (near, score[at])
-    ]
-    total = fuse(lists, index.owner)
-    asked = index.words.scores(terms(question.text))
-    hits = tuple(_hit(index, int(at), total, vectors[0], asked) for at in _best(total, k))
-    return Found(question=question, phrasings=tuple(texts), hits=hits)
+    dense = [index.matrix[at] @ vector for at, vector in zip(seen, query.vectors, strict=True)]
+    for text, at, cosines, score, weight in zip(
+        query.texts, seen, dense, query.words, _telling(dense, query.words), strict=True
+    ):
+        bonus = past[at] if past is not None else 0.0
+        yield _ordered(at, cosines + bonus)[:depth], weight
+        yield _ordered(at, _scaled(score)[at] + bonus)[:depth], weight
+        if query.long:
+            yield _best(index.titles.scores(terms(text)) * query.allowed, DEPTH), TITLES * weight
 
 
-def fuse(lists: Sequence[tuple[NDArray[np.int64], float]], owner: NDArray[np.int64]) -> NDArray[np.float64]:
+def _nearest(index: Generation, query: Query) -> list[list[int]]:
+    return index.nearest(query.vectors, query.depth, query.question.scope)
+
+
+def fuse(lists: Sequence[Order], owner: NDArray[np.int64], share: float = 1.0) -> NDArray[np.float64]:
     """Return the fused score of every passage: its own reciprocal ranks and those of its document, both weighted.
 
-    `lists` are passage positions, best first, with the weight of the list; `owner` names each passage's document.
+    `lists` are passage positions, best first, with the weight of the list; `owner` names each passage's document;
+    `share` is what a passage's own ranks count for beside its document's.
     """
     import numpy as np
 
     own, whole = np.zeros(len(owner)), np.zeros(len(owner))
     for order, weight in lists:
-        own[order] += weight / (RANK + 1 + np.arange(len(order)))
+        own[order] += share * weight / (RANK + 1 + np.arange(len(order)))
         _, first = np.unique(owner[order], return_index=True)
         whole[owner[order[np.sort(first)]]] += weight / (RANK + 1 + np.arange(len(first)))
     return np.where(own > 0, own + whole[owner], 0.0)
 
 
-def _telling(
-    index: Generation, texts: Sequence[str], dense: Sequence[NDArray[np.float32]], allowed: Any
-) -> list[float]:
+def _second_look(index: Generation, query: Query, total: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add what is like the best documents: a long question seldom has the words of all that it needs (Rocchio)."""
+    import numpy as np
+
+    found = _best(total, DEPTH)
+    if not len(found):
+        return total
+    first = np.sort(np.unique(index.owner[found], return_index=True)[1])[:LIKE]
+    best, weights = index.owner[found[first]], total[found[first]]
+    means = np.stack([_unit(index.matrix[index.owner == at].mean(axis=0)) for at in best])
+    told = np.array(_telling([index.matrix[found] @ vector for vector in query.vectors], query.words))
+    vector = _unit(weights @ means / weights.sum()) + ASKED * _unit(told @ query.vectors)
+    rows = index.nearest(_unit(vector)[None].astype(np.float32), DEEP, query.question.scope)
+    order = np.array([at for at in rows[0] if query.allowed[at]], dtype=np.int64)
+    again = fuse([(order, 1.0)], index.owner, OWN_LONG)
+    return np.add(total, LIKE_WEIGHT * float(total.max()) / max(float(again.max()), 1e-9) * again)
+
+
+def _unit(vector: NDArray[np.floating]) -> NDArray[np.floating]:
+    import numpy as np
+
+    unit: NDArray[np.floating] = vector / max(float(np.linalg.norm(vector)), 1e-9)
+    return unit
+
+
+def _telling(dense: Sequence[NDArray[np.float32]], words: Sequence[NDArray[np.float32]]) -> list[float]:
     """Return how much each phrasing tells, at most 1: one that is near nothing, or common words only, tells little."""
     near = [max(float(one.max(initial=0.0)) - UNRELATED, 1e-3) for one in dense]
-    best = [max(float((index.words.scores(terms(text)) * allowed).max(initial=0.0)), 1e-3) for text in texts]
+    best = [max(float(one.max(initial=0.0)), 1e-3) for one in words]
     return [(a / max(near) * b / max(best)) ** 2 for a, b in zip(near, best, strict=True)]
 
 
-def _past(index: Generation, question: Question) -> NDArray[np.float32]:
-    """Return how much each passage is what the conversation was about, from 0 to `leans`."""
-    said = terms(" ".join(question.history[-TURNS:]))
-    return _scaled(index.words.scores(said)) * leans(question.text)
+def _past(
+    index: Generation, question: Question, said: Resolved, allowed: NDArray[np.bool_]
+) -> NDArray[np.float32] | None:
+    """Return how much each passage is what the conversation was about, at most PAST + NAMED; None without one."""
+    if not question.history or len(question.text) > LONG_CHARS:
+        return None
+    past = PAST * _scaled(index.words.scores(terms(" ".join(question.history[-TURNS:]))))
+    for name in said.about:
+        past[name.at] += NAMED
+    return past * allowed * leans(question.text)
 
 
 def _scaled(scores: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -108,7 +214,13 @@ def _scaled(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return scores / top if top > 0 else scores
 
 
-def _best(scores: NDArray[np.floating], k: int = DEPTH) -> NDArray[np.int64]:
+def _ordered(at: NDArray[np.int64], scores: NDArray[np.floating]) -> NDArray[np.int64]:
+    import numpy as np
+
+    return at[np.argsort(-scores, kind="stable")]
+
+
+def _best(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
     """Return the positions of the `k` highest scores above zero, best first."""
     import numpy as np
 
@@ -117,12 +229,14 @@ def _best(scores: NDArray[np.floating], k: int = DEPTH) -> NDArray[np.int64]:
     return chosen[np.argsort(-scores[chosen], kind="stable")]
 
 
-def _hit(index: Generation, at: int, total: NDArray[np.float64], vector: NDArray[np.float32], asked: Any) -> Hit:
-    one = index.stored[at]
-    return Hit(
-        passage=one.passage,
-        document=one.document,
-        score=float(total[at]),
-        dense=float(index.matrix[at] @ vector),
-        lexical=float(asked[at]),
-    )
+def _hits(index: Generation, order: NDArray[np.int64], total: NDArray[np.float64], query: Query) -> Iterator[Hit]:
+    asked = index.words.scores(terms(query.question.text))
+    for at in order.tolist():
+        one = index.stored[at]
+        yield Hit(
+            passage=one.passage,
+            document=one.document,
+            score=float(total[at]),
+            dense=float(index.matrix[at] @ query.vector),
+            lexical=float(asked[at]),
+        )

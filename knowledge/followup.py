@@ -1,0 +1,130 @@
+"""A question that leans on what was said before it, said in full: "is it dishwasher safe?" names what `it` is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from frontdesk.knowledge.names import Name, Names
+from frontdesk.knowledge.terms import terms
+
+TURNS = 8
+"""How many earlier texts are looked at."""
+LONG_CHARS = 300
+"""A longer text says by itself what it is about."""
+EXCHANGE = 2
+"""How many texts are what was said just now."""
+CHAIN = 3
+"""How many follow-ups of follow-ups are followed back."""
+_NOT_LEANING = re.compile(
+    r"\b(?:is|are|was|were|will|would) there\b|\bthere(?:'s| is| are| was)\b|"
+    r"\w+ that (?:i|you|we|they|is|are|was|were|has|have|had|can|will)\b",
+    re.IGNORECASE,
+)
+_PRONOUN = re.compile(
+    r"\b(?:the (?:other|second|first|last|latter|same) one|(?:this|that|these|those) ones?|it(?:'s| is)|its|it|"
+    r"they|them|their|this|that|these|those)\b",
+    re.IGNORECASE,
+)
+_LEANS = re.compile(
+    r"\b(?:it|its|it's|they|them|their|that|this|those|these|there|here|one|ones|he|she|both|either|same|then|"
+    r"else|instead)\b|^(?:and|or|but|so|what about|how about|what if|ok|okay)\b",
+    re.IGNORECASE,
+)
+_ELLIPSIS = re.compile(r"^\W*(?:(?:ok|okay|so|and|but|or)\W+)*(?:what|how) about\b|^\W*(?:and|or|but)\b", re.IGNORECASE)
+_ANOTHER = re.compile(r"\b(?:other|second|latter|last) one\b", re.IGNORECASE)
+_ALL = re.compile(r"\b(?:they|them|their|these|those|both|either|each|all|any)\b", re.IGNORECASE)
+_LIGHT = frozenset(
+    terms("how long much many take cost price work mean happen often far soon come get give go need time day many pay")
+)
+"""Words of a question that could be asked of a thing or of what is done with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """A question said in full, the texts that find its answer best, and the names it is about.
+
+    `sure`: named in the question itself or in the exchange just before it, so that nothing else can be meant.
+    """
+
+    text: str
+    searched: tuple[str, ...]
+    about: tuple[Name, ...] = ()
+    sure: bool = True
+
+
+def leans(question: str) -> float:
+    """Return how much a question depends on what was said before it: 1 with a pronoun or hardly a word, else 0.25."""
+    return 1.0 if _LEANS.search(_NOT_LEANING.sub(" ", question)) or len(set(terms(question))) <= 2 else 0.25
+
+
+def resolved(text: str, history: Sequence[str], names: Names) -> Resolved:
+    """Return `text` said in full; itself when it leans on nothing. `history` has earlier texts, oldest first.
+
+    Its words alone find more than with the name put in: names outweigh what is asked of them.
+    """
+    if len(text) > LONG_CHARS:
+        return Resolved(text=text, searched=(text,))
+    own = tuple(names.mentioned(text))
+    if not history or leans(text) < 1:
+        return Resolved(text=text, searched=(text,), about=own)
+    before = _before(history, names)
+    if own:
+        whole = f"{_without(before, own, names)} {text}".strip() if _ELLIPSIS.search(text) else text
+        return Resolved(text=whole, searched=(whole,), about=own)
+    about, sure = _subject(text, history[-TURNS:], names)
+    whole = f"{before} {text}".strip()
+    if about:
+        return Resolved(text=_substituted(text, about) or whole, searched=(text,), about=about, sure=sure)
+    return Resolved(text=whole, searched=tuple(dict.fromkeys((text, whole))))
+
+
+def _before(history: Sequence[str], names: Names, chain: int = CHAIN) -> str:
+    """Return the customer's question before this one, said in full: texts alternate and the last one is the bot's."""
+    at = max(len(history) - 2, 0)
+    text = history[at]
+    if chain and at and leans(text) == 1 and not names.mentioned(text):
+        text = f"{_before(history[:at], names, chain - 1)} {text}".strip()
+    return text if len(text) <= LONG_CHARS else ""
+
+
+def _without(before: str, own: Sequence[Name], names: Names) -> str:
+    """Return the question before without the names of the kinds that this one names itself."""
+    kinds = {name.kind for name in own}
+    for name in names.mentioned(before):
+        if name.kind in kinds:
+            words = "|".join(re.escape(word) for word in name.said.split())
+            before = re.sub(rf"\b(?:{words})(?:'s|s)?\b\s*", "", before, flags=re.IGNORECASE)
+    return before.replace(" ?", "?").strip()
+
+
+def _subject(text: str, history: Sequence[str], names: Names) -> tuple[tuple[Name, ...], bool]:
+    """Return what was named last before `text`, all of it when several are asked for, and whether that was just now."""
+    said = [names.mentioned(one) for one in history]
+    last = next((at for at in range(len(said) - 1, -1, -1) if said[at]), None)
+    if last is None:
+        return (), True
+    kind = min(said[last], key=lambda name: len(name.at)).kind
+    found = [name for name in said[last] if name.kind == kind]
+    earlier = {name for one in said[:last] for name in one}
+    sure = last >= len(history) - EXCHANGE
+    if _ANOTHER.search(text):
+        return tuple([name for name in found if name not in earlier] or found)[-1:], sure
+    if _ALL.search(text):
+        return tuple(found), sure
+    return tuple([name for name in found if name in earlier] or found)[:1], sure
+
+
+def _substituted(text: str, about: Sequence[Name]) -> str:
+    """Return `text` with its first pronoun replaced by the names; empty when it asks of more than the thing."""
+    match = _PRONOUN.search(_NOT_LEANING.sub(lambda m: "\0" * len(m.group()), text))
+    if match is None or set(terms(text)) <= _LIGHT:
+        return ""
+    said = " and ".join(name.said for name in about)
+    pronoun = match.group().lower()
+    if pronoun in ("it's", "it is"):
+        said += " is"
+    elif pronoun in ("its", "their"):
+        said += "'s"
+    return text[: match.start()] + said + text[match.end() :]
