@@ -134,7 +134,7 @@ def train(
         if (step + 1) % SAVE_EVERY == 0:
             save_state(out / "checkpoint", model, optimiser, Progress(steps=step + 1))
     with torch.no_grad():
-        model.head.bias -= bar(logits(model, held, recipe), [pair.label for pair in held])
+        model.head.bias.sub_(bar(logits(model, held, recipe), [pair.label for pair in held]))
     write(model, out, {**about, "pairs": len(pairs), "held": len(held), "recipe": asdict(recipe)})
     return model
 

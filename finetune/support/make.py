@@ -25,10 +25,10 @@ from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Document
 
 SEED = 11
-COUNT, MOST = 2_000, 1_000
+COUNT, MOST = 5_000, 1_500
 """Quotes drawn in all, each gives about two pairs, and at most of one source."""
 BEGIN_WORDS = 60
-REPEATS = 2
+REPEATS = 3
 """How often each of begin's rows is trained on, in different letters."""
 
 
@@ -44,6 +44,7 @@ class Said:
 
 
 Row = dict[str, Any]
+_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{2,}(?: [A-Z][a-z]+)*")
 
 
 def main() -> None:
@@ -210,13 +211,9 @@ def _added(one: Said, alike: Alike, vocabulary: Sequence[str], rng: random.Rando
 
 def _named(one: Said, alike: Alike, vocabulary: Sequence[str], rng: random.Random) -> str:
     """Another name in the place of one."""
-    names = list(re.finditer(r"(?<=[a-z,] )[A-Z][a-z]{2,}(?: [A-Z][a-z]+)*", one.text))
-    there = [
-        name
-        for text in (*one.near, alike.find(one, rng))
-        for name in re.findall(r"(?<=[a-z,] )[A-Z][a-z]{2,}(?: [A-Z][a-z]+)*", text)
-    ]
-    there = [name for name in there if name not in one.shown]
+    names = list(_NAME.finditer(one.text))
+    texts = (*one.near, alike.find(one, rng))
+    there: list[str] = [name for text in texts for name in _NAME.findall(text) if name not in one.shown]
     if not names or not there:
         return ""
     old = rng.choice(names)

@@ -102,7 +102,8 @@ def _cell(text: str, rng: random.Random) -> str:
 
 
 def _introduced(text: str, rng: random.Random) -> str:
-    return rng.choice(wording()["before"]) + (text[0].lower() + text[1:] if text[:2].istitle() else text)
+    before: str = rng.choice(wording()["before"])
+    return before + (text[0].lower() + text[1:] if text[:2].istitle() else text)
 
 
 def _typed(text: str, rng: random.Random) -> str:
