@@ -1,66 +1,75 @@
-"""Fit knowledge/confidence.json: `python -m frontdesk.finetune.knowledge_confidence PROJECT QUESTIONS.jsonl CACHE`.
+"""Fit the confidence that the package ships, over several sets together and from nothing.
 
-A row is `{"question", "doc_ids", "answerable"}`; it counts as answered when the best sentence is of one of its
-documents. The constants of the package: PROJECT bot/template, QUESTIONS tests/knowledge/questions.jsonl.
+`python -m frontdesk.finetune.knowledge_confidence --error 0.2 --cache FOLDER DOCUMENTS=QUESTIONS.jsonl ...`: DOCUMENTS
+is a folder or JSON lines `{"id", "title", "text"}`, a question `{"question", "doc_ids", "answerable", "history"?}`.
+Indexes are kept in the cache between runs. `frontdesk eval answers --fit` fits a project's own, beginning at this one.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from frontdesk.adapters.encoder import MiniLM
+from frontdesk.adapters.graphs import user_cache
 from frontdesk.bot import config
 from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.answer import Asked, Extractive
 from frontdesk.knowledge.base import Knowledge
-from frontdesk.knowledge.values import Question
+from frontdesk.knowledge.calibrate import fitted
+from frontdesk.knowledge.evaluate import documents_of
+from frontdesk.knowledge.examples import Example, asked
 
-CONSTANTS = Path(__file__).parent.parent / "knowledge" / "confidence.json"
-NAMES = ("cosine", "cover", "passage_cosine", "passage_cover", "unknown", "rare", "gap")
-
-
-def collect(project: Path, rows: Sequence[Mapping[str, Any]], encoder: Encoder, cache: Path) -> list[tuple[Any, bool]]:
-    """Return (features, whether the best sentence is of a right document) per question that finds anything."""
-    knowledge = Knowledge(cache, encoder, config.Knowledge())
-    knowledge.ingest(project)
-    answers, found = Extractive(encoder), []
-    with knowledge.lease() as index:
-        for row in rows:
-            selection = answers.candidates(Asked(index=index, question=Question(text=row["question"])))
-            if selection.choices:
-                right = selection.choices[0].hit.document.id in row["doc_ids"]
-                found.append(([selection.features[name] for name in NAMES], right))
-    knowledge.close()
-    return found
+PACKAGE = Path(__file__).parent.parent / "knowledge"
 
 
-def fit(found: Sequence[tuple[Any, bool]]) -> dict[str, Any]:
-    """Return the constants, and the cross-validated accuracy as a note of how good they are."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import cross_val_score
+def collect(documents: Path, questions: Path, encoder: Encoder, cache: Path) -> tuple[list[Example], int]:
+    """Return what is found for the questions of one set, and how many passages its index has."""
+    source = documents.resolve()
+    folder = cache / sha256(str(source).encode()).hexdigest()[:12]
+    knowledge = Knowledge(folder, encoder, config.Knowledge(sources=(str(source),)))
+    try:
+        if source.is_dir():
+            knowledge.ingest(source.parent)
+        else:
+            knowledge.put(documents_of(rows_of(source)), quotes=False)
+        answers = Extractive(encoder)
+        with knowledge.lease() as index:
+            choose = answers.candidates
+            found = asked(lambda i, question: choose(Asked(index=i, question=question)), index, rows_of(questions))
+            return found, len(index.stored)
+    finally:
+        knowledge.close()
 
-    features, right = zip(*found, strict=True)
-    model = LogisticRegression(C=3.0, class_weight="balanced", max_iter=1000)
-    accuracy = float(cross_val_score(model, features, right, cv=10).mean())
-    model.fit(features, right)
-    weights = dict(zip(NAMES, (round(float(weight), 3) for weight in model.coef_[0]), strict=True))
-    note = f"fitted by finetune/knowledge_confidence.py on {len(right)} questions, {sum(right)} of them answered"
-    note += f"; 10-fold accuracy {accuracy:.3f}"
-    return {"note": note, "weights": weights, "intercept": round(float(model.intercept_[0]), 3), "threshold": 0.5}
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a JSONL file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def main(project: str, questions: str, cache: str) -> None:
+def main() -> None:
     """Fit and replace the constants of the package."""
-    encoder = MiniLM(Path(cache))
-    rows = [json.loads(line) for line in Path(questions).read_text(encoding="utf-8").splitlines()]
-    constants = fit(collect(Path(project), rows, encoder, Path(cache)))
-    CONSTANTS.write_text(json.dumps(constants, indent=1) + "\n", encoding="utf-8")
-    sys.stdout.write(constants["note"] + "\n")
+    parser = argparse.ArgumentParser(description="Fit the confidence that the package ships.")
+    parser.add_argument("sets", nargs="+", metavar="DOCUMENTS=QUESTIONS")
+    parser.add_argument("--error", type=float, required=True)
+    parser.add_argument("--cache", type=Path, required=True)
+    chosen = parser.parse_args()
+    encoder = MiniLM(user_cache())
+    pairs = [tuple(map(Path, one.rsplit("=", 1))) for one in chosen.sets]
+    parts = [collect(documents, questions, encoder, chosen.cache) for documents, questions in pairs]
+    examples = [example for found, _ in parts for example in found]
+    nothing = dict.fromkeys(next(one.features for one in examples if one.features), 0.0)
+    passages = sum(count for _, count in parts)
+    fit = fitted(
+        examples, chosen.error, source="questions", encoder=encoder.fingerprint, passages=passages, prior=nothing
+    )
+    fit.save(PACKAGE)
+    sys.stdout.write(fit.fit.model_dump_json(indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -16,7 +16,7 @@ from frontdesk.bot.errors import ModelError
 from frontdesk.bot.types import Encoder, Sentence
 from frontdesk.knowledge.blocks import plain
 from frontdesk.knowledge.citing import Citing
-from frontdesk.knowledge.confidence import Confidence
+from frontdesk.knowledge.confidence import Confidence, Confidences
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.retrieve import Found, search
 from frontdesk.knowledge.select import NEAR, Choice, Selection, Selector
@@ -71,8 +71,14 @@ NONE = Helpers()
 class Extractive:
     """Retrieve, select, check, word, cite: one LangChain chain per encoder; `seconds` is a chat model's time."""
 
-    def __init__(self, encoder: Encoder, helpers: Helpers = NONE, seconds: float = 10.0) -> None:
-        self._encoder, self._selector = encoder, Selector(encoder)
+    def __init__(
+        self,
+        encoder: Encoder,
+        helpers: Helpers = NONE,
+        seconds: float = 10.0,
+        confidences: Confidences | None = None,
+    ) -> None:
+        self._encoder, self._selector, self._confidences = encoder, Selector(encoder), confidences
         self._checker = SupportChecker(helpers.support)
         self._writer = Writer(helpers.chat, self._checker, seconds) if helpers.chat else None
 
@@ -106,7 +112,8 @@ class Extractive:
         """Choose the sentences, or none when the confidence is below its threshold."""
         asked, found = retrieved.asked, retrieved.found
         selection = self._selector.select(asked.index, found.question, found.hits)
-        probability, threshold = self._confidence.probability(selection.features), self._confidence.threshold
+        confidence = self._confidences.current if self._confidences else Confidence.shipped()
+        probability, threshold = confidence.probability(selection.features), confidence.threshold
         if probability < threshold:
             selection = selection.empty(f"not sure enough: {probability:.2f}, wanted {threshold:.2f}")
         return Selected(retrieved=retrieved, selection=selection, probability=probability, threshold=threshold)
@@ -176,10 +183,6 @@ class Extractive:
         text = f"{sentence.citations[0].title}: {sentence.text}"
         asked, said = self._encoder.encode([selected.retrieved.found.question.text, text])
         return float(asked @ said) >= selected.selection.choices[0].cosine - NEAR
-
-    @cached_property
-    def _confidence(self) -> Confidence:
-        return Confidence.shipped()
 
 
 def verbatim(choice: Choice) -> bool:

@@ -18,8 +18,11 @@ from frontdesk.bot.errors import KnowledgeError
 from frontdesk.bot.types import Conversation, Encoder, Message, Route, Sentence
 from frontdesk.knowledge import documents as sql
 from frontdesk.knowledge import ingest
-from frontdesk.knowledge.answer import Extractive, Release, kept_back
+from frontdesk.knowledge.answer import Asked, Extractive, Release, kept_back
+from frontdesk.knowledge.calibrate import calibrate
+from frontdesk.knowledge.confidence import Confidence, Confidences
 from frontdesk.knowledge.documents import Documents, Edition
+from frontdesk.knowledge.examples import Row
 from frontdesk.knowledge.index import Content, Generation, Progress, kept, silent
 from frontdesk.knowledge.ingest import Changes, Known
 from frontdesk.knowledge.live import Live
@@ -41,7 +44,8 @@ class Knowledge:
         self._root = folder / "chroma"
         self._live, self._loading = Live(), threading.Lock()
         self.right = Right(folder)
-        self._answerer = Extractive(encoder, helpers, settings.chat_model.seconds if settings.chat_model else 0.0)
+        seconds = settings.chat_model.seconds if settings.chat_model else 0.0
+        self._answerer = Extractive(encoder, helpers, seconds, Confidences(folder, encoder.fingerprint))
 
     def load(self) -> None:
         """Open the current generation; one whose files are damaged is built again from the documents.
@@ -200,6 +204,23 @@ class Knowledge:
         self.reload_if_changed()
         with self.lease() as generation:
             return self._answerer.explain(generation, question, release)
+
+    def fit(self, rows: Sequence[Row], progress: Progress = silent) -> Confidence:
+        """Fit abstention to `max_error` on questions with known answers, or on questions made from the documents.
+
+        The fit is kept in the folder, and taken up by whoever answers from it. Raises KnowledgeError without a fit.
+        """
+        with self.lease() as generation:
+            found = calibrate(
+                lambda index, question: self._answerer.candidates(Asked(index=index, question=question)),
+                generation,
+                rows,
+                self.settings.max_error,
+                encoder=self._encoder.fingerprint,
+                progress=progress,
+            )
+        found.save(self._folder)
+        return found
 
     def document(self, document_id: str, version: str) -> Document | None:
         """Return one version of a document, as cited, current or not."""

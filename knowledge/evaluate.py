@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,72 +19,119 @@ from frontdesk.bot.errors import KnowledgeError
 from frontdesk.bot.intervals import bootstrap, wilson
 from frontdesk.bot.types import Encoder, Sentence
 from frontdesk.knowledge.base import Knowledge
+from frontdesk.knowledge.examples import Row, named, questions
 from frontdesk.knowledge.terms import terms
-from frontdesk.knowledge.values import Document, Question
+from frontdesk.knowledge.values import Document, Explanation, Question
 
-Row = Mapping[str, Any]
 DEPTHS = (1, 5, 10, 20)
 PASSAGES = 200
 """Passages asked for, so that twenty different documents are among them."""
+_NEGATION = re.compile(r"\b(?:not|no|never|cannot|without|none|neither|nor)\b|n['’]t\b", re.IGNORECASE)
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 
 
-def evaluate_retrieval(documents: Sequence[Row], questions: Sequence[Row], encoder: Encoder) -> dict[str, Any]:
-    """Return design.md §7's figures: recall of `doc_ids` among the first documents, MRR, latency, index time."""
-    asked = [row for row in _questions(questions) if row["doc_ids"]]
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What came of one question: the rank of the first right document, or the answer with how sure it was."""
+
+    question: str
+    answerable: bool = True
+    ms: float = 0.0
+    rank: int | None = None
+    """The first right document's place, 1 for the best; None when it was not found (or answers were asked for)."""
+    probability: float = 0.0
+    threshold: float = 0.0
+    right: bool = False
+    """Whether the best candidate is of a right document, sent or not."""
+    said: tuple[str, ...] = ()
+    cited: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The figures as design.md §7 names them, each share and mean with its interval, and every question behind them."""
+
+    figures: Mapping[str, Any]
+    asked: tuple[Asked, ...] = field(repr=False)
+
+
+def evaluate_retrieval(documents: Sequence[Row], rows: Sequence[Row], encoder: Encoder) -> Evaluation:
+    """Measure recall of `doc_ids` among the first documents, MRR, latency and index time."""
+    wanted = [row for row in questions(rows) if row["doc_ids"]]
     with _indexed(documents, encoder, quotes=False) as (knowledge, seconds, passages):
-        timed = [_timed(partial(_ranked, knowledge, row)) for row in asked]
-    recalls = {k: [_recall(ids[:k], row) for row, (ids, _) in zip(asked, timed, strict=True)] for k in DEPTHS}
-    ranks = [_reciprocal(ids, row) for row, (ids, _) in zip(asked, timed, strict=True)]
-    result: dict[str, Any] = {"n": len(asked)}
-    for name, values in {**{f"recall@{k}": values for k, values in recalls.items()}, "mrr": ranks}.items():
-        result |= _mean(name, values)
-    return result | _latency([ms for _, ms in timed]) | {"index_seconds": round(seconds, 2), "passages": passages}
+        timed = [_timed(partial(_ranked, knowledge, row)) for row in wanted]
+    found = [(ids, row) for row, (ids, _) in zip(wanted, timed, strict=True)]
+    figures: dict[str, Any] = {"n": len(wanted)}
+    for depth in DEPTHS:
+        figures |= _mean(f"recall@{depth}", [_recall(ids[:depth], row) for ids, row in found])
+    ranks = [_rank(ids, row) for ids, row in found]
+    figures |= _mean("mrr", [1 / rank if rank else 0.0 for rank in ranks])
+    figures |= _latency([ms for _, ms in timed]) | {"index_seconds": round(seconds, 2), "passages": passages}
+    asked = [
+        Asked(question=row["question"], ms=ms, rank=rank)
+        for row, (_, ms), rank in zip(wanted, timed, ranks, strict=True)
+    ]
+    return Evaluation(figures=figures, asked=tuple(asked))
 
 
-def evaluate_answers(documents: Sequence[Row], questions: Sequence[Row], encoder: Encoder) -> dict[str, Any]:
-    """Return design.md §7's figures of the extractive answers.
-
-    `unsupported_sentences` are checked by the quote alone: a sentence without one, or with words that are in none of
-    its quotes, titles and headings.
-    """
-    rows = _questions(questions)
-    texts = {row["id"]: row["text"] for row in map(_clean, documents)}
+def evaluate_answers(documents: Sequence[Row], rows: Sequence[Row], encoder: Encoder) -> Evaluation:
+    """Measure the answers: abstention, citations, support, likeness to the wanted answer."""
+    wanted = questions(rows)
+    texts = {document.id: document.text for document in documents_of(documents)}
     with _indexed(documents, encoder, quotes=True) as (knowledge, _, _):
-        asked = [Question(text=row["question"], history=tuple(row.get("history", ()))) for row in rows]
-        timed = [_timed(partial(knowledge.answers, question)) for question in asked]
-    answers = [answer for answer, _ in timed]
-    return {"n": len(rows)} | _judge(rows, answers, texts) | _latency([ms for _, ms in timed])
+        timed = [_timed(partial(knowledge.explain, _question(row))) for row in wanted]
+    return judged(wanted, timed, texts)
 
 
-def _judge(rows: Sequence[Row], answers: Sequence[tuple[Sentence, ...]], texts: Mapping[str, str]) -> dict[str, Any]:
-    pairs = list(zip(rows, answers, strict=True))
-    given = [(row, sentence) for row, answer in pairs for sentence in answer]
+def judged(rows: Sequence[Row], timed: Sequence[tuple[Explanation, float]], texts: Mapping[str, str]) -> Evaluation:
+    """Return the figures of answers; `timed` has each with its milliseconds, `texts` the documents by id."""
+    asked = [_asked(row, found, ms) for row, (found, ms) in zip(rows, timed, strict=True)]
+    answers = [(row, found.sentences) for row, (found, _) in zip(rows, timed, strict=True)]
+    given = [(row, sentence) for row, answer in answers for sentence in answer]
     cited = [(row, citation) for row, sentence in given for citation in sentence.citations]
-    verbatim = [texts[c.document_id][c.start : c.end] == c.quote for _, c in cited]
-    scored = [
+    likeness = [
         token_f1(" ".join(s.text for s in answer), row["answer"])
-        for row, answer in pairs
+        for row, answer in answers
         if answer and row.get("answer")
     ]
-    return {
-        **_share("answered", [bool(answer) for row, answer in pairs if row.get("answerable", True)]),
-        **_share(
-            "abstained_when_unanswerable", [not answer for row, answer in pairs if not row.get("answerable", True)]
-        ),
-        **_share("citation_precision", [citation.document_id in row["doc_ids"] for row, citation in cited]),
-        **_share("quotes_verbatim", verbatim),
+    figures = {
+        "n": len(rows),
+        **_share("answered", [bool(answer) for row, answer in answers if row["answerable"]]),
+        **_share("abstained_when_unanswerable", [not answer for row, answer in answers if not row["answerable"]]),
+        **_share("citation_precision", [named(citation.document_id, row["doc_ids"]) for row, citation in cited]),
+        **_share("quotes_verbatim", [texts[c.document_id][c.start : c.end] == c.quote for _, c in cited]),
         **_share("unsupported_sentences", [not supported(sentence) for _, sentence in given]),
-        **_mean("token_f1", scored),
+        **_mean("token_f1", likeness),
     }
+    return Evaluation(figures=figures | _latency([ms for _, ms in timed]), asked=tuple(asked))
+
+
+def _asked(row: Row, found: Explanation, ms: float) -> Asked:
+    cited = tuple(citation.document_id for sentence in found.sentences for citation in sentence.citations)
+    best = cited[:1] or tuple(one.document_id for one in found.considered[:1])
+    return Asked(
+        question=row["question"],
+        answerable=row["answerable"],
+        ms=ms,
+        probability=found.probability,
+        threshold=found.threshold,
+        right=row["answerable"] and bool(best) and named(best[0], row["doc_ids"]),
+        said=tuple(sentence.text for sentence in found.sentences),
+        cited=tuple(dict.fromkeys(cited)),
+    )
 
 
 def supported(sentence: Sentence) -> bool:
-    """Whether the words of a sentence all stand in its quotes or in the titles of the documents they are from."""
-    if not sentence.citations:
-        return False
-    here = set(terms(" ".join(f"{citation.title} {citation.quote}" for citation in sentence.citations)))
-    said = terms(sentence.text)
-    return sum(term in here for term in said) >= 0.8 * len(said)
+    """Whether the quotes and titles that a sentence cites have its words, all its figures, and its negation.
+
+    Written apart from the check that answers pass before they are sent, so that it can find that check wrong.
+    """
+    quotes = " ".join(citation.quote for citation in sentence.citations)
+    shown = f"{quotes} {' '.join(citation.title for citation in sentence.citations)}"
+    here, said = set(terms(shown)), terms(sentence.text)
+    figures = set(_FIGURE.findall(sentence.text)) <= set(_FIGURE.findall(shown))
+    negation = not _NEGATION.search(sentence.text) or bool(_NEGATION.search(quotes))
+    return bool(quotes) and figures and negation and sum(term in here for term in said) >= 0.8 * len(said)
 
 
 def token_f1(said: str, wanted: str) -> float:
@@ -98,21 +147,27 @@ def _indexed(documents: Sequence[Row], encoder: Encoder, *, quotes: bool) -> Ite
     with tempfile.TemporaryDirectory(prefix="frontdesk-eval-") as folder:
         knowledge = Knowledge(Path(folder), encoder, Settings())
         try:
-            report = knowledge.put([_document(row) for row in map(_clean, documents)], quotes=quotes)
+            report = knowledge.put(documents_of(documents), quotes=quotes)
             yield knowledge, report.seconds, report.passages
         finally:
             knowledge.close()
 
 
+def documents_of(rows: Sequence[Row]) -> list[Document]:
+    """Return evaluation documents; further short text fields of a row are the names it goes by.
+
+    Raises KnowledgeError for a row without id or text. Lone surrogates, which no database takes, become '?'.
+    """
+    return [_document(row) for row in map(_clean, rows)]
+
+
 def _document(row: Row) -> Document:
-    """Return an evaluation document; further text fields of the row are the names it goes by."""
     further = {key: value for key, value in row.items() if key not in ("id", "title", "text", "url")}
     context = {key: value for key, value in further.items() if isinstance(value, str) and len(value) <= 200}
     return Document(id=row["id"], title=row.get("title") or "", text=row["text"], context=context)
 
 
 def _clean(row: Row) -> Row:
-    """Check a row of documents.jsonl; lone surrogates, which no database takes, become '?'."""
     if not all(isinstance(row.get(key), str) for key in ("id", "text")):
         fix = 'each row must be {"id", "title", "text"}.'
         raise KnowledgeError(f"a document row has no id or text: {str(dict(row))[:80]}", fix=fix)
@@ -122,17 +177,13 @@ def _clean(row: Row) -> Row:
     }
 
 
-def _questions(rows: Sequence[Row]) -> list[Row]:
-    for row in rows:
-        if not isinstance(row.get("question"), str) or not isinstance(row.get("doc_ids", []), list):
-            fix = 'each row must be {"question", "doc_ids": [...], "history"?: [...]}.'
-            raise KnowledgeError(f"a question row is malformed: {str(dict(row))[:80]}", fix=fix)
-    return [{"doc_ids": [], **row} for row in rows]
+def _question(row: Row) -> Question:
+    return Question(text=row["question"], history=tuple(row["history"]))
 
 
 def _ranked(knowledge: Knowledge, row: Row) -> list[str]:
     """Return document ids, best first, each once."""
-    hits = knowledge.search(row["question"], k=PASSAGES, history=row.get("history") or ())
+    hits = knowledge.search(row["question"], k=PASSAGES, history=row["history"])
     return list(dict.fromkeys(hit.document.id for hit in hits))
 
 
@@ -141,8 +192,8 @@ def _recall(ids: Sequence[str], row: Row) -> float:
     return len(wanted & set(ids)) / len(wanted)
 
 
-def _reciprocal(ids: Sequence[str], row: Row) -> float:
-    return next((1 / rank for rank, one in enumerate(ids, 1) if one in set(row["doc_ids"])), 0.0)
+def _rank(ids: Sequence[str], row: Row) -> int | None:
+    return next((rank for rank, one in enumerate(ids, 1) if one in set(row["doc_ids"])), None)
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:

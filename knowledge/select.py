@@ -21,8 +21,11 @@ MOST = 3
 CANDIDATES = 32
 NEAR = 0.1
 """A further sentence must score within this of the best one."""
-COVER, RANK, FIGURE, OPENING = 0.35, 0.15, 0.08, 0.06
-"""What telling words, the passage's rank, a figure for a how-much question and the opening of a document count for."""
+PASSAGE, RANK, COVER, ABOUT, FIGURE = 0.5, 0.4, 0.2, 0.8, 0.1
+"""Beside the sentence's own meaning: what its passage's meaning and rank count for, telling words, the names the
+document goes by, a figure for a how-much question."""
+TURNS, FADING = 8, 0.8
+"""How far back the conversation names what it is about, and what a turn further back counts for."""
 _FIGURES = re.compile(
     r"\bhow (?:many|much|long|big|large|heavy|tall|wide|hot|soon|fast|quick|often|late|early|far|old)\b|"
     r"\b(?:what|which) (?:size|time|price|temperature|percentage|day|date)|\b(?:price|cost|fee|charge|capacity|"
@@ -32,14 +35,39 @@ _FIGURES = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A question as quotes are compared with it.
+
+    `weights` are its telling words; `said` has every word of the conversation, 1 for the question's, less the older.
+    """
+
+    texts: Sequence[str]
+    weights: Mapping[str, float]
+    said: Mapping[str, float]
+    figures: bool
+
+    @classmethod
+    def of(cls, index: Generation, question: Question) -> Wanted:
+        """Weigh the words of a question by the index it is asked of."""
+        texts = list(dict.fromkeys([question.text, reworded(question.text)]))
+        said: dict[str, float] = {}
+        for age, text in enumerate([texts[-1], *reversed(question.history[-TURNS:])]):
+            for term in terms(text):
+                said.setdefault(term, FADING**age)
+        weights = {term: index.words.weight(term) for term in dict.fromkeys(terms(texts[-1]))}
+        return cls(texts=texts, weights=weights, said=said, figures=bool(_FIGURES.search(question.text)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A quote, the passage it stands in, and its score."""
+    """A quote, the passage it stands in, its score, and what the score is made of."""
 
     hit: Hit
     quote: Quote
     score: float
     cosine: float
     cover: float
+    about: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,31 +92,19 @@ class Selector:
 
     def select(self, index: Generation, question: Question, hits: Sequence[Hit]) -> Selection:
         """Return up to three quotes of `hits`; nothing when they hold no quotable sentence."""
-        texts = list(dict.fromkeys([question.text, reworded(question.text)]))
-        asked = dict.fromkeys(terms(texts[-1]))
-        weights = {term: index.words.weight(term) for term in asked}
-        offered = _offered(hits, weights)
+        wanted = Wanted.of(index, question)
+        offered = _offered(hits, wanted.weights)
         if not offered:
             return Selection()
         vectors = self._vectors(index, [_named(hit, quote) for hit, quote in offered])
-        cosines = (vectors @ self._encoder.encode(texts).T).max(axis=1)
-        figures = bool(_FIGURES.search(question.text))
+        cosines = (vectors @ self._encoder.encode(wanted.texts).T).max(axis=1)
         scored = [
-            self._score(hits, hit, quote, float(cosine), weights, figures)
+            _scored(index, wanted, hit, quote, float(cosine), hits[0].score)
             for (hit, quote), cosine in zip(offered, cosines, strict=True)
         ]
         scored.sort(key=lambda choice: -choice.score)
         choices, considered = _distinct(scored)
-        return Selection(choices=choices, features=features(index, hits, scored[0], weights), considered=considered)
-
-    def _score(
-        self, hits: Sequence[Hit], hit: Hit, quote: Quote, cosine: float, weights: Mapping[str, float], figures: bool
-    ) -> Choice:
-        cover = covered(_named(hit, quote), weights)
-        figure = FIGURE if figures and re.search(r"\d", quote.text) else 0.0
-        opening = OPENING if quote is hit.passage.quotes[0] and not hit.passage.heading else 0.0
-        score = cosine + COVER * cover + RANK * hit.score / hits[0].score + figure + opening
-        return Choice(hit=hit, quote=quote, score=score, cosine=cosine, cover=cover)
+        return Selection(choices=choices, features=features(index, wanted, hits, scored), considered=considered)
 
     def _vectors(self, index: Generation, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of quotes: those of the index, and encoded here what it has not."""
@@ -101,21 +117,43 @@ class Selector:
         return np.stack([found[text] for text in texts])
 
 
-def features(index: Generation, hits: Sequence[Hit], best: Choice, weights: Mapping[str, float]) -> dict[str, float]:
-    """Return what the confidence looks at, each about 0 to 1."""
+def _scored(index: Generation, wanted: Wanted, hit: Hit, quote: Quote, cosine: float, top: float) -> Choice:
+    cover = covered(_named(hit, quote), wanted.weights)
+    about = said(index, wanted, " ".join(value for value in hit.document.context.values() if not value.isdigit()))
+    figure = float(wanted.figures and bool(re.search(r"\d", quote.text)))
+    score = cosine + PASSAGE * hit.dense + RANK * hit.score / top + COVER * cover + ABOUT * about + FIGURE * figure
+    return Choice(hit=hit, quote=quote, score=score, cosine=cosine, cover=cover, about=about)
+
+
+def said(index: Generation, wanted: Wanted, names: str) -> float:
+    """Return how much of some names was said in the conversation, by weight: what tells look-alikes apart."""
+    weights = {term: index.words.weight(term) for term in dict.fromkeys(terms(names))}
+    total = sum(weights.values())
+    return sum(weight * wanted.said.get(term, 0.0) for term, weight in weights.items()) / total if total else 0.0
+
+
+def features(index: Generation, wanted: Wanted, hits: Sequence[Hit], scored: Sequence[Choice]) -> dict[str, float]:
+    """Return what the confidence looks at, each about 0 to 1; `scored` is ordered, best first."""
+    best, weights = scored[0], wanted.weights
     top = max(hits, key=lambda hit: hit.dense)
     total = sum(weights.values()) or 1.0
     unknown = sum(weight for term, weight in weights.items() if term not in index.words)
     rare = max(weights, key=lambda term: weights[term], default="")
-    here = set(terms(" ".join((*best.hit.heading, best.hit.text))))
+    passage = " ".join((*best.hit.heading, best.hit.text))
+    here = set(terms(passage))
+    other = next((one.score for one in scored if one.hit.document.id != best.hit.document.id), best.score - 1)
     return {
         "cosine": best.cosine,
         "cover": best.cover,
-        "passage_cosine": top.dense,
-        "passage_cover": covered(" ".join((*best.hit.heading, best.hit.text)), weights),
+        "about": best.about or said(index, wanted, best.hit.document.title),
+        "passage_cosine": best.hit.dense,
+        "passage_cover": covered(passage, weights),
         "unknown": unknown / total,
         "rare": float(rare in here),
         "gap": top.dense - sum(hit.dense for hit in hits) / len(hits),
+        "margin": min(best.score - other, 0.5),
+        "first": float(best.hit is hits[0]),
+        "figure": float(not wanted.figures or bool(re.search(r"\d", best.quote.text))),
     }
 
 

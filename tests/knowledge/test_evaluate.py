@@ -25,7 +25,7 @@ QUESTIONS: list[dict[str, Any]] = [
 
 
 def test_retrieval_figures() -> None:
-    found = evaluate_retrieval(DOCUMENTS, QUESTIONS, Hashing())
+    found = evaluate_retrieval(DOCUMENTS, QUESTIONS, Hashing()).figures
     assert (found["n"], found["recall@1"], found["mrr"], found["passages"]) == (2, 1.0, 1.0, 3)
     assert found["recall@20_ci"] == [1.0, 1.0]
     assert found["p50_ms"] <= found["p95_ms"]
@@ -33,7 +33,7 @@ def test_retrieval_figures() -> None:
 
 
 def test_answer_figures() -> None:
-    found = evaluate_answers(DOCUMENTS, QUESTIONS, Hashing())
+    found = evaluate_answers(DOCUMENTS, QUESTIONS, Hashing()).figures
     assert (found["n"], found["quotes_verbatim"], found["unsupported_sentences"]) == (3, 1.0, 0.0)
     assert (found["abstained_when_unanswerable"], found["citation_precision"]) == (1.0, 1.0)
 
@@ -61,7 +61,7 @@ def test_the_demo_brand_with_the_real_encoder(tmp_path: Path) -> None:
         {"id": f"knowledge/{path.relative_to(folder).as_posix()}", "title": path.stem, "text": path.read_text()}
         for path in sorted(folder.rglob("*.md"))
     ]
-    found = evaluate_answers(documents, questions, MiniLM(tmp_path))
+    found = evaluate_answers(documents, questions, MiniLM(tmp_path)).figures
     assert (found["quotes_verbatim"], found["unsupported_sentences"]) == (1.0, 0.0)
     assert found["answered"] > 0.6
     assert found["abstained_when_unanswerable"] > 0.8
