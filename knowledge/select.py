@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,15 @@ from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.retrieve import reworded
 from frontdesk.knowledge.terms import terms
-from frontdesk.knowledge.values import Considered, Hit, Question, Quote, text_hash
+from frontdesk.knowledge.values import Considered, Hit, Question, Quote, Scope, text_hash
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from frontdesk.knowledge.conflicts import Conflict, Resolved
+
+    Resolve = Callable[[Sequence["Choice"], Scope], Resolved]
 
 MOST = 3
 CANDIDATES = 32
@@ -77,6 +81,7 @@ class Selection:
     choices: tuple[Choice, ...] = ()
     features: Mapping[str, float] = field(default_factory=dict)
     considered: tuple[Considered, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
 
     def empty(self, why: str) -> Selection:
         """The same without choices: abstain."""
@@ -87,8 +92,8 @@ class Selection:
 class Selector:
     """Scores quotes against a question."""
 
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
+    def __init__(self, encoder: Encoder, resolve: Resolve | None = None) -> None:
+        self._encoder, self._resolve = encoder, resolve
 
     def select(self, index: Generation, question: Question, hits: Sequence[Hit]) -> Selection:
         """Return up to three quotes of `hits`; nothing when they hold no quotable sentence."""
@@ -103,8 +108,17 @@ class Selector:
             for (hit, quote), cosine in zip(offered, cosines, strict=True)
         ]
         scored.sort(key=lambda choice: -choice.score)
-        choices, considered = _distinct(scored)
-        return Selection(choices=choices, features=features(index, wanted, hits, scored), considered=considered)
+        near = [choice for choice in scored if choice.score >= scored[0].score - NEAR]
+        resolved = self._resolve(near, question.scope) if self._resolve else None
+        barred = {id(choice): why for choice, why in resolved.dropped} if resolved else {}
+        left = [choice for choice in scored if id(choice) not in barred]
+        choices, considered = _distinct(scored, barred)
+        return Selection(
+            choices=choices,
+            features=features(index, wanted, hits, left) if left else {},
+            considered=considered,
+            conflicts=resolved.conflicts if resolved else (),
+        )
 
     def _vectors(self, index: Generation, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of quotes: those of the index, and encoded here what it has not."""
@@ -176,12 +190,12 @@ def _named(hit: Hit, quote: Quote) -> str:
     return hit.passage.named(hit.document, quote)
 
 
-def _distinct(scored: Iterable[Choice]) -> tuple[tuple[Choice, ...], tuple[Considered, ...]]:
+def _distinct(scored: Iterable[Choice], barred: Mapping[int, str]) -> tuple[tuple[Choice, ...], tuple[Considered, ...]]:
     """Return the best choice and those near it that say something else; and every choice with why it was dropped."""
     chosen: list[Choice] = []
     considered: list[Considered] = []
     for choice in scored:
-        why = _objection(choice, chosen)
+        why = barred.get(id(choice)) or _objection(choice, chosen)
         considered.append(weighed(choice, why))
         if not why:
             chosen.append(choice)
