@@ -109,6 +109,8 @@ class Knowledge:
     def ingest(self, project_folder: Path, progress: Progress = silent) -> IngestReport:
         """Bring documents and index up to date with the sources, while the current generation goes on serving.
 
+        The new one serves as soon as its passages are embedded; their single sentences, which only make answers
+        quicker, are embedded after that.
         Raises KnowledgeError when a source is missing or another ingest runs; nothing has changed then.
         """
         began = time.monotonic()
@@ -134,20 +136,35 @@ class Knowledge:
             return self._apply(changes, known, began, progress, quotes=quotes)
 
     def _apply(self, changes: Changes, known: Known, began: float, progress: Progress, *, quotes: bool) -> IngestReport:
-        if not (changes.updates or changes.gone) and self._sound():
-            return ingest.report(changes, known, self.passages, 0, began)
+        embedded = 0
+        if changes.updates or changes.gone or not self._sound():
+            embedded = self._rebuilt(changes, progress)
+        searchable = time.monotonic() - began
+        if quotes:
+            embedded += self._completed(progress)
+        return ingest.report(changes, known, self.passages, embedded, began, searchable)
+
+    def _rebuilt(self, changes: Changes, progress: Progress) -> int:
+        """Write the changes and serve an index made from them; return how many passages were embedded."""
         with self._documents.transaction() as connection:
             before = sql.passages(connection)
         pairs = [(one.document, one.passage) for one in before]
         pairs += [(update.document, passage) for update in changes.updates for passage in update.passages]
-        texts = ingest.texts(pairs, quotes=quotes)
-        embedded = ingest.embed(self._documents, self._encoder, texts, progress)
+        made = ingest.embed(self._documents, self._encoder, ingest.passage_texts(pairs), progress)
         with self._documents.transaction() as connection:
             ingest.write(connection, changes)
             generation = ingest.build(connection, self._root, self._encoder.fingerprint, progress)
         self._live.swap(generation)
         self._sweep(generation.number)
-        return ingest.report(changes, known, len(generation.stored), embedded, began)
+        return len(made)
+
+    def _completed(self, progress: Progress) -> int:
+        """Embed the quotes that have no vector yet, while their passages are searched already; return how many."""
+        with self.lease() as generation:
+            pairs = [(one.document, one.passage) for one in generation.stored]
+            made = ingest.embed(self._documents, self._encoder, ingest.quote_texts(pairs), progress)
+            generation.known.update(made)
+        return len(made)
 
     @property
     def passages(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +46,7 @@ class Content:
     number: int
     stored: list[Stored]
     matrix: NDArray[np.float32] = field(repr=False)
-    known: Mapping[str, NDArray[np.float32]] = field(repr=False)
+    known: dict[str, NDArray[np.float32]] = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class Generation:
     names: Names = field(repr=False)
     position: dict[str, int] = field(repr=False)
     readers: Readers = field(repr=False)
-    known: Mapping[str, NDArray[np.float32]] = field(repr=False)
+    known: dict[str, NDArray[np.float32]] = field(repr=False)
 
     @classmethod
     def build(cls, root: Path, content: Content, progress: Progress) -> Generation:

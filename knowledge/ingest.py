@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ from frontdesk.knowledge.values import Document, IngestReport, Passage, Skipped,
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    Embedded = dict[str, NDArray[np.float32]]
 
 Known = Mapping[str, tuple[str, str]]
 """Source hash and version of every current document by id."""
@@ -122,12 +125,14 @@ def compare(documents: Sequence[Document], known: Known, chars: int) -> Changes:
     return changes
 
 
-def texts(pairs: Iterable[tuple[Document, Passage]], *, quotes: bool) -> Iterator[str]:
-    """Yield what is embedded: each passage, and its quotes as they are compared with questions."""
-    for document, passage in pairs:
-        yield passage.search_text(document)
-        if quotes:
-            yield from (passage.named(document, quote) for quote in passage.quotes)
+def passage_texts(pairs: Iterable[tuple[Document, Passage]]) -> Iterator[str]:
+    """Yield what is embedded to be searched."""
+    return (passage.search_text(document) for document, passage in pairs)
+
+
+def quote_texts(pairs: Iterable[tuple[Document, Passage]]) -> Iterator[str]:
+    """Yield what is embedded to be compared with a question once its passage was found."""
+    return (passage.named(document, quote) for document, passage in pairs for quote in passage.quotes)
 
 
 def write(connection: Connection, changes: Changes) -> None:
@@ -138,19 +143,20 @@ def write(connection: Connection, changes: Changes) -> None:
     sql.withdraw(connection, changes.gone)
 
 
-def embed(documents: Documents, encoder: Encoder, texts: Iterable[str], progress: Progress) -> int:
-    """Embed the texts that have no vector yet, in batches that survive a crash; return how many."""
+def embed(documents: Documents, encoder: Encoder, texts: Iterable[str], progress: Progress) -> Embedded:
+    """Embed the texts that have no vector yet, in batches that survive a crash; return the new vectors by hash."""
     with documents.transaction() as connection:
         have = set(sql.vector_hashes(connection, encoder.fingerprint))
     missing = {key: text for text in texts if (key := text_hash(text)) not in have}
-    ordered = sorted(missing, key=lambda key: len(missing[key]))
+    ordered, found = sorted(missing, key=lambda key: len(missing[key])), {}  # type: list[str], Embedded
     for at in range(0, len(ordered), BATCH):
         keys = ordered[at : at + BATCH]
-        made = encoder.encode([missing[key] for key in keys])
+        made = dict(zip(keys, encoder.encode([missing[key] for key in keys]), strict=True))
         with documents.transaction() as connection:
-            sql.put_vectors(connection, encoder.fingerprint, dict(zip(keys, made, strict=True)))
+            sql.put_vectors(connection, encoder.fingerprint, made)
+        found |= made
         progress("embedding", at + len(keys), len(ordered))
-    return len(ordered)
+    return found
 
 
 def content(connection: Connection, fingerprint: str, number: int) -> Content:
@@ -165,8 +171,8 @@ def build(connection: Connection, root: Path, fingerprint: str, progress: Progre
     generation = Generation.build(root, made, progress)
     try:
         generation.vectors.keep(kept(root, made.number))
-        pairs = ((one.document, one.passage) for one in made.stored)
-        sql.prune_vectors(connection, fingerprint, map(text_hash, texts(pairs, quotes=True)))
+        pairs = [(one.document, one.passage) for one in made.stored]
+        sql.prune_vectors(connection, fingerprint, map(text_hash, chain(passage_texts(pairs), quote_texts(pairs))))
         named = {"generation": str(made.number), "fingerprint": fingerprint, "passages": str(len(made.stored))}
         sql.set_state(connection, named)
     except BaseException:
@@ -186,8 +192,10 @@ def matrix_of(have: Mapping[str, NDArray[np.float32]], stored: Sequence[Stored])
     return np.stack(rows) if rows else np.zeros((0, 1), dtype=np.float32)
 
 
-def report(changes: Changes, known: Known, passages: int, embedded: int, began: float) -> IngestReport:
-    """Sum up an ingest that began at monotonic time `began`."""
+def report(
+    changes: Changes, known: Known, passages: int, embedded: int, began: float, searchable: float
+) -> IngestReport:
+    """Sum up an ingest that began at monotonic time `began` and was searchable `searchable` seconds later."""
     versions = [(update.document.version, known.get(update.document.id, ("", ""))[1]) for update in changes.updates]
     same, added = sum(new == old for new, old in versions), sum(not old for _, old in versions)
     return IngestReport(
@@ -201,4 +209,5 @@ def report(changes: Changes, known: Known, passages: int, embedded: int, began: 
         passages=passages,
         embedded=embedded,
         seconds=time.monotonic() - began,
+        searchable_seconds=searchable,
     )

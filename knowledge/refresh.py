@@ -71,7 +71,7 @@ class Refresher:
 
     def _step(self, what: str, done: int, of: int) -> None:
         if self._stopping.is_set():
-            raise KnowledgeError("the server is stopping; nothing was changed.", fix="run it again.")
+            raise KnowledgeError("the server is stopping, and the ingest with it.", fix="run it again.")
 
 
 def job_name(only: str | None) -> str:

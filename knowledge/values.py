@@ -210,7 +210,8 @@ class Skipped:
 class IngestReport:
     """What an ingest did. The first four count documents, and `renamed` those that only have another id now.
 
-    `embedded` counts texts that were new to the encoder.
+    `embedded` counts texts that were new to the encoder; after `searchable_seconds` of all `seconds` the new index
+    answered questions.
 
     A skipped document whose earlier version could be read keeps serving that version. `defused` names what was left
     out of documents that were taken up: sentences that speak to an assistant instead of a customer.
@@ -226,3 +227,4 @@ class IngestReport:
     seconds: float
     defused: tuple[Skipped, ...] = ()
     renamed: int = 0
+    searchable_seconds: float = 0.0

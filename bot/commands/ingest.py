@@ -69,7 +69,8 @@ def _line(result: Mapping[str, Any]) -> str:
     """Say what an ingest did, with a line for all that was left out."""
     counts = ", ".join(f"{result[name]} {name}" for name in ("added", "changed", "renamed", "unchanged", "removed"))
     by = f" by the server at {result['by']}" if "by" in result else ""
-    lines = [f"{counts}; {result['passages']} passages in {result['seconds']:.1f} s{by}."]
+    took = f"searchable after {result['searchable_seconds']:.1f} s, complete after {result['seconds']:.1f} s"
+    lines = [f"{counts}; {result['passages']} passages, {took}{by}."]
     lines += [f"  skipped {one['path']}: {one['reason']}" for one in result["skipped"]]
     lines += [f"  left out of {one['path']}: {one['reason']}" for one in result["defused"]]
     return "\n".join(lines)
