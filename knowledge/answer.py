@@ -17,6 +17,7 @@ from frontdesk.bot.types import Encoder, Sentence
 from frontdesk.knowledge.blocks import plain
 from frontdesk.knowledge.citing import Citing
 from frontdesk.knowledge.confidence import Confidence, Confidences
+from frontdesk.knowledge.conflicts import Disagreements, resolve
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.retrieve import Found, search
 from frontdesk.knowledge.select import NEAR, Choice, Selection, Selector
@@ -77,8 +78,11 @@ class Extractive:
         helpers: Helpers = NONE,
         seconds: float = 10.0,
         confidences: Confidences | None = None,
+        disagreements: Disagreements | None = None,
     ) -> None:
-        self._encoder, self._selector, self._confidences = encoder, Selector(encoder), confidences
+        self._encoder, self._confidences, self._disagreements = encoder, confidences, disagreements
+        self._selector = Selector(encoder, disagreements.resolve if disagreements else resolve)
+        self._helpers = helpers
         self._checker = SupportChecker(helpers.support)
         self._writer = Writer(helpers.chat, self._checker, seconds) if helpers.chat else None
 
@@ -101,7 +105,7 @@ class Extractive:
 
     def retrieve(self, asked: Asked) -> Retrieved:
         """Find the passages."""
-        return Retrieved(asked=asked, found=search(asked.index, self._encoder, asked.question, HITS))
+        return Retrieved(asked=asked, found=search(asked.index, self._encoder, asked.question, HITS, self._helpers))
 
     def candidates(self, asked: Asked) -> Selection:
         """Return the best sentences with their features, before any abstention: what the confidence is fitted on."""
@@ -116,6 +120,8 @@ class Extractive:
         probability, threshold = confidence.probability(selection.features), confidence.threshold
         if probability < threshold:
             selection = selection.empty(f"not sure enough: {probability:.2f}, wanted {threshold:.2f}")
+        elif selection.conflicts and self._disagreements:
+            self._disagreements.record(asked.question.text, selection.conflicts)
         return Selected(retrieved=retrieved, selection=selection, probability=probability, threshold=threshold)
 
     def check(self, selected: Selected) -> Selected:
@@ -229,6 +235,7 @@ def explained(
         considered=selected.selection.considered if considered is None else considered,
         probability=selected.probability,
         threshold=selected.threshold,
+        conflicts=tuple(map(str, selected.selection.conflicts)),
         notes=(*found.notes, *notes),
         sentences=sentences,
     )

@@ -21,6 +21,7 @@ from frontdesk.knowledge import ingest
 from frontdesk.knowledge.answer import Asked, Extractive, Release, kept_back
 from frontdesk.knowledge.calibrate import calibrate
 from frontdesk.knowledge.confidence import Confidence, Confidences
+from frontdesk.knowledge.conflicts import Disagreements
 from frontdesk.knowledge.documents import Documents, Edition
 from frontdesk.knowledge.examples import Row
 from frontdesk.knowledge.index import Content, Generation, Progress, kept, silent
@@ -39,13 +40,15 @@ class Knowledge:
     """Documents in `folder/knowledge.db`, indexes in `folder/chroma/`. Cheap to make; `load` or `ingest` opens it."""
 
     def __init__(self, folder: Path, encoder: Encoder, settings: Settings, helpers: Helpers = ALONE) -> None:
-        self._folder, self._encoder, self.settings = folder, encoder, settings
+        self._folder, self._encoder, self.settings, self._helpers = folder, encoder, settings, helpers
         self._documents = Documents(folder)
         self._root = folder / "chroma"
         self._live, self._loading = Live(), threading.Lock()
         self.right = Right(folder)
         seconds = settings.chat_model.seconds if settings.chat_model else 0.0
-        self._answerer = Extractive(encoder, helpers, seconds, Confidences(folder, encoder.fingerprint))
+        self._disagreements = Disagreements(self._documents)
+        confidences = Confidences(folder, encoder.fingerprint)
+        self._answerer = Extractive(encoder, helpers, seconds, confidences, self._disagreements)
 
     def load(self) -> None:
         """Open the current generation; one whose files are damaged is built again from the documents.
@@ -192,7 +195,8 @@ class Knowledge:
     def search(self, question: str, *, k: int = 8, history: Sequence[str] = (), scope: Scope = CUSTOMERS) -> list[Hit]:
         """Return the `k` best passages, best first; `history` holds earlier texts of the conversation, oldest first."""
         with self.lease() as generation:
-            return retrieve(generation, self._encoder, Question(text=question, history=tuple(history), scope=scope), k)
+            asked = Question(text=question, history=tuple(history), scope=scope)
+            return retrieve(generation, self._encoder, asked, k, self._helpers)
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
         """Yield cited sentences, each as soon as it is checked; none when the documents do not answer (abstain)."""
@@ -238,6 +242,10 @@ class Knowledge:
             )
         found.save(self._folder)
         return found
+
+    def conflicts(self) -> list[str]:
+        """Return what the operator is told of current documents that disagree, the latest seen first."""
+        return self._disagreements.texts()
 
     def document(self, document_id: str, version: str) -> Document | None:
         """Return one version of a document, as cited, current or not."""

@@ -6,7 +6,6 @@ Query fusion after RAG-Fusion (2402.03367): by rule, and by a chat model where o
 from __future__ import annotations
 
 import re
-from typing import Protocol
 
 from frontdesk.bot.text import sentences
 from frontdesk.knowledge.followup import LONG_CHARS, Resolved
@@ -22,14 +21,6 @@ _SHOP_WORDS = [
         (r"\bpostage\b", "shipping"),
     )
 ]
-
-
-class Phraser(Protocol):
-    """Says a question in other words; may fail or be slow within its own limit, raising ModelError."""
-
-    def __call__(self, question: str) -> list[str]:
-        """Return other phrasings of `question`, the best first."""
-        ...
 
 
 def phrasings(said: Resolved) -> list[str]:

@@ -11,13 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from frontdesk.bot.errors import ModelError
 from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.followup import LONG_CHARS, TURNS, Resolved, leans, resolved
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.phrasings import phrasings
 from frontdesk.knowledge.phrasings import reworded as reworded
+from frontdesk.knowledge.rerank import RERANKED, reranked
 from frontdesk.knowledge.terms import terms
-from frontdesk.knowledge.values import Hit, Question
+from frontdesk.knowledge.values import Helpers, Hit, Question
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,23 +86,51 @@ class Query:
         return DEEP if self.long else DEPTH
 
 
-def retrieve(index: Generation, encoder: Encoder, question: Question, k: int) -> list[Hit]:
+NONE = Helpers()
+
+
+def retrieve(index: Generation, encoder: Encoder, question: Question, k: int, helpers: Helpers = NONE) -> list[Hit]:
     """Return the `k` best passages, best first."""
-    return list(search(index, encoder, question, k).hits)
+    return list(search(index, encoder, question, k, helpers).hits)
 
 
-def search(index: Generation, encoder: Encoder, question: Question, k: int) -> Found:
-    """Return the `k` best passages, best first, with the question as it was searched."""
+def search(index: Generation, encoder: Encoder, question: Question, k: int, helpers: Helpers = NONE) -> Found:
+    """Return the `k` best passages, best first, with the question as it was searched.
+
+    A phraser or reranker that fails leaves what the rules find, with a note for the operator.
+    """
     if not index.stored:
         return Found(question=question)
     said = resolved(question.text, question.history, index.names)
-    texts = phrasings(said)
+    notes: list[str] = []
+    texts = _phrased(said, helpers, notes)
     query = _query(index, encoder, question, said, texts)
     total = fuse(list(_lists(index, query)), index.owner, OWN_LONG if query.long else 1.0)
     if query.long:
         total = _second_look(index, query, total)
-    hits = tuple(_hits(index, _best(total, k), total, query))
-    return Found(question=query.question, phrasings=tuple(texts), hits=hits)
+    hits = list(_hits(index, _best(total, max(k, RERANKED) if helpers.rerank else k), total, query))
+    hits = _reranked(query.question.text, hits, helpers, notes)[:k]
+    return Found(question=query.question, phrasings=tuple(texts), hits=tuple(hits), notes=tuple(notes))
+
+
+def _phrased(said: Resolved, helpers: Helpers, notes: list[str]) -> list[str]:
+    """Return the phrasings by rule, and those of the chat model, of a question short enough to be said otherwise."""
+    texts = phrasings(said)
+    if helpers.phraser and len(said.text) <= LONG_CHARS:
+        try:
+            texts += helpers.phraser(said.text)
+        except ModelError as error:
+            notes.append(f"no phrasings of the chat model: {error}")
+    return list(dict.fromkeys(texts))
+
+
+def _reranked(question: str, hits: list[Hit], helpers: Helpers, notes: list[str]) -> list[Hit]:
+    if helpers.rerank:
+        try:
+            return reranked(question, hits, helpers.rerank)
+        except ModelError as error:
+            notes.append(f"not reranked: {error}")
+    return hits
 
 
 def _query(index: Generation, encoder: Encoder, question: Question, said: Resolved, texts: list[str]) -> Query:

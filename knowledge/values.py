@@ -190,12 +190,25 @@ class Scorer(Protocol):
         ...
 
 
+class Phraser(Protocol):
+    """Says a question in other words, within a time limit of its own."""
+
+    def __call__(self, question: str) -> list[str]:
+        """Return other phrasings of `question`, best first; raises ModelError."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Helpers:
-    """What answers are made with besides the encoder: a scorer of what a text carries, a model that words them."""
+    """What answers are made with besides the encoder: a scorer of what a text carries, a model that words them.
+
+    `rerank` scores how well a passage (second) answers a question (first), `phraser` words a question differently.
+    """
 
     support: Scorer | None = None
     chat: BaseChatModel | None = None
+    rerank: Scorer | None = None
+    phraser: Phraser | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
