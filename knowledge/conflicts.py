@@ -23,7 +23,7 @@ from frontdesk.knowledge.select import Choice
 from frontdesk.knowledge.terms import stem, terms
 from frontdesk.knowledge.values import Document, Scope
 
-_FIGURE = re.compile(r"([$€£])?\s?(\d+(?:[.,]\d+)*)(?:\s?(%)|[ -]([^\W\d_]+))?")
+_FIGURE = re.compile(r"([$€£])?\s?(\d+(?:[.,:]\d+)*)(?:\s?(%)|[ -]([^\W\d_]+))?")
 _NEGATION = re.compile(r"\b(?:not|no|never|cannot|without|none|neither|nor)\b|\b\w+n['’]t\b", re.IGNORECASE)
 _SPELLED = {"one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8"}
 _SPELLED |= {
@@ -161,7 +161,7 @@ def _figures(text: str) -> Mapping[str, set[str]]:
     found: dict[str, set[str]] = {}
     for currency, number, percent, unit in _FIGURE.findall(_spelled(text)):
         if counted := currency or percent or stem(unit.lower()):
-            found.setdefault(counted, set()).add(number.rstrip("0").rstrip(".") if "." in number else number)
+            found.setdefault(counted, set()).add(re.sub(r",(?=\d{3}\b)|[.:]0+$", "", number))
     return found
 
 

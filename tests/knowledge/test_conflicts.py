@@ -9,7 +9,8 @@ import pytest
 from frontdesk.knowledge.conflicts import Conflict, Disagreements, disagree, resolve
 from frontdesk.knowledge.documents import Documents
 from frontdesk.knowledge.select import Choice
-from frontdesk.knowledge.values import Document, Hit, Passage, Quote, Scope
+from frontdesk.knowledge.values import Document, Hit, Passage, Question, Quote, Scope
+from tests.knowledge.conftest import Opened
 
 PLANTED = [
     ("Unused items can be returned within 45 days.", "Unused items can be returned within 30 days."),
@@ -43,6 +44,7 @@ DIFFERENT = [
     ("Returns", "Items can be returned within 45 days.", "Sale", "Sale items can be returned within 14 days."),
     ("Club", "Members get free delivery from $40.", "Delivery", "You get free delivery from $60."),
     ("Hours", "Support is open from 9 to 5.", "Hours", "Support is open on 5 days."),
+    ("Shipping", "Orders placed before 11:00 am ship today.", "Delivery", "Orders placed before 11 AM ship today."),
     ("Plans", "The Maker plan has 25 variables.", "Plans", "The Free plan has 5 variables."),
     ("Knives", "The knife is 20 cm long.", "Knives", "The knife weighs 180 g."),
     ("Returns", "Unused items can be returned.", "Returns", "Used items cannot be returned."),
@@ -107,3 +109,21 @@ def test_conflicts_are_kept_until_one_of_the_documents_changes(tmp_path: Path) -
     kept.record("is there a fee?", [conflict])
     assert kept.texts() == []  # neither document is in this base
     documents.close()
+
+
+def test_a_base_cites_the_newer_document_and_remembers_the_conflict(opened: Opened) -> None:
+    old = Document(
+        id="old", title="Returns", text="Unused items can be returned within 45 days.", valid_from="2024-01-01"
+    )
+    new = Document(
+        id="new", title="Returns", text="Unused items can be returned within 30 days.", valid_from="2025-06-01"
+    )
+    base = opened()
+    base.put([old, new])
+    found = base.explain(Question(text="how many days for returned unused items?"))
+    assert [citation.document_id for sentence in found.sentences for citation in sentence.citations] == ["new"]
+    assert found.conflicts
+    assert base.conflicts() == list(found.conflicts)
+    assert next(one for one in found.considered if one.document_id == "old").why == "disagrees with new"
+    base.put([new])
+    assert base.conflicts() == []
