@@ -15,7 +15,7 @@ from frontdesk.bot.text import sentence_spans
 from frontdesk.knowledge.values import Span
 
 _NAMED = r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|llm|chat-?\s?gpt|gpt(?:-?\d)?|chat\s?bot)"
-_AI = rf"(?:(?:an?|the|this|any|your)\s+)?(?:\w+\s+)?{_NAMED}s?\b"
+_AI = rf"(?:(?:an?|the|this|any|your)\s{{1,3}})?(?:\w{{1,20}}\s{{1,3}})?{_NAMED}s?\b"
 _RULES = (
     r"(?:instructions?|prompts?|rules|guidelines|directions|directives|commands|programming|training|restrictions"
     r"|context|conversation|everything you|polic(?:y|ies) you)\b"
@@ -40,10 +40,10 @@ _TAKEN_OVER = (
     rf"\bif you(?:'re| are) (?:{_AI}|(?:an?|the) (?:virtual )?assistant\s*[,:])",
     rf"\b(?:attention|dear|hey|hello|hi|(?:note|message|instructions?) (?:to|for)),?\s+(?:all |any |the )?"
     rf"(?:{_NAMED}|assistant)s?(?: \w+)?\s*[,:!\]]",
-    rf"^\W*(?:{_NAMED}|assistant)s?(?: (?:assistant|model|agent|system|bot)s?)?[,:] "
+    rf"^\W{{0,9}}(?:{_NAMED}|assistant)s?(?: (?:assistant|model|agent|system|bot)s?)?[,:] "
     r"(?:please|you (?:must|should|are|will)|ignore|respond|reply|say|tell|do not|don't|always|never|when)\b",
     r"<\|?\s*(?:im_start|im_end|endoftext|system|/?inst)\s*\|?>|\[/?(?:inst|system)\]|<</?sys>>",
-    r"^\W*(?:\w+ )?(?:system (?:prompt|message|instructions?|override)|instructions? override)\b\s*[:\]]",
+    r"^\W{0,9}(?:\w{1,20} )?(?:system (?:prompt|message|instructions?|override)|instructions? override)\b\s*[:\]]",
     r"\badministrator override\b|\bnew instructions?\s*:",
     r"\byour (?:system|initial|hidden|secret|original|starting) (?:prompt|instructions)\b|\byour system message\b",
     r"\b(?:the|its) (?:system|hidden|secret) (?:prompt|instructions)\b",
@@ -102,7 +102,7 @@ def defused(text: str) -> tuple[Span, ...]:
 def defuse(text: str) -> tuple[str, tuple[str, ...]]:
     """Return `text` with those spans blanked out, and a line for each that names it."""
     spans = defused(text)
-    lines = tuple(f"left out, because it speaks to an assistant: {_short(text[a:b])}" for a, b in spans)
+    lines = tuple(f"it speaks to an assistant: {_short(text[a:b])}" for a, b in spans)
     for start, end in reversed(spans):
         text = text[:start] + text[end:]
     return text, lines

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from frontdesk.bot.errors import KnowledgeError
-from frontdesk.knowledge.sources.source import MAX_BYTES, Source, Unreadable
+from frontdesk.knowledge.sources.source import MAX_BYTES, Source, Unreadable, failing
 
 KINDS = {
     ".md": "text",
@@ -32,12 +33,19 @@ def files(project: Path, name: str) -> list[Source]:
         fix = "create it, or correct `sources` under [knowledge] in frontdesk.toml."
         raise KnowledgeError("this knowledge source does not exist.", where=str(root), fix=fix)
     found = {_id(path, root, project.resolve()): path for path in _walk(root)}
-    return [file(path, found[path]) for path in sorted(found)]
+    return [_inside(root, file(name, found[name]), found[name]) for name in sorted(found)]
 
 
 def file(document_id: str, path: Path) -> Source:
     """Return one file as a source; nothing is read yet."""
     return Source(id=document_id, kind=KINDS.get(path.suffix.lower(), ""), load=partial(_load, path))
+
+
+def _inside(root: Path, source: Source, path: Path) -> Source:
+    """Return the source, or one that cannot be read when it is a link that leads out of `root`."""
+    if path.resolve().is_relative_to(root):
+        return source
+    return replace(source, kind="", load=failing(Unreadable("a link to a file outside of the source")))
 
 
 def _walk(root: Path) -> Iterator[Path]:

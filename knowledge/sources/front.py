@@ -16,6 +16,7 @@ from frontdesk.knowledge.values import Audience
 
 KEYS = ("title", "url", "audience", "locale", "valid_from", "expires", "context")
 _FRONT = re.compile(r"---[ \t]*\n(.{0,20000}?)\n---[ \t]*(?:\n|$)", re.DOTALL)
+_PLAIN = (str, int, float, date)
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 
 
@@ -50,12 +51,12 @@ def of(found: Mapping[Any, Any]) -> Front:
     context = values.pop("context", None) or {}
     if not isinstance(context, dict):
         raise Unreadable("its front matter's context is not a table of names; write `context: {product: Wren}`")
-    plain = {key: str(value).strip() for key, value in values.items() if isinstance(value, str | int | float | date)}
+    plain = {key: str(value).strip() for key, value in values.items() if isinstance(value, _PLAIN)}
     for key in set(plain) - set(KEYS):
         if near := get_close_matches(key, KEYS, n=1, cutoff=0.8):
             raise Unreadable(f"its front matter has no key {key!r}; did you mean {near[0]!r}?")
     names = {key: plain.pop(key) for key in sorted(set(plain) - set(KEYS))}
-    names |= {str(key): str(value).strip() for key, value in context.items()}
+    names |= {str(key): str(value).strip() for key, value in context.items() if isinstance(value, _PLAIN)}
     front = Front(
         title=plain.get("title", ""),
         url=_url(plain.get("url", "")),
