@@ -168,7 +168,7 @@ def recall(index: Generation) -> float:
     noise = dice.normal(size=(SAMPLE, matrix.shape[1])) * JITTER / matrix.shape[1] ** 0.5
     chosen[SAMPLE:] += noise.astype(np.float32)
     chosen /= np.linalg.norm(chosen, axis=1, keepdims=True)
-    k = min(NEIGHBOURS, len(matrix))
+    k = min(NEIGHBOURS, (len(matrix) + 1) // 2)
     rows = index.vectors.nearest(chosen, k)
     cosines = matrix @ chosen.T
     least = -np.partition(-cosines, k - 1, axis=0)[k - 1] - 1e-5

@@ -6,8 +6,9 @@ import asyncio
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from frontdesk.bot.errors import KnowledgeError
 from frontdesk.bot.types import Conversation, Customer, Message, Route, Sentence
 from frontdesk.knowledge.base import Knowledge
 from frontdesk.knowledge.values import Document
+from frontdesk.knowledge.vectors import Vectors
 from tests.knowledge.knowledge_samples import Hashing
 
 Opened = Callable[..., Knowledge]
@@ -268,6 +270,47 @@ def test_what_a_killed_process_left_open_is_deleted(project: Path, tmp_path: Pat
     opened().load()
     assert not left.exists()
     assert len(list((tmp_path / "state/chroma/open").glob("*.lock"))) == 2
+
+
+def test_an_index_that_finds_too_little_is_refused_and_the_old_one_serves_on(
+    project: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knowledge, build = opened(), Vectors.build
+    knowledge.ingest(project)
+
+    def amiss(self: Vectors, shelves: Any, ids: Any, vectors: Any, facts: Any) -> Iterator[int]:
+        return build(self, shelves, ids, vectors[::-1].copy(), facts)
+
+    monkeypatch.setattr(Vectors, "build", amiss)
+    (project / "knowledge/new.md").write_text("# New\n\nThe zebra lamp is here.\n")
+    with pytest.raises(KnowledgeError, match="finds only"):
+        knowledge.ingest(project)
+    assert "45 days" in knowledge.search("how many days to return unused items")[0].text
+    assert knowledge.history("knowledge/new.md") == []
+    monkeypatch.undo()
+    assert knowledge.ingest(project).added == 1
+    assert knowledge.search("zebra lamp")[0].document.id == "knowledge/new.md"
+
+
+def test_sentences_that_were_not_embedded_in_time_are_embedded_by_the_next_ingest(
+    project: Path, opened: Opened
+) -> None:
+    encoder = Hashing()
+    knowledge = opened(encoder)
+
+    def power_cut(what: str, done: int, of: int) -> None:
+        if what == "indexing":
+            raise_at_next.append(True)
+        elif raise_at_next:
+            raise KeyboardInterrupt
+
+    raise_at_next: list[bool] = []
+    with pytest.raises(KeyboardInterrupt):
+        knowledge.ingest(project, power_cut)
+    assert knowledge.search("unused items")
+    assert opened(encoder).ingest(project).unchanged == 3
+    before = encoder.encoded
+    assert (opened(encoder).ingest(project).embedded, encoder.encoded) == (0, before)
 
 
 @pytest.mark.parametrize("change", ["text", "span", "vector"])
