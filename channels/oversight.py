@@ -155,7 +155,7 @@ class Oversight(Protocol):
         ...
 
     async def conflicts(self, brand: str) -> Sequence[str]:
-        """Return a sentence for each pair of documents that disagree."""
+        """Return a sentence for each pair of documents that were found to disagree when a customer asked."""
         ...
 
     async def corrections(self, brand: str) -> Sequence[Correction]:

@@ -143,7 +143,7 @@ class KnowledgeOversight:
 
     async def conflicts(self, brand: str) -> Sequence[str]:
         """Return a sentence for each pair of documents that disagree."""
-        return ()
+        return await asyncio.to_thread(self._bot.knowledge.of(brand).conflicts)
 
     async def corrections(self, brand: str) -> Sequence[Correction]:
         """Return every correction of the brand's knowledge base."""

@@ -35,6 +35,12 @@ name = "Studio"
 [brands.studio.knowledge]
 sources = ["studio"]
 """
+OLD = """---
+title: Returns
+valid_from: 2020-01-01
+---
+You can return unused items within 30 days of delivery.
+"""
 HOSTILE = """# A notice
 <script>document.title = "owned"</script>
 
@@ -70,13 +76,14 @@ class Served:
 
 
 def made(folder: Path) -> Bot:
-    """Return the bot of a project with three documents for the shop, and one for the studio."""
+    """Return the bot of a project with five documents for the shop, and one for the studio."""
     for name, text in {
         "frontdesk.toml": SETTINGS,
         "knowledge/returns.md": RETURNS,
         "knowledge/wren.md": KETTLE,
         "knowledge/shipping.md": SHIPPING,
         "knowledge/notice.md": HOSTILE,
+        "knowledge/old-returns.md": OLD,
         "studio/prints.md": "# Prints\n\nA print takes two weeks to make.\n",
     }.items():
         path = folder / name

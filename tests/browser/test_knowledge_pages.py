@@ -88,6 +88,17 @@ def test_an_answer_is_explained_with_its_quote_marked(page: Page) -> None:
     shot(page, "explain")
 
 
+def test_documents_that_disagree_are_told_to_the_operator_of_their_brand(page: Page) -> None:
+    answer = explained(page, "Within how many days can I return unused items?")
+    expect(answer.get_by_role("alert")).to_contain_text("30 days")
+    expect(answer.locator(".told")).not_to_contain_text("30 days")
+    disagree = page.locator("section").filter(has=page.get_by_role("heading", name="Documents that disagree"))
+    page.goto("/admin/gaps?brand=shop")
+    expect(disagree).to_contain_text("(knowledge/old-returns.md) says “You can return unused items within 30 days")
+    page.goto("/admin/gaps?brand=studio")
+    expect(disagree).to_have_count(0)
+
+
 def test_the_command_says_what_the_page_says(page: Page, served: Served, capsys: pytest.CaptureFixture[str]) -> None:
     question = "How many days do I have to return unused items?"
     answer = explained(page, question)
