@@ -31,7 +31,9 @@ KEPT, NAMED, MOST_WORDS = 0.35, 0.25, 6
 customers have words of their own."""
 ALIKE = 0.7
 """Two sentences say the same when they share this much of the shorter one's words, and all figures."""
-_QUESTION = re.compile(r"(?:how|what|when|where|which|who|why|can|do|does|is|are|will|should)\b", re.IGNORECASE)
+_QUESTION = re.compile(
+    r"(?:how (?!to\b)|what|when|where|which|who|why|can|do|does|is|are|will|should)\b", re.IGNORECASE
+)
 _FORMS = [
     (re.compile(r"how to (.+)", re.IGNORECASE), r"how do I \1"),
     (re.compile(r"(?:about|introduction to|overview of) (.+)", re.IGNORECASE), r"what is \1"),
@@ -81,12 +83,13 @@ def _of(document: Document, passages: Sequence[Passage], at: int, chance: random
 
 def asked(heading: str) -> str:
     """Return a heading as a question: `Reset your password` is `how do I reset my password`."""
-    said = re.sub(r"\byour\b", "my", re.sub(r"\byou\b", "I", heading.strip(), flags=re.I), flags=re.I)
+    said = heading.strip()
+    if said.endswith("?") or _QUESTION.match(said):
+        return said
+    said = re.sub(r"\byour\b", "my", re.sub(r"\byou\b", "I", said, flags=re.IGNORECASE), flags=re.IGNORECASE)
     for form, question in _FORMS:
         if match := form.fullmatch(said):
             return match.expand(question)
-    if said.endswith("?") or _QUESTION.match(said):
-        return said
     return f"how do I {said[0].lower()}{said[1:]}" if _ACTION.match(said) else said
 
 
