@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from math import log
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ class Words:
 def _bm25(ids: list[list[int]], vocabulary: dict[str, int]) -> Any:
     import bm25s
 
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # importing it sets DEBUG
     made = bm25s.BM25(k1=1.2, b=0.75, method="lucene", backend="numpy")
     made.index((ids, dict(vocabulary)), show_progress=False, create_empty_token=False)
     return made
