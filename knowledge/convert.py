@@ -69,6 +69,8 @@ class Converter:
             self.close()
             raise Unconvertible(_why(child, self._wall if late.is_set() else None))
         result: dict[str, Any] = json.loads(answer)
+        if result.pop("ended", False):
+            self.close()
         if "error" in result:
             raise Unconvertible(result["error"])
         return Converted(**result)

@@ -54,8 +54,11 @@ def _answer(kind: str, data: bytes) -> dict[str, Any]:
     module, name = KINDS[kind]
     try:
         result: dict[str, Any] = getattr(importlib.import_module(f"frontdesk.knowledge.{module}"), name)(data)
-    except MemoryError:
-        return {"error": f"needs more than {MEMORY_BYTES // 2**20} MB of memory to convert"}
+    except (MemoryError, ImportError) as error:  # a library half loaded for want of memory stays so: end here
+        missing = (
+            f", or its converter is not installed ({error.name})" if isinstance(error, ModuleNotFoundError) else ""
+        )
+        return {"error": f"needs more than {MEMORY_BYTES // 2**20} MB of memory to convert{missing}", "ended": True}
     except Exception as error:  # any parser error means the same thing here: this file is unreadable
         return {"error": _why(kind, error)}
     size = len(result["text"]) + sum(len(str(row)) for row in result.get("rows", ()))
