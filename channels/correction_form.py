@@ -12,7 +12,7 @@ from frontdesk.channels.pages import Html, el
 
 TITLE_CHARS, ANSWER_CHARS = 300, 5_000
 """What fits into a form of 64 KiB, however it is written."""
-HINT = "Write whole sentences that a customer can read on their own, the most important one first. Markdown is fine."
+HINT = "Write whole sentences that name what they are about, the most important one first. Markdown is understood."
 
 
 def draft_of(question: str, known: Correction | None = None) -> Draft:
