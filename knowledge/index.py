@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.knowledge.documents import Stored
+from frontdesk.knowledge.links import Links
 from frontdesk.knowledge.names import Names
 from frontdesk.knowledge.scoping import Readers, metadata, shelf
 from frontdesk.knowledge.terms import terms
@@ -66,6 +67,7 @@ class Generation:
     words: Words = field(repr=False)
     titles: Words = field(repr=False)
     names: Names = field(repr=False)
+    links: Links = field(repr=False)
     position: dict[str, int] = field(repr=False)
     readers: Readers = field(repr=False)
     known: dict[str, NDArray[np.float32]] = field(repr=False)
@@ -118,6 +120,7 @@ class Generation:
             words=Words(corpus),
             titles=Words([titled(one) if owner[at] == at else [] for at, one in enumerate(documents)]),
             names=Names(documents, corpus),
+            links=Links(documents),
             position={str(one.id): at for at, one in enumerate(stored)},
             readers=Readers(documents),
             known=content.known,

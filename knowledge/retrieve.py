@@ -7,6 +7,7 @@ after Rocchio 1971. A follow-up is said in full first, and what goes by another 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from frontdesk.knowledge.followup import LONG_CHARS, TURNS, Resolved, leans, res
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.phrasings import phrasings
 from frontdesk.knowledge.phrasings import reworded as reworded
-from frontdesk.knowledge.rerank import RERANKED, reranked
+from frontdesk.knowledge.rerank import reranked
 from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Helpers, Hit, Question
 
@@ -35,6 +36,8 @@ UNRELATED = 0.3
 """MiniLM's cosine of texts that have nothing to do with each other, at most."""
 DEEP = 120
 """The same for a long question, which needs many documents."""
+FIRST, CROWD, LINKING = 5, 2, 2
+"""The best passages come first, then at most so many of a document; whose best documents' links are followed."""
 OWN_LONG = 0.05
 """What a passage's own rank counts for in a long question, which asks for documents rather than for one passage."""
 TITLES = 0.5
@@ -89,6 +92,28 @@ class Query:
 NONE = Helpers()
 
 
+def spread(hits: Sequence[Hit]) -> list[Hit]:
+    """Return the first hits as they rank, then those of documents that have few before those that have many.
+
+    A question that needs several documents finds them all among a few passages.
+    """
+    seen: Counter[str] = Counter()
+    early, late = list[Hit](), list[Hit]()
+    for place, hit in enumerate(hits):
+        crowded = place >= FIRST and seen[hit.document.id] >= CROWD
+        (late if crowded else early).append(hit)
+        seen[hit.document.id] += 1
+    return early + late
+
+
+def joined(index: Generation, hits: Sequence[Hit], k: int) -> list[Hit]:
+    """Return the first `k` hits, in the last place the best one that the best documents link to, if none is there."""
+    best, here = list(dict.fromkeys(hit.document.id for hit in hits[:k]))[:LINKING], {h.document.id for h in hits[:k]}
+    linked = {to for one in best for to in index.links.of(one)} - here
+    further = next((hit for hit in hits[k:] if hit.document.id in linked), None)
+    return [*hits[: k - 1], further] if further and k > FIRST else list(hits[:k])
+
+
 def retrieve(index: Generation, encoder: Encoder, question: Question, k: int, helpers: Helpers = NONE) -> list[Hit]:
     """Return the `k` best passages, best first."""
     return list(search(index, encoder, question, k, helpers).hits)
@@ -108,8 +133,10 @@ def search(index: Generation, encoder: Encoder, question: Question, k: int, help
     total = fuse(list(_lists(index, query)), index.owner, OWN_LONG if query.long else 1.0)
     if query.long:
         total = _second_look(index, query, total)
-    hits = list(_hits(index, _best(total, max(k, RERANKED) if helpers.rerank else k), total, query))
-    hits = _reranked(query.question.text, hits, helpers, notes)[:k]
+    ranked = _reranked(
+        query.question.text, list(_hits(index, _best(total, max(k, DEPTH)), total, query)), helpers, notes
+    )
+    hits = joined(index, spread(ranked), k)
     return Found(question=query.question, phrasings=tuple(texts), hits=tuple(hits), notes=tuple(notes))
 
 

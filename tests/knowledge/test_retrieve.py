@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from frontdesk.bot.errors import ModelError
 from frontdesk.knowledge.base import Knowledge
 from frontdesk.knowledge.index import Generation
+from frontdesk.knowledge.links import Links
 from frontdesk.knowledge.rephrase import ChatPhraser
 from frontdesk.knowledge.retrieve import Found, fuse, search
 from frontdesk.knowledge.values import Document, Helpers, Phraser, Question, Scope
@@ -107,6 +108,30 @@ def test_a_long_text_finds_a_document_for_each_of_its_concerns(index: Generation
     found = asked(index, "I have been a customer for years and years. " * 8 + concerns, Helpers())
     assert {hit.document.id for hit in found.hits[:2]} == {"lamp.md", "refund.md"}
     assert "When will the refund reach my bank card?" in found.phrasings
+
+
+def test_links_lead_by_path_address_and_title() -> None:
+    text = "[a](../b/two.md#x) [b](https://shop.example/three?q=1) [c](https://h.example/a/360-Fourth-page) [d](x"
+    pages = [
+        Document(id="a/one.md", title="One", text=f"{text} [e](one.md) [f](http://[) [g](../../../etc/passwd)"),
+        Document(id="b/two.md", title="Two", text="no link"),
+        Document(id="three.md", title="Three", text="", url="https://shop.example/three/"),
+        Document(id="four.md", title="Fourth page", text=""),
+    ]
+    links = Links(pages)
+    assert links.of("a/one.md") == ["b/two.md", "three.md", "four.md"]
+    assert links.of("b/two.md") == links.of("unknown") == []
+
+
+def test_one_document_does_not_take_all_places_and_a_linked_one_joins(opened: Opened) -> None:
+    knowledge = opened()
+    lamps = "\n\n".join(f"## Lamp {n}\n\nThe bulb of lamp {n} is changed with [tools](tools.md)." for n in range(12))
+    others = [Document(id=f"{n}.md", title=f"Note {n}", text=f"A bulb of kind {n} is sold here.") for n in range(3)]
+    tools = Document(id="tools.md", title="Tools", text="A screwdriver, a ladder and a bulb puller are enough.")
+    knowledge.put([Document(id="lamps.md", title="Lamps", text=lamps), *others, tools])
+    found = [hit.document.id for hit in knowledge.search("how is the bulb of a lamp changed?", k=8)]
+    assert found[:5] == ["lamps.md"] * 5
+    assert {"0.md", "1.md", "2.md"} & set(found) and "tools.md" in found
 
 
 def test_fused_ranks_count_a_passage_and_its_document() -> None:
