@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from frontdesk.adapters.cross_encoder import CrossEncoder
 from frontdesk.adapters.encoder import MiniLM
 from frontdesk.adapters.graphs import user_cache
+from frontdesk.adapters.pair_scorer import PairScorer
 from frontdesk.adapters.registry import VoiceRegistry
 from frontdesk.adapters.voices import Voices
 from frontdesk.bot.config import Brand, Models
@@ -41,6 +43,7 @@ from frontdesk.finetune.transcripts import Pair
 from frontdesk.knowledge.bases import KnowledgeBases, told
 from frontdesk.knowledge.chat import chat_model
 from frontdesk.knowledge.refresh import Refresher
+from frontdesk.knowledge.rephrase import ChatPhraser
 from frontdesk.knowledge.values import Helpers
 
 if TYPE_CHECKING:
@@ -100,8 +103,14 @@ def knowledge_of(project: Project, encoder: Encoder | None = None, helpers: Help
 
 def helpers_of(project: Project) -> Helpers:
     """Return what answers are made with; raises MissingExtra or ConfigError when the chat model cannot be made."""
-    chat = project.settings.knowledge.chat_model
-    return Helpers(chat=chat_model(chat) if chat else None)
+    settings, threads = project.settings.knowledge, project.settings.models.threads
+    chat = chat_model(settings.chat_model) if settings.chat_model else None
+    return Helpers(
+        support=PairScorer("support", user_cache(), threads),
+        chat=chat,
+        rerank=CrossEncoder(settings.cross_encoder, threads) if settings.cross_encoder else None,
+        phraser=ChatPhraser(chat) if chat else None,
+    )
 
 
 def voices_of(project: Project) -> Voices:

@@ -21,7 +21,7 @@ from frontdesk.knowledge.conflicts import Disagreements, resolve
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.retrieve import Found, search
 from frontdesk.knowledge.select import NEAR, Choice, Selection, Selector
-from frontdesk.knowledge.support import Claim, SupportChecker
+from frontdesk.knowledge.support import Claim, SupportChecker, shared
 from frontdesk.knowledge.values import Considered, Explanation, Helpers, Question
 from frontdesk.knowledge.written import Carried, Writer
 
@@ -125,9 +125,9 @@ class Extractive:
         return Selected(retrieved=retrieved, selection=selection, probability=probability, threshold=threshold)
 
     def check(self, selected: Selected) -> Selected:
-        """Drop the sentences that read otherwise than their quotes and are not carried by them."""
+        """Drop the sentences that have other words than their quotes and are not carried by them."""
         choices = selected.selection.choices
-        asked = [choice for choice in choices if not verbatim(choice)]
+        asked = [choice for choice in choices if not own_words(choice)]
         objections = self._checker.objections([_claim(choice) for choice in asked])
         dropped = {
             (c.hit.document.id, c.quote.start, c.quote.end): why for c, why in zip(asked, objections, strict=True)
@@ -191,10 +191,13 @@ class Extractive:
         return float(asked @ said) >= selected.selection.choices[0].cosine - NEAR
 
 
-def verbatim(choice: Choice) -> bool:
-    """Whether a sentence is its quote word for word, markup aside."""
+def own_words(choice: Choice) -> bool:
+    """Whether a sentence is its quote without the markup, or says nothing but words of it and of what it is under."""
     start, end = choice.quote.start, choice.quote.end
-    return choice.quote.header is None and plain(choice.hit.document.text[start:end]) == choice.quote.text
+    if choice.quote.header is None and plain(choice.hit.document.text[start:end]) == choice.quote.text:
+        return True
+    claim = _claim(choice)
+    return shared(claim.sentence, f"{claim.names} {claim.quote}") == 1.0
 
 
 def _claim(choice: Choice) -> Claim:

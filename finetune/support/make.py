@@ -25,10 +25,10 @@ from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Document
 
 SEED = 11
-COUNT, MOST = 5_000, 1_500
+COUNT, MOST = 2_000, 1_000
 """Quotes drawn in all, each gives about two pairs, and at most of one source."""
 BEGIN_WORDS = 60
-REPEATS = 3
+REPEATS = 2
 """How often each of begin's rows is trained on, in different letters."""
 
 
