@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ def pages(folder: Path, prefix: str) -> list[Row]:
         if head := re.match(r"---\n(.*?)\n---\n", text, re.DOTALL):
             named = re.search(r"^title:\s*[\"']?(.*?)[\"']?\s*$", head[1], re.MULTILINE)
             text, title = text[head.end() :], named[1] if named else title
+        text = re.sub(r"<[^>]*>", " ", text) if path.suffix == ".html" else text
         found.append({"id": prefix + path.relative_to(folder).as_posix(), "title": title, "text": text})
     return found
 
@@ -140,15 +142,14 @@ def ours(documents: Sequence[Row], folder: Path) -> Iterator[tuple[Knowledge, Se
 
 def langchain(documents: Sequence[Row], folder: Path) -> Search:
     """The documented default: splitter of 1000 characters with 200 overlap, MiniLM, Chroma, similarity_search."""
-    from langchain_chroma import Chroma
     from langchain_core.documents import Document
-    from langchain_huggingface import HuggingFaceEmbeddings
-    from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-    split = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200)
+    chroma, texts = import_module("langchain_chroma"), import_module("langchain_text_splitters")
+    hugging = import_module("langchain_huggingface")
+    split = texts.RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200)
     rows = [Document(page_content=whole(row), metadata={"id": row["id"]}) for row in documents]
-    store = Chroma(
-        embedding_function=HuggingFaceEmbeddings(model_name=str(model_folder())),
+    store = chroma.Chroma(
+        embedding_function=hugging.HuggingFaceEmbeddings(model_name=str(model_folder())),
         persist_directory=str(folder / "langchain"),
     )
     chunks = split.split_documents(rows)

@@ -287,13 +287,8 @@ def _best(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
 
 
 def _hits(index: Generation, order: NDArray[np.int64], total: NDArray[np.float64], query: Query) -> Iterator[Hit]:
-    asked = index.words.scores(terms(query.question.text))
-    for at in order.tolist():
+    scores, cosines = total[order].tolist(), (index.matrix[order] @ query.vector).tolist()
+    asked = index.words.scores(terms(query.question.text))[order].tolist()
+    for at, score, dense, lexical in zip(order.tolist(), scores, cosines, asked, strict=True):
         one = index.stored[at]
-        yield Hit(
-            passage=one.passage,
-            document=one.document,
-            score=float(total[at]),
-            dense=float(index.matrix[at] @ query.vector),
-            lexical=float(asked[at]),
-        )
+        yield Hit(passage=one.passage, document=one.document, score=score, dense=dense, lexical=lexical)
