@@ -10,6 +10,9 @@ _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|approx|no|mr|mrs|ms|dr|st|inc
 
 _LEXEME = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|[^\w\s]")
 
+_LONGEST = 8
+"""Characters of an abbreviation and its full stop, and one before it."""
+
 
 def said(phrases: Iterable[str], text: str) -> list[str]:
     """Return the phrases that stand in `text` as whole words or marks, whatever their case."""
@@ -26,8 +29,8 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     """Return the (start, end) of each sentence, in order; spans exclude surrounding white space."""
     spans, start = [], 0
     for match in _END.finditer(text):
-        head = text[start : match.start()]
-        if "\n" not in match.group() and _ABBREVIATION.search(head):
+        near = max(start, match.start() - _LONGEST)
+        if "\n" not in match.group() and _ABBREVIATION.search(text, near, match.start()):
             continue
         spans.append((start, match.end()))
         start = match.end()
