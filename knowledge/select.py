@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 MOST = 3
 CANDIDATES = 32
-NEAR = 0.1
-"""A further sentence must score within this of the best one."""
+NEAR, ELSEWHERE = 0.1, 0.04
+"""A further sentence must score within this of the best one, of the same document and of another."""
 PASSAGE, RANK, COVER, ABOUT, FIGURE = 0.5, 0.4, 0.2, 0.8, 0.1
 """Beside the sentence's own meaning: what its passage's meaning and rank count for, telling words, the names the
 document goes by, a figure for a how-much question."""
@@ -208,7 +208,8 @@ def _objection(choice: Choice, chosen: Sequence[Choice]) -> str:
         return ""
     if len(chosen) == MOST:
         return f"{MOST} sentences are enough"
-    if choice.score < chosen[0].score - NEAR:
+    near = NEAR if choice.hit.document.id == chosen[0].hit.document.id else ELSEWHERE
+    if choice.score < chosen[0].score - near:
         return f"scores {chosen[0].score - choice.score:.2f} less than the best"
     if any(_same(choice, other) for other in chosen):
         return "says what a better one says"
