@@ -84,13 +84,14 @@ def best_bar(scores: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
 
 def judged(scores: NDArray[np.float32], truth: NDArray[np.int64], bar: float) -> dict[str, Any]:
     """Return F1 of the unsupported and of the supported, balanced accuracy and AUROC, with bootstrap intervals."""
-    measures = {
+    measures: dict[str, Callable[[NDArray[np.float32], NDArray[np.int64]], float]] = {
         "f1_unsupported": lambda s, t: f1(t == 0, s < bar),
         "f1_supported": lambda s, t: f1(t == 1, s >= bar),
         "balanced": lambda s, t: ((s[t == 0] < bar).mean() + (s[t == 1] >= bar).mean()) / 2,
         "auroc": lambda s, t: roc_auc_score(t, s),
     }
-    rng, result = np.random.default_rng(0), {"n": len(truth), "bar": round(bar, 3)}
+    rng = np.random.default_rng(0)
+    result: dict[str, Any] = {"n": len(truth), "bar": round(bar, 3)}
     draws = [rng.integers(0, len(truth), len(truth)) for _ in range(DRAWS)]
     for name, measure in measures.items():
         spread = [measure(scores[at], truth[at]) for at in draws]

@@ -50,7 +50,8 @@ def scorer(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> PairScorer
 
 def test_scores_are_probabilities_that_do_not_depend_on_their_neighbours(scorer: PairScorer) -> None:
     together = scorer.score(PAIRS)
-    assert (together.shape, together.dtype) == ((len(PAIRS),), np.float32)
+    assert together.shape == (len(PAIRS),)
+    assert together.dtype == np.float32
     assert ((together > 0) & (together < 1)).all()
     assert np.abs(together - np.concatenate([scorer.score([pair]) for pair in PAIRS])).max() < 1e-3
     assert scorer.score([]).shape == (0,)

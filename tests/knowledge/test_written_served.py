@@ -14,7 +14,6 @@ from frontdesk.adapters.fakes.faults import Fault
 from frontdesk.adapters.fakes.openai_server import FakeServer
 from frontdesk.bot import config
 from frontdesk.bot.errors import ConfigError, MissingExtra
-from frontdesk.knowledge import chat
 from frontdesk.knowledge.base import Knowledge
 from frontdesk.knowledge.chat import chat_model
 from frontdesk.knowledge.values import Explanation, Helpers, Question
@@ -74,6 +73,6 @@ def test_a_model_that_cannot_be_made_says_so(settings: dict[str, str], monkeypat
 
 
 def test_without_langchain_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"frontdesk\[chat\]"):
         chat_model(config.ChatModel(model="x"))
