@@ -24,7 +24,7 @@ from tests.serving import frontdesk, serving
 
 RATE = float(os.environ.get("FRONTDESK_RATE", "4"))
 EDITIONS = int(os.environ.get("FRONTDESK_EDITIONS", "3"))
-REBUILDING = Path(__file__).with_name("rebuilding.py")
+ROOT = Path(__file__).parent.parent.parent
 QUESTION = "how often should I dust the zebra lamp?"
 PAGE = "---\ntitle: Zebra lamp care\n---\nThe zebra lamp is dusted with a soft brush every {} weeks.\n"
 GROWTH_MB = 40
@@ -110,7 +110,8 @@ def test_a_server_answers_while_its_documents_change(demo: Path, tmp_path: Path)
 
 
 def test_memory_does_not_grow_with_the_rebuilds() -> None:
-    said = subprocess.run([sys.executable, str(REBUILDING)], capture_output=True, text=True, timeout=500, check=True)
+    command = [sys.executable, "-m", "tests.faults.rebuilding"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500, check=True)
     first, last = json.loads(said.stdout)
     print(f"{first} MB after 5 rebuilds, {last} MB after 25")
     assert last - first < GROWTH_MB
