@@ -54,7 +54,7 @@ class Message:
     channel: str
     customer: Customer
     id: str
-    locale: str = "en"
+    locale: str = ""
     sent_at: datetime = field(default_factory=now)
     metadata: Mapping[str, Any] = field(default_factory=dict)
 

@@ -152,7 +152,7 @@ def _message(said: Said, brand: str, limit: int, key: str) -> Message:
         channel="telegram",
         customer=Customer(id=f"telegram:{said.user}", identity="channel"),
         id=f"telegram:{key}",
-        locale=said.locale[:35] or "en",
+        locale=said.locale[:35],
         sent_at=_time(said.date),
         metadata={"chat_id": said.chat, **said.extra},
     )

@@ -43,7 +43,7 @@ class ChatBody(_Body):
     conversation_id: str | None = Field(default=None, max_length=100)
     brand: str | None = Field(default=None, max_length=100)
     token: str | None = Field(default=None, max_length=4096)
-    locale: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")] = "en"
+    locale: Annotated[str, Field(pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3})?$")] = ""
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
 

@@ -97,7 +97,7 @@ class _Llama(Graph):
         """The products with several weights, side by side."""
         weight = np.concatenate(weights)
         sizes = {"K": weight.shape[1], "N": weight.shape[0], "bits": 8, "block_size": _BLOCK, "accuracy_level": 4}
-        names = map(self.constant, quantise(weight))
+        names = [self.constant(part) for part in quantise(weight)]
         return str(self.op("MatMulNBits", value, *names, domain=_CONTRIB, **sizes))
 
     def _product(self, layer: int, value: str, *names: str) -> str:
