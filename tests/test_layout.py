@@ -14,7 +14,17 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = ("adapters", "bot", "channels", "finetune", "knowledge")
 VOCABULARY = {"types", "errors", "config", "project", "text", "intervals"}
 WIRING = {"app", "commands"}
-VENDORS = {"chromadb", "langchain_core", "onnxruntime", "transformers", "peft", "torch", "sklearn", "sqlalchemy"}
+VENDORS = {
+    "chromadb",
+    "langchain",
+    "langchain_core",
+    "onnxruntime",
+    "transformers",
+    "peft",
+    "torch",
+    "sklearn",
+    "sqlalchemy",
+}
 MAY_IMPORT = {
     "vocabulary": {"vocabulary"},
     "core": {"vocabulary", "core"},
@@ -26,6 +36,7 @@ MAY_IMPORT = {
 }
 EDGES = {
     "chromadb": {"knowledge"},
+    "langchain": {"knowledge"},
     "langchain_core": {"knowledge"},
     "onnxruntime": {"adapters", "finetune"},
     "transformers": {"adapters", "finetune"},
