@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from frontdesk.bot.types import Encoder
+from frontdesk.knowledge import kinds
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.retrieve import reworded
 from frontdesk.knowledge.terms import terms
@@ -27,15 +28,9 @@ NEAR, ELSEWHERE = 0.1, 0.04
 """A further sentence must score within this of the best one, of the same document and of another."""
 PASSAGE, RANK, COVER, ABOUT, FIGURE = 0.5, 0.4, 0.2, 0.8, 0.1
 """Beside the sentence's own meaning: what its passage's meaning and rank count for, telling words, the names the
-document goes by, a figure for a how-much question."""
+document goes by, a time for a when, a figure for a how-much question."""
 TURNS, FADING = 8, 0.8
 """How far back the conversation names what it is about, and what a turn further back counts for."""
-_FIGURES = re.compile(
-    r"\bhow (?:many|much|long|big|large|heavy|tall|wide|hot|soon|fast|quick|often|late|early|far|old)\b|"
-    r"\b(?:what|which) (?:size|time|price|temperature|percentage|day|date)|\b(?:price|cost|fee|charge|capacity|"
-    r"weight|weigh|dimensions?|hours|deadline|limit|wattage|voltage|number|when)\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +43,8 @@ class Wanted:
     texts: Sequence[str]
     weights: Mapping[str, float]
     said: Mapping[str, float]
-    figures: bool
+    kind: re.Pattern[str] | None
+    """What a quote must hold to answer this kind of question."""
 
     @classmethod
     def of(cls, index: Generation, question: Question) -> Wanted:
@@ -59,7 +55,7 @@ class Wanted:
             for term in terms(text):
                 said.setdefault(term, FADING**age)
         weights = {term: index.words.weight(term) for term in dict.fromkeys(terms(texts[-1]))}
-        return cls(texts=texts, weights=weights, said=said, figures=bool(_FIGURES.search(question.text)))
+        return cls(texts=texts, weights=weights, said=said, kind=kinds.wanted(question.text))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +130,7 @@ class Selector:
 def _scored(index: Generation, wanted: Wanted, hit: Hit, quote: Quote, cosine: float, top: float) -> Choice:
     cover = covered(_named(hit, quote), wanted.weights)
     about = said(index, wanted, " ".join(value for value in hit.document.context.values() if not value.isdigit()))
-    figure = float(wanted.figures and bool(re.search(r"\d", quote.text)))
+    figure = float(wanted.kind is not None and bool(wanted.kind.search(quote.text)))
     score = cosine + PASSAGE * hit.dense + RANK * hit.score / top + COVER * cover + ABOUT * about + FIGURE * figure
     return Choice(hit=hit, quote=quote, score=score, cosine=cosine, cover=cover, about=about)
 
@@ -167,7 +163,7 @@ def features(index: Generation, wanted: Wanted, hits: Sequence[Hit], scored: Seq
         "gap": top.dense - sum(hit.dense for hit in hits) / len(hits),
         "margin": min(best.score - other, 0.5),
         "first": float(best.hit is hits[0]),
-        "figure": float(not wanted.figures or bool(re.search(r"\d", best.quote.text))),
+        "figure": float(wanted.kind is None or bool(wanted.kind.search(best.quote.text))),
     }
 
 

@@ -1,0 +1,30 @@
+"""A question for a time or a figure is not answered by a quote without one."""
+
+from __future__ import annotations
+
+import pytest
+
+from frontdesk.knowledge.kinds import wanted
+
+
+@pytest.mark.parametrize(
+    ("question", "answers", "does_not"),
+    [
+        ("When will the cream kettle be back?", "It is back in March.", "Price: $89"),
+        ("how soon do I get my money", "Within 5 to 7 business days.", "Refunds go to the card you paid with."),
+        ("how many of them can we have at most?", "You can add as many as you like.", "Designate someone else first."),
+        ("what's the capacity", "It holds 1.7 litres.", "It is made of steel."),
+        ("How long is the cable?", "The cable is 80 cm.", "The cable unplugs from the base."),
+        ("how long does delivery take", "It takes three to five working days.", "A courier brings it."),
+    ],
+)
+def test_a_quote_must_hold_what_is_asked_for(question: str, answers: str, does_not: str) -> None:
+    kind = wanted(question)
+    assert kind
+    assert kind.search(answers)
+    assert not kind.search(does_not)
+
+
+@pytest.mark.parametrize("question", ["who designed it?", "can I return a lamp", "where are you", ""])
+def test_other_questions_ask_for_nothing_that_can_be_seen(question: str) -> None:
+    assert wanted(question) is None
