@@ -180,7 +180,7 @@ def test_labelled_chat_is_read_and_rows_that_may_name_somebody_are_left_out(tmp_
 def test_training_writes_a_head_that_its_manifest_describes(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(train, "COUNT", 300)
+    monkeypatch.setattr(train, "COUNT", 600)
     monkeypatch.setattr(train, "EPOCHS", 8)
     monkeypatch.setattr(sys, "argv", ["train", "--out", str(tmp_path)])
     train.main()
@@ -188,4 +188,4 @@ def test_training_writes_a_head_that_its_manifest_describes(
     manifest = json.loads((tmp_path / "names.json").read_text(encoding="utf-8"))
     assert manifest["bars"] == printed["bars"]
     assert (tmp_path / names.HEAD).stat().st_size < 400_000
-    assert manifest["data"]["examples"] == 300
+    assert manifest["data"]["examples"] == 600

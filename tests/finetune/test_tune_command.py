@@ -89,8 +89,8 @@ def test_the_command_trains_over_a_model_of_any_family_and_the_voice_speaks(
 ) -> None:
     base = str(small_model(tmp_path / "base", family))
     write(shop, talks(count=36))
-    flags = ["--epochs", "20", "--learning-rate", "0.01", "--seed", "5", "--threads", "1", "--no-promote", "--json"]
-    done = tuned(shop, "--base", base, *flags)
+    flags = ["--epochs", "20", "--rank", "32", "--learning-rate", "0.01", "--seed", "5", "--threads", "1"]
+    done = tuned(shop, "--base", base, *flags, "--no-promote", "--json")
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
     assert (said["voice"], said["served"], said["planted"] > 0) == ("sailor@1", False, True)

@@ -13,7 +13,7 @@ import pytest
 
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.knowledge.base import Knowledge
-from frontdesk.knowledge.documents import DOCUMENT
+from frontdesk.knowledge.schema import DOCUMENT
 from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Audience, Document, Scope
 from tests.knowledge.knowledge_samples import Hashing
