@@ -42,7 +42,7 @@ types: setup
 	$(BIN)/mypy tests benchmarks docs
 
 bench: setup
-	for program in canaries gate inbox redaction transcripts voice; do \
+	for program in canaries gate inbox redaction retrieval transcripts voice; do \
 		echo "== $$program"; $(BIN)/python -m benchmarks.$$program || exit 1; done
 
 docs: setup
