@@ -44,7 +44,7 @@ from frontdesk.knowledge.bases import KnowledgeBases, told
 from frontdesk.knowledge.chat import chat_model
 from frontdesk.knowledge.refresh import Refresher
 from frontdesk.knowledge.rephrase import ChatPhraser
-from frontdesk.knowledge.values import Helpers
+from frontdesk.knowledge.values import ALONE, Helpers
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
@@ -95,10 +95,10 @@ def encoder_of(models: Models) -> Encoder:
     return MiniLM(user_cache(), threads=models.threads)
 
 
-def knowledge_of(project: Project, encoder: Encoder | None = None, helpers: Helpers | None = None) -> KnowledgeBases:
+def knowledge_of(project: Project, encoder: Encoder | None = None, helpers: Helpers = ALONE) -> KnowledgeBases:
     """Return the project's knowledge bases, not yet loaded; `helpers` are needed to answer from them only."""
     settings = project.settings
-    return KnowledgeBases(project.state, settings, encoder or encoder_of(settings.models), helpers or Helpers())
+    return KnowledgeBases(project.state, settings, encoder or encoder_of(settings.models), helpers)
 
 
 def helpers_of(project: Project) -> Helpers:

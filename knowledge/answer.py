@@ -22,7 +22,7 @@ from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.retrieve import Found, search
 from frontdesk.knowledge.select import NEAR, Choice, Selection, Selector
 from frontdesk.knowledge.support import Claim, SupportChecker, shared
-from frontdesk.knowledge.values import Considered, Explanation, Helpers, Question
+from frontdesk.knowledge.values import ALONE, Considered, Explanation, Helpers, Question
 from frontdesk.knowledge.written import Carried, Writer
 
 if TYPE_CHECKING:
@@ -66,16 +66,13 @@ class Selected:
     threshold: float
 
 
-NONE = Helpers()
-
-
 class Extractive:
     """Retrieve, select, check, word, cite: one LangChain chain per encoder; `seconds` is a chat model's time."""
 
     def __init__(
         self,
         encoder: Encoder,
-        helpers: Helpers = NONE,
+        helpers: Helpers = ALONE,
         seconds: float = 10.0,
         confidences: Confidences | None = None,
         disagreements: Disagreements | None = None,
@@ -85,10 +82,6 @@ class Extractive:
         self._helpers = helpers
         self._checker = SupportChecker(helpers.support)
         self._writer = Writer(helpers.chat, self._checker, seconds) if helpers.chat else None
-
-    def run(self, index: Generation, question: Question) -> tuple[Sentence, ...]:
-        """Return the cited sentences that answer `question`, best first; empty to abstain."""
-        return self.explain(index, question).sentences
 
     def explain(self, index: Generation, question: Question, release: Release = kept_back) -> Explanation:
         """Return the answer with how it came about: the same run. Sentences are also given to `release` in time."""

@@ -29,11 +29,21 @@ from frontdesk.knowledge.ingest import Changes, Known
 from frontdesk.knowledge.live import Live
 from frontdesk.knowledge.retrieve import retrieve
 from frontdesk.knowledge.right import Right
-from frontdesk.knowledge.values import Audience, Document, Explanation, Helpers, Hit, IngestReport, Question, Scope
+from frontdesk.knowledge.values import (
+    ALONE,
+    Audience,
+    Document,
+    Explanation,
+    Helpers,
+    Hit,
+    IngestReport,
+    Question,
+    Scope,
+)
 from frontdesk.knowledge.vectors import REBUILD
 
 log = logging.getLogger(__name__)
-CUSTOMERS, ALONE = Scope(), Helpers()
+CUSTOMERS = Scope()
 
 
 class Knowledge:

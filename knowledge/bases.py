@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from frontdesk.bot.config import Settings
 from frontdesk.bot.types import Conversation, Encoder, Message, Route, Sentence
-from frontdesk.knowledge.base import ALONE, Knowledge
+from frontdesk.knowledge.base import Knowledge
 from frontdesk.knowledge.index import Progress, silent
-from frontdesk.knowledge.values import Helpers, IngestReport
+from frontdesk.knowledge.values import ALONE, Helpers, IngestReport
 
 SHARED = "shared"
 

@@ -17,7 +17,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Tex
 
 from frontdesk.knowledge import documents as sql
 from frontdesk.knowledge.documents import Documents
-from frontdesk.knowledge.retrieve import reworded
+from frontdesk.knowledge.phrasings import reworded
 from frontdesk.knowledge.schema import DOCUMENT
 from frontdesk.knowledge.select import Choice
 from frontdesk.knowledge.terms import stem, terms

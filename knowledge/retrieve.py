@@ -17,10 +17,9 @@ from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.followup import LONG_CHARS, TURNS, Resolved, leans, resolved
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.phrasings import phrasings
-from frontdesk.knowledge.phrasings import reworded as reworded
 from frontdesk.knowledge.rerank import reranked
 from frontdesk.knowledge.terms import terms
-from frontdesk.knowledge.values import Helpers, Hit, Question
+from frontdesk.knowledge.values import ALONE, Helpers, Hit, Question
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,9 +88,6 @@ class Query:
         return DEEP if self.long else DEPTH
 
 
-NONE = Helpers()
-
-
 def spread(hits: Sequence[Hit]) -> list[Hit]:
     """Return the first hits as they rank, then those of documents that have few before those that have many.
 
@@ -114,12 +110,12 @@ def joined(index: Generation, hits: Sequence[Hit], k: int) -> list[Hit]:
     return [*hits[: k - 1], further] if further and k > FIRST else list(hits[:k])
 
 
-def retrieve(index: Generation, encoder: Encoder, question: Question, k: int, helpers: Helpers = NONE) -> list[Hit]:
+def retrieve(index: Generation, encoder: Encoder, question: Question, k: int, helpers: Helpers = ALONE) -> list[Hit]:
     """Return the `k` best passages, best first."""
     return list(search(index, encoder, question, k, helpers).hits)
 
 
-def search(index: Generation, encoder: Encoder, question: Question, k: int, helpers: Helpers = NONE) -> Found:
+def search(index: Generation, encoder: Encoder, question: Question, k: int, helpers: Helpers = ALONE) -> Found:
     """Return the `k` best passages, best first, with the question as it was searched.
 
     A phraser or reranker that fails leaves what the rules find, with a note for the operator.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from frontdesk.bot.types import Encoder
 from frontdesk.knowledge import kinds
 from frontdesk.knowledge.index import Generation
-from frontdesk.knowledge.retrieve import reworded
+from frontdesk.knowledge.phrasings import reworded
 from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Considered, Hit, Question, Quote, Scope, text_hash
 

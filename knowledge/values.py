@@ -211,6 +211,10 @@ class Helpers:
     phraser: Phraser | None = None
 
 
+ALONE = Helpers()
+"""No help at all: answers are quoted, and found with the question's own words."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Skipped:
     """A source that was not taken up, and why."""

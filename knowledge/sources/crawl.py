@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import urljoin, urlsplit
@@ -12,7 +12,8 @@ from frontdesk.knowledge.convert import Converted, Converter, Unconvertible
 from frontdesk.knowledge.sources import sitemaps
 from frontdesk.knowledge.sources.fetch import site
 from frontdesk.knowledge.sources.files import KINDS
-from frontdesk.knowledge.sources.remembered import Entry, Remembered
+from frontdesk.knowledge.sources.look import Look
+from frontdesk.knowledge.sources.remembered import Entry
 from frontdesk.knowledge.sources.sitemaps import Sitemap
 from frontdesk.knowledge.sources.source import NotModified, Source, Unreadable, failing, given
 from frontdesk.knowledge.sources.text import declared, decode
@@ -47,21 +48,11 @@ class Looked:
 
 
 @dataclass(kw_only=True)
-class Crawl:
-    """One look at the web; `skipped` and `failed` (addresses of the settings) tell afterwards what was not seen.
-
-    `found` is told how many pages are waiting.
-    """
+class Crawl(Look):
+    """One look at the web."""
 
     web: Web
     converter: Converter
-    remembered: Remembered
-    limit: int
-    known: Mapping[str, str]
-    hashed: Callable[[bytes], str]
-    found: Callable[[int], None]
-    skipped: list[Skipped]
-    failed: set[str]
 
     def sources(self, address: str) -> Iterator[Source]:
         """Yield the pages of an address, at most `limit`, each once, as they are fetched."""

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from frontdesk.knowledge.sources.files import KINDS
 from frontdesk.knowledge.sources.git import Blob, Commit, Git
-from frontdesk.knowledge.sources.remembered import Entry, Remembered
+from frontdesk.knowledge.sources.look import Look
+from frontdesk.knowledge.sources.remembered import Entry
 from frontdesk.knowledge.sources.source import MAX_BYTES, NOT_MODIFIED, Source, Unreadable, failing, given
 from frontdesk.knowledge.values import Skipped
 
 
 @dataclass(kw_only=True)
-class Repository:
-    """One look at Git folders; `skipped` and `failed` (their names in the settings) gather what was not seen."""
+class Repository(Look):
+    """One look at Git folders."""
 
     git: Git
-    remembered: Remembered
-    limit: int
-    known: Mapping[str, str]
-    hashed: Callable[[bytes], str]
-    found: Callable[[int], None]
-    skipped: list[Skipped]
-    failed: set[str]
 
     def sources(self, name: str) -> Iterator[Source]:
         """Yield the files of a Git folder, at most `limit`; their ids are the repository's address and their path."""

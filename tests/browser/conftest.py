@@ -12,13 +12,25 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from playwright.sync_api import Browser, sync_playwright
 
 from frontdesk.bot.config import Brand, DemoCustomer, Limits, Web
 from frontdesk.channels.demo import Demo
 from frontdesk.channels.inbox import inbox_router
 from frontdesk.channels.testing import FakeDesk
 from frontdesk.channels.web import web_router
-from tests.browser.shop import OPERATOR, Shop, script
+from tests.browser.shop import CHROMIUM, FLAGS, OPERATOR, Shop, missing, script
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for the tests of one module."""
+    if not CHROMIUM.exists():
+        missing(f"Chromium ({CHROMIUM})")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")

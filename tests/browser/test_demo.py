@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from tests.browser.shop import CHROMIUM, FLAGS, missing
 from tests.serving import Served, serving
 
 pytestmark = pytest.mark.browser
@@ -24,16 +23,12 @@ def served(demo: Path) -> Iterator[Served]:
 
 
 @pytest.fixture
-def page(served: Served) -> Iterator[Page]:
-    if not CHROMIUM.exists():
-        missing(f"Chromium ({CHROMIUM})")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        opened = browser.new_page(viewport={"width": 1280, "height": 860}, reduced_motion="reduce")
-        opened.set_default_timeout(60_000)
-        opened.goto(served.url)
-        yield opened
-        browser.close()
+def page(browser: Browser, served: Served) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 1280, "height": 860}, reduced_motion="reduce")
+    opened.set_default_timeout(60_000)
+    opened.goto(served.url)
+    yield opened
+    opened.close()
 
 
 def asked(page: Page, text: str) -> FrameLocator:

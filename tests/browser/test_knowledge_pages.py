@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from frontdesk.bot.commands.explaining import explain_one
 from tests.browser.operators import Served, made, running
-from tests.browser.shop import CHROMIUM, FLAGS, missing
 
 pytestmark = pytest.mark.browser
 SHOTS = os.environ.get("FRONTDESK_SHOTS")
@@ -29,16 +28,6 @@ QUESTIONS = (
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with running(made(tmp_path_factory.mktemp("operators")), QUESTIONS) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        missing(f"Chromium ({CHROMIUM})")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture

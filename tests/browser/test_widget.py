@@ -6,23 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, FrameLocator, Page, expect
 
-from tests.browser.shop import CHROMIUM, FLAGS, HOSTILE, OPERATOR, QUOTE, Shop, missing
+from tests.browser.shop import HOSTILE, OPERATOR, QUOTE, Shop
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=20_000)
 REFUSED = "Failed to load resource: the server responded with a status of {}"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        missing(f"Chromium ({CHROMIUM})")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture
