@@ -1,18 +1,20 @@
-"""Choosing the one to three sentences that answer: meaning, telling words, rank of the passage, kind of question."""
+"""Weighing what may be quoted against a question: a reader, meaning, telling words, rank, kind of question."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import log
 from typing import TYPE_CHECKING
 
 from frontdesk.bot.types import Encoder
 from frontdesk.knowledge import kinds
+from frontdesk.knowledge.compose import composed
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.phrasings import reworded
 from frontdesk.knowledge.terms import terms
-from frontdesk.knowledge.values import Considered, Hit, Question, Quote, Scope, text_hash
+from frontdesk.knowledge.values import Considered, Hit, Question, Quote, Scope, Scorer, text_hash
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,13 +24,14 @@ if TYPE_CHECKING:
 
     Resolve = Callable[[Sequence["Choice"], Scope], Resolved]
 
-MOST = 3
-CANDIDATES = 32
-NEAR, ELSEWHERE = 0.1, 0.04
-"""A further sentence must score within this of the best one, of the same document and of another."""
+CANDIDATES, READ = 32, 16
+"""The most quotes that are weighed for a question, and the most of these that the reader reads."""
+NEAR = 0.1
+"""Quotes that score within this of the best one may contradict it, or be said with it."""
+READER = 1.0
 PASSAGE, RANK, COVER, ABOUT, FIGURE = 0.5, 0.4, 0.2, 0.8, 0.1
-"""Beside the sentence's own meaning: what its passage's meaning and rank count for, telling words, the names the
-document goes by, a time for a when, a figure for a how-much question."""
+"""Beside the quote's own meaning: what the reader's opinion counts for, its passage's meaning and rank, telling words,
+the names the document goes by, a time for a when, a figure for a how-much question."""
 TURNS, FADING = 8, 0.8
 """How far back the conversation names what it is about, and what a turn further back counts for."""
 
@@ -60,7 +63,10 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A quote, the passage it stands in, its score, and what the score is made of."""
+    """A quote, the passage it stands in, its score, and what the score is made of.
+
+    `read` is the reader's probability that the quote answers; 0 when it was not read.
+    """
 
     hit: Hit
     quote: Quote
@@ -68,6 +74,7 @@ class Choice:
     cosine: float
     cover: float
     about: float
+    read: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,17 +93,34 @@ class Selection:
 
 
 class Selector:
-    """Scores quotes against a question."""
+    """Weighs quotes against a question; without a `reader` by meaning and words alone."""
 
-    def __init__(self, encoder: Encoder, resolve: Resolve | None = None) -> None:
-        self._encoder, self._resolve = encoder, resolve
+    def __init__(self, encoder: Encoder, resolve: Resolve | None = None, reader: Scorer | None = None) -> None:
+        self._encoder, self._resolve, self._reader = encoder, resolve, reader
 
     def select(self, index: Generation, question: Question, hits: Sequence[Hit]) -> Selection:
-        """Return up to three quotes of `hits`; nothing when they hold no quotable sentence."""
+        """Return what of `hits` is said, best first; nothing when they hold no quotable sentence."""
         wanted = Wanted.of(index, question)
+        weighed = self.weigh(index, wanted, hits)
+        if not weighed:
+            return Selection()
+        near = [choice for choice in weighed if choice.score >= weighed[0].score - NEAR]
+        resolved = self._resolve(near, question.scope) if self._resolve else None
+        barred = {id(choice): why for choice, why in resolved.dropped} if resolved else {}
+        left = [choice for choice in weighed if id(choice) not in barred]
+        choices, considered = composed(weighed, barred)
+        return Selection(
+            choices=choices,
+            features=features(index, wanted, hits, left) if left else {},
+            considered=considered,
+            conflicts=resolved.conflicts if resolved else (),
+        )
+
+    def weigh(self, index: Generation, wanted: Wanted, hits: Sequence[Hit]) -> list[Choice]:
+        """Return the quotes of `hits` that are worth weighing, best first."""
         offered = _offered(hits, wanted.weights)
         if not offered:
-            return Selection()
+            return []
         vectors = self._vectors(index, [_named(hit, quote) for hit, quote in offered])
         cosines = (vectors @ self._encoder.encode(wanted.texts).T).max(axis=1)
         scored = [
@@ -104,17 +128,18 @@ class Selector:
             for (hit, quote), cosine in zip(offered, cosines, strict=True)
         ]
         scored.sort(key=lambda choice: -choice.score)
-        near = [choice for choice in scored if choice.score >= scored[0].score - NEAR]
-        resolved = self._resolve(near, question.scope) if self._resolve else None
-        barred = {id(choice): why for choice, why in resolved.dropped} if resolved else {}
-        left = [choice for choice in scored if id(choice) not in barred]
-        choices, considered = _distinct(scored, barred)
-        return Selection(
-            choices=choices,
-            features=features(index, wanted, hits, left) if left else {},
-            considered=considered,
-            conflicts=resolved.conflicts if resolved else (),
-        )
+        return self._read(wanted, scored) if self._reader else scored
+
+    def _read(self, wanted: Wanted, scored: list[Choice]) -> list[Choice]:
+        """Let the reader order the first of them."""
+        assert self._reader is not None
+        first = scored[:READ]
+        opinions = self._reader.score([(wanted.texts[0], _named(one.hit, one.quote)) for one in first]).tolist()
+        read = [
+            replace(one, read=opinion, score=one.score + READER * opinion)
+            for one, opinion in zip(first, opinions, strict=True)
+        ]
+        return sorted([*read, *scored[READ:]], key=lambda choice: -choice.score)
 
     def _vectors(self, index: Generation, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of quotes: those of the index, and encoded here what it has not."""
@@ -164,7 +189,14 @@ def features(index: Generation, wanted: Wanted, hits: Sequence[Hit], scored: Seq
         "margin": min(best.score - other, 0.5),
         "first": float(best.hit is hits[0]),
         "figure": float(wanted.kind is None or bool(wanted.kind.search(best.quote.text))),
+        "read": logit(best.read),
     }
+
+
+def logit(probability: float) -> float:
+    """Return the log-odds of a probability, at most about 4.6 from zero."""
+    kept = min(max(probability, 0.01), 0.99)
+    return log(kept / (1 - kept))
 
 
 def covered(text: str, weights: Mapping[str, float]) -> float:
@@ -184,57 +216,3 @@ def _offered(hits: Sequence[Hit], weights: Mapping[str, float]) -> list[tuple[Hi
 
 def _named(hit: Hit, quote: Quote) -> str:
     return hit.passage.named(hit.document, quote)
-
-
-def _distinct(scored: Iterable[Choice], barred: Mapping[int, str]) -> tuple[tuple[Choice, ...], tuple[Considered, ...]]:
-    """Return the best choice and those near it that say something else; and every choice with why it was dropped."""
-    chosen: list[Choice] = []
-    considered: list[Considered] = []
-    for choice in scored:
-        why = barred.get(id(choice)) or _objection(choice, chosen)
-        considered.append(weighed(choice, why))
-        if not why:
-            chosen.append(choice)
-    return tuple(chosen), tuple(considered)
-
-
-def _objection(choice: Choice, chosen: Sequence[Choice]) -> str:
-    """Return why a choice does not join those chosen so far; empty when it does."""
-    if not chosen:
-        return ""
-    if len(chosen) == MOST:
-        return f"{MOST} sentences are enough"
-    near = NEAR if choice.hit.document.id == chosen[0].hit.document.id else ELSEWHERE
-    if choice.score < chosen[0].score - near:
-        return f"scores {chosen[0].score - choice.score:.2f} less than the best"
-    if any(_same(choice, other) for other in chosen):
-        return "says what a better one says"
-    return "another section of the same document" if any(_mixed(choice, other) for other in chosen) else ""
-
-
-def weighed(choice: Choice, why: str) -> Considered:
-    """Return a choice as an explanation shows it."""
-    document, quote = choice.hit.document, choice.quote
-    return Considered(
-        text=quote.text,
-        document_id=document.id,
-        title=document.title,
-        version=document.version,
-        start=quote.start,
-        end=quote.end,
-        score=choice.score,
-        why=why,
-    )
-
-
-def _mixed(one: Choice, other: Choice) -> bool:
-    """Whether they stand in different sections of one document: two methods joined would make a wrong third."""
-    return one.hit.document.id == other.hit.document.id and one.hit.passage.heading != other.hit.passage.heading
-
-
-def _same(one: Choice, other: Choice) -> bool:
-    overlap = one.quote.start < other.quote.end and other.quote.start < one.quote.end
-    if overlap and one.hit.document.id == other.hit.document.id:
-        return True
-    a, b = set(terms(one.quote.text)), set(terms(other.quote.text))
-    return len(a & b) >= 0.7 * min(len(a), len(b))
