@@ -10,12 +10,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from frontdesk.adapters.encoder import MiniLM
 from frontdesk.adapters.graphs import user_cache
+from frontdesk.adapters.pair_scorer import PairScorer
 from frontdesk.bot import config
 from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.answer import Asked, Extractive
@@ -23,12 +26,15 @@ from frontdesk.knowledge.base import Knowledge
 from frontdesk.knowledge.calibrate import fitted
 from frontdesk.knowledge.evaluate import documents_of
 from frontdesk.knowledge.examples import Example, asked
+from frontdesk.knowledge.index import Generation
+from frontdesk.knowledge.values import Helpers
 
 PACKAGE = Path(__file__).parent.parent / "knowledge"
 
 
-def collect(documents: Path, questions: Path, encoder: Encoder, cache: Path) -> tuple[list[Example], int]:
-    """Return what is found for the questions of one set, and how many passages its index has."""
+@contextmanager
+def indexed(documents: Path, encoder: Encoder, cache: Path) -> Iterator[Generation]:
+    """Give the index of a folder, or of JSON lines, made in `cache` or found there."""
     source = documents.resolve()
     folder = cache / sha256(str(source).encode()).hexdigest()[:12]
     knowledge = Knowledge(folder, encoder, config.Knowledge(sources=(str(source),)))
@@ -37,13 +43,22 @@ def collect(documents: Path, questions: Path, encoder: Encoder, cache: Path) -> 
             knowledge.ingest(source.parent)
         else:
             knowledge.put(documents_of(rows_of(source)), quotes=False)
-        answers = Extractive(encoder)
         with knowledge.lease() as index:
-            choose = answers.candidates
-            found = asked(lambda i, question: choose(Asked(index=i, question=question)), index, rows_of(questions))
-            return found, len(index.stored)
+            yield index
     finally:
         knowledge.close()
+
+
+def collect(
+    documents: Path, questions: Path, encoder: Encoder, cache: Path, helpers: Helpers
+) -> tuple[list[Example], int]:
+    """Return what is found for the questions of one set, and how many passages its index has."""
+    answers = Extractive(encoder, helpers)
+    with indexed(documents, encoder, cache) as index:
+        found = asked(
+            lambda i, question: answers.candidates(Asked(index=i, question=question)), index, rows_of(questions)
+        )
+        return found, len(index.stored)
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -59,8 +74,9 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     chosen = parser.parse_args()
     encoder = MiniLM(user_cache())
+    helpers = Helpers(reader=PairScorer("reader", user_cache()))
     pairs = [tuple(map(Path, one.rsplit("=", 1))) for one in chosen.sets]
-    parts = [collect(documents, questions, encoder, chosen.cache) for documents, questions in pairs]
+    parts = [collect(documents, questions, encoder, chosen.cache, helpers) for documents, questions in pairs]
     examples = [example for found, _ in parts for example in found]
     nothing = dict.fromkeys(next(one.features for one in examples if one.features), 0.0)
     passages = sum(count for _, count in parts)

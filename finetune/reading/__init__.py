@@ -1,0 +1,1 @@
+"""The answer reader's training data: questions people might ask, and where documents answer them."""
