@@ -28,9 +28,13 @@ def emit(data: Mapping[str, Any], as_json: bool, line: str = "") -> None:
     elif line:
         print(line)
     else:
-        width = max((len(key) for key in data), default=0)
-        for key, value in data.items():
-            print(f"{key:<{width}}  {_plain(value)}")
+        print(rows_of(data))
+
+
+def rows_of(data: Mapping[str, Any]) -> str:
+    """Return one `key value` row per entry."""
+    width = max((len(key) for key in data), default=0)
+    return "\n".join(f"{key:<{width}}  {_plain(value)}" for key, value in data.items())
 
 
 def _plain(value: Any) -> str:

@@ -25,10 +25,14 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """Scores of texts by heads that never saw them; `truth` is the label's number, -1 for out of scope."""
+    """Scores of texts by heads that never saw them; `truth` is the label's number, -1 for out of scope.
+
+    `rows` is where each text stands among the examples.
+    """
 
     reading: Reading
     truth: Ints
+    rows: Ints
 
 
 def calibrate(known: HeldOut, strange: HeldOut, max_error: float) -> Calibration:

@@ -1,31 +1,21 @@
-"""The trained router as a value: what it scores, how scores become confidences, and its files on disk.
-
-On disk `<folder>/<version>/{weights.npz, manifest.json}` and `<folder>/current`, which names the serving version and is
-replaced in one rename. No pickle anywhere: arrays are loaded with `allow_pickle=False`, all else is JSON.
-"""
+"""The trained router as a value: what it scores, how scores become confidences, and its arrays as one file."""
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from frontdesk.bot.errors import ModelError
 from frontdesk.bot.router.features import Floats, NGrams
 
-FORMAT = 1
 SENTENCE_WEIGHT = 3.0
 """How much the sentence vector counts against the two unit-length n-gram blocks (best on three public sets)."""
 _NEAREST = 5
-_TRAIN = "run `frontdesk train`."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,22 +121,6 @@ def confidence_evidence(shares: Floats, outside: NDArray[Any]) -> NDArray[np.flo
     return np.column_stack([np.log(best / (1 - best)), -np.clip(outside, -8, 8)])
 
 
-class Manifest(BaseModel):
-    """What stands in `manifest.json` beside the weights."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    format: int
-    encoder: str
-    labels: tuple[str, ...]
-    max_error: float
-    calibration: Calibration
-    data_sha256: str
-    weights_sha256: str
-    metrics: Mapping[str, Any]
-    created: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """A head with its calibration: everything needed to judge a text."""
@@ -159,48 +133,8 @@ class Model:
         return self.calibration.judge(self.head.read(texts, vectors))
 
 
-def save(folder: Path, model: Model, facts: Mapping[str, Any]) -> str:
-    """Write the next version and make it current; returns its name. `facts` are the manifest's other fields."""
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = _pack(model.head)
-    manifest = Manifest(
-        format=FORMAT,
-        labels=model.head.labels,
-        calibration=model.calibration,
-        weights_sha256=hashlib.sha256(weights).hexdigest(),
-        **facts,
-    )
-    made = Path(tempfile.mkdtemp(dir=folder, prefix=".new-"))
-    (made / "weights.npz").write_bytes(weights)
-    (made / "manifest.json").write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
-    version = str(1 + max((int(p.name) for p in folder.iterdir() if p.name.isdecimal()), default=0))
-    made.rename(folder / version)
-    pointer = made.with_suffix(".current")
-    pointer.write_text(version, encoding="ascii")
-    pointer.replace(folder / "current")
-    return version
-
-
-def load(folder: Path, encoder: str) -> Model:
-    """Read the current version; ModelError when absent, altered or trained with another encoder."""
-    try:
-        version = (folder / "current").read_text(encoding="ascii").strip()
-        home = folder / version
-        manifest = Manifest.model_validate_json((home / "manifest.json").read_bytes())
-        data = (home / "weights.npz").read_bytes()
-    except (OSError, UnicodeDecodeError):
-        raise ModelError("no trained router here.", where=str(folder), fix=_TRAIN) from None
-    except ValidationError as error:
-        what = error.errors()[0]
-        raise ModelError(f"the manifest is damaged: {what['msg']}.", where=str(home), fix=_TRAIN) from None
-    if manifest.format != FORMAT or hashlib.sha256(data).hexdigest() != manifest.weights_sha256:
-        raise ModelError("the router's files are not those that training wrote.", where=str(home), fix=_TRAIN)
-    if manifest.encoder != encoder:
-        raise ModelError(f"trained with {manifest.encoder}, not {encoder}.", where=str(home), fix=_TRAIN)
-    return Model(head=_unpack(data, manifest.labels), calibration=manifest.calibration)
-
-
-def _pack(head: Head) -> bytes:
+def pack(head: Head) -> bytes:
+    """Return the head as one file of arrays."""
     names = np.frombuffer("\n".join(head.ngrams.column).encode("utf-8"), dtype=np.uint8)
     file = BytesIO()
     np.savez(
@@ -215,7 +149,8 @@ def _pack(head: Head) -> bytes:
     return file.getvalue()
 
 
-def _unpack(data: bytes, labels: tuple[str, ...]) -> Head:
+def unpack(data: bytes, labels: tuple[str, ...]) -> Head:
+    """Return the head of a file that `pack` wrote."""
     with np.load(BytesIO(data), allow_pickle=False) as arrays:
         held = {name: arrays[name] for name in arrays.files}
     names = held.pop("names").tobytes().decode("utf-8").split("\n")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from frontdesk.bot.router.features import clean, has_letters
-from frontdesk.bot.router.model import Model, load
+from frontdesk.bot.router.model import Model
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE
+from frontdesk.bot.router.versions import RouterVersions, Serving
 from frontdesk.bot.types import Conversation, Encoder, Kind, Message, Route
 
 ALTERNATIVES = 3
@@ -24,17 +25,21 @@ _SHORT = 8
 
 
 def load_router(folder: Path, encoder: Encoder, routes: Mapping[str, Kind], titles: Mapping[str, str]) -> Router:
-    """Return the router trained in `folder`; raises ModelError when absent, altered or of another encoder."""
-    return Router(routes=routes, titles=titles, model=load(folder, encoder.fingerprint), encoder=encoder)
+    """Return the router served from `folder`; raises ModelError when absent, altered or of another encoder."""
+    serving = Serving(RouterVersions(folder), encoder.fingerprint)
+    return Router(routes=routes, titles=titles, serving=serving.now, encoder=encoder)
 
 
 class Router:
-    """Decides the route of each message of one brand; safe to share between threads."""
+    """Decides the route of each message of one brand; safe to share between threads.
+
+    `serving` returns the model to judge the next message with.
+    """
 
     def __init__(
-        self, *, routes: Mapping[str, Kind], titles: Mapping[str, str], model: Model, encoder: Encoder
+        self, *, routes: Mapping[str, Kind], titles: Mapping[str, str], serving: Callable[[], Model], encoder: Encoder
     ) -> None:
-        self._routes, self._model, self._encoder = routes, model, encoder
+        self._routes, self._serving, self._encoder = routes, serving, encoder
         self._titles = {title.casefold(): intent for intent, title in titles.items()}
 
     def route(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
@@ -47,12 +52,13 @@ class Router:
 
     def likeliest(self, texts: Sequence[str], among: Collection[str]) -> list[str]:
         """Return, per text, the likeliest intent of those in `among`; ValueError when the model knows none of them."""
-        labels = self._model.head.labels
+        model = self._serving()
+        labels = model.head.labels
         columns = [k for k, label in enumerate(labels) if label in among]
         if not columns:
             raise ValueError(f"the router knows none of {', '.join(sorted(among)) or 'no intents'}")
         read = [clean(text) for text in texts]
-        best = self._model.judge(read, self._encoder.encode(read)).shares[:, columns].argmax(axis=1)
+        best = model.judge(read, self._encoder.encode(read)).shares[:, columns].argmax(axis=1)
         return [labels[columns[int(place)]] for place in best]
 
     def _given(self, text: str) -> Route | None:
@@ -76,24 +82,25 @@ class Router:
         """The model's route for ordinary words."""
         if not has_letters(text):
             return self._outside(1.0, "no words to read")
-        fitted = self._model.calibration
-        verdict = self._model.judge([text], self._encoder.encode([text]))
+        model = self._serving()
+        fitted = model.calibration
+        verdict = model.judge([text], self._encoder.encode([text]))
         shares, confidence, outside = verdict.shares[0], float(verdict.confidence[0]), float(verdict.outside[0])
         order = shares.argsort()[::-1]
         scale = confidence / float(shares[order[0]])
-        ranked = [(self._model.head.labels[k], round(float(shares[k]) * scale, 4)) for k in order]
+        ranked = [(model.head.labels[k], round(float(shares[k]) * scale, 4)) for k in order]
         likely = tuple(ranked[:ALTERNATIVES])
         if outside > fitted.outside_threshold:
             reason = f"unlike the examples: {outside:.2f} (limit {fitted.outside_threshold:.2f})"
             return replace(self._outside(1 - confidence, reason), alternatives=likely)
-        return replace(self._decided(ranked), alternatives=likely)
+        return replace(self._decided(ranked, fitted.confidence_threshold), alternatives=likely)
 
-    def _decided(self, ranked: Sequence[tuple[str, float]]) -> Route:
+    def _decided(self, ranked: Sequence[tuple[str, float]], threshold: float) -> Route:
         """The likeliest intent's route when it is likely enough; `knowledge` when its intents are so together.
 
         Knowledge answers the question, not the intent: which of its intents it is need not be known.
         """
-        (intent, confidence), threshold = ranked[0], self._model.calibration.confidence_threshold
+        intent, confidence = ranked[0]
         reason = f"intent {intent} at {confidence:.2f} (threshold {threshold:.2f})"
         if confidence >= threshold:
             return replace(self._chosen(intent, reason), confidence=confidence)

@@ -6,7 +6,6 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,10 @@ from numpy.typing import NDArray
 from frontdesk.bot.intervals import wilson
 from frontdesk.bot.router.calibrate import HeldOut, Ints, calibrate
 from frontdesk.bot.router.features import Floats, NGrams, clean
-from frontdesk.bot.router.model import SENTENCE_WEIGHT, Head, Model, Reading, save
+from frontdesk.bot.router.gate import examine
+from frontdesk.bot.router.model import SENTENCE_WEIGHT, Head, Model, Reading
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE, Example, Examples, read_nlu
+from frontdesk.bot.router.versions import Judged, RouterVersions, Verdict
 from frontdesk.bot.types import Encoder
 
 Progress = Callable[[str, int, int], None]
@@ -34,7 +35,8 @@ _NEVER = -2.0
 class TrainReport:
     """What training made, measured by cross-validation on the examples themselves."""
 
-    version: str
+    version: int
+    verdict: Verdict
     examples: int
     intents: int
     out_of_scope_examples: int
@@ -65,9 +67,16 @@ class Table:
 
 
 def train_router(
-    nlu: Path, encoder: Encoder, *, max_error: float, out: Path, seed: int = 0, progress: Progress | None = None
+    nlu: Path,
+    encoder: Encoder,
+    *,
+    max_error: float,
+    out: Path,
+    seed: int = 0,
+    progress: Progress | None = None,
+    force: bool = False,
 ) -> TrainReport:
-    """Train on `nlu.yml`, write the next version under `out` and make it current.
+    """Train on `nlu.yml`, write the next version under `out`, and serve it if the gate passes it or `force` says so.
 
     Raises ConfigError (file, line, fix) for examples that cannot be read, ModelError when the encoder does not start.
     """
@@ -80,12 +89,16 @@ def train_router(
         "max_error": max_error,
         "data_sha256": _data_hash(examples.rows),
         "metrics": report,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    version = save(out, model, facts)
-    return TrainReport(
-        version=version, seconds=round(time.perf_counter() - started, 1), warnings=examples.warnings, **report
-    )
+    versions = RouterVersions(out)
+    version = versions.add(model, facts, _judged(model, known, examples.rows))
+    verdict = examine(versions, version, encoder)
+    verdict = verdict.model_copy(update={"forced": force and not verdict.passed})
+    versions.record(verdict)
+    if verdict.served:
+        versions.promote(verdict)
+    seconds = round(time.perf_counter() - started, 1)
+    return TrainReport(version=version.number, verdict=verdict, seconds=seconds, warnings=examples.warnings, **report)
 
 
 def fit(
@@ -169,7 +182,8 @@ def _held_out(table: Table, plan: Plan) -> HeldOut:
     scores = np.full((len(asked.texts), len(table.labels)), _NEVER, dtype=np.float32)
     scores[:, places] = reading.scores
     truth = np.where(np.isin(asked.truth, places), asked.truth, -1) if plan.strange else asked.truth
-    return HeldOut(reading=Reading(scores=scores, hints=reading.hints), truth=truth)
+    rows = np.flatnonzero(plan.ask)
+    return HeldOut(reading=Reading(scores=scores, hints=reading.hints), truth=truth, rows=rows)
 
 
 def _joined(parts: Sequence[HeldOut]) -> HeldOut:
@@ -177,7 +191,8 @@ def _joined(parts: Sequence[HeldOut]) -> HeldOut:
         scores=np.concatenate([part.reading.scores for part in parts]),
         hints=np.concatenate([part.reading.hints for part in parts]),
     )
-    return HeldOut(reading=reading, truth=np.concatenate([part.truth for part in parts]))
+    truth, rows = (np.concatenate([getattr(part, name) for part in parts]) for name in ("truth", "rows"))
+    return HeldOut(reading=reading, truth=truth, rows=rows)
 
 
 def fit_head(table: Table, *, outside: bool) -> Head:
@@ -237,6 +252,23 @@ def _report(model: Model, known: HeldOut, examples: Examples) -> dict[str, Any]:
         "guaranteed": fitted.guaranteed,
         "out_of_scope_recall": float(turned[~inside].mean()) if outside else None,
     }
+
+
+def _judged(model: Model, known: HeldOut, rows: Sequence[Example]) -> list[Judged]:
+    """Return every example with what the held-out predictions say of it."""
+    verdict = model.calibration.judge(known.reading)
+    said = verdict.shares.argmax(axis=1)
+    place = {int(row): k for k, row in enumerate(known.rows)}
+    found = []
+    for row, example in enumerate(rows):
+        judged = Judged(text=clean(example.text), intent=example.intent)
+        if (k := place.get(row)) is not None:
+            name, confidence, outside = model.head.labels[said[k]], verdict.confidence[k], verdict.outside[k]
+            judged = judged.model_copy(
+                update={"said": name, "confidence": float(confidence), "outside": float(outside)}
+            )
+        found.append(judged)
+    return found
 
 
 def _data_hash(rows: Sequence[Example]) -> str:

@@ -16,10 +16,11 @@ from frontdesk.bot.errors import ConfigError, ModelError
 from frontdesk.bot.router.calibrate import conformal_limit, selective_threshold
 from frontdesk.bot.router.evaluate import auroc, calibration_error, coverage_at, evaluate_router
 from frontdesk.bot.router.features import NGrams, clean
-from frontdesk.bot.router.model import Model, load
+from frontdesk.bot.router.model import Model
 from frontdesk.bot.router.nlu import Example
 from frontdesk.bot.router.route import Router, load_router
 from frontdesk.bot.router.train import TrainReport, fit, train_router
+from frontdesk.bot.router.versions import load
 from frontdesk.bot.types import Conversation, Customer, Encoder, Kind, Message, Reply, Route, Turn
 
 ROUTES: dict[str, Kind] = {
@@ -184,8 +185,8 @@ class TestDoubt:
     def test_which_of_two_knowledge_intents_need_not_be_known(self, trained: tuple[Path, TrainReport]) -> None:
         both = load_router(trained[0], WordHash(), {**ROUTES, "order_status": "knowledge"}, {})
         ranked = [("return_policy", 0.55), ("order_status", 0.449), ("greeting", 0.001)]
-        assert load_router(trained[0], WordHash(), ROUTES, {})._decided(ranked).kind == "clarify"
-        route = both._decided(ranked)
+        assert load_router(trained[0], WordHash(), ROUTES, {})._decided(ranked, 0.9).kind == "clarify"
+        route = both._decided(ranked, 0.9)
         assert (route.kind, route.intent) == ("knowledge", "return_policy")
         assert "together" in route.reason
 
@@ -230,9 +231,10 @@ class TestFiles:
     def test_each_training_is_a_version_and_judges_alike(self, tmp_path: Path) -> None:
         nlu, out = nlu_file(tmp_path), tmp_path / "out"
         versions = [train_router(nlu, WordHash(), max_error=0.05, out=out).version for _ in range(2)]
-        assert versions == ["1", "2"]
-        assert (out / "current").read_text() == "2"
-        assert sorted(path.name for path in out.iterdir()) == ["1", "2", "current"]
+        assert versions == [1, 2]
+        assert (out / "current").read_text() == "2 1\n"
+        names = ["1", "1.gate.json", "2", "2.gate.json", "current"]
+        assert sorted(path.name for path in out.iterdir()) == names
         assert (out / "1" / "weights.npz").read_bytes() == (out / "2" / "weights.npz").read_bytes()
 
     def test_a_broken_nlu_file_leaves_the_serving_version(self, tmp_path: Path) -> None:
@@ -319,7 +321,7 @@ def test_the_real_encoder_end_to_end(tmp_path: Path) -> None:
     encoder: Encoder = MiniLM(tmp_path / "cache")
     train_router(nlu_file(tmp_path), encoder, max_error=0.05, out=tmp_path / "out")
     model: Model = load(tmp_path / "out", encoder.fingerprint)
-    router = Router(routes=ROUTES, titles=TITLES, model=model, encoder=encoder)
+    router = Router(routes=ROUTES, titles=TITLES, serving=lambda: model, encoder=encoder)
     assert ask(router, "can I send back the lamp").intent == "return_policy"
     assert ask(router, "who won the world cup in 2018").kind == "clarify"
 

@@ -1,0 +1,138 @@
+"""The gate: a new router is compared with the served one before it may take its place.
+
+Both are asked the same held-out texts, the examples of the new router; neither has learned from a text it is asked.
+The new router's answers come from its cross-validation. So do the served one's where it learned from the same text;
+texts that are new to it are put to it as it is. What decides first are the examples that both were given under the same
+intent: there nobody has changed their mind about the truth, and no text was added because the served router failed it,
+which would favour any successor. All examples of the new router, by its labels, decide second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frontdesk.bot.errors import ConfigError, ModelError
+from frontdesk.bot.intervals import bootstrap
+from frontdesk.bot.router.model import Calibration
+from frontdesk.bot.router.nlu import OUT_OF_SCOPE
+from frontdesk.bot.router.versions import Finding, Judged, RouterVersions, Verdict, Version
+from frontdesk.bot.types import Encoder
+
+DOUBT = 0.05
+"""How often a check may refuse a router that is as good as the served one."""
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What one router made of the asked texts under its own thresholds; `truth` are the new router's labels."""
+
+    truth: Sequence[str]
+    judged: Sequence[Judged]
+    fitted: Calibration
+
+    @cached_property
+    def named(self) -> Flags:
+        """Whether the likeliest intent is the right one; out of scope must be turned away."""
+        said = [one.said == intent for one, intent in zip(self.judged, self.truth, strict=True)]
+        return np.where(self._strange, self._turned, np.asarray(said, dtype=bool)).astype(bool)
+
+    @cached_property
+    def served(self) -> Flags:
+        """Whether it was sure enough to answer."""
+        sure = [one.confidence >= self.fitted.confidence_threshold for one in self.judged]
+        return ~self._turned & np.asarray(sure, dtype=bool)
+
+    @cached_property
+    def helped(self) -> Flags:
+        """Whether it was answered, and rightly."""
+        return self.served & self.named & ~self._strange
+
+    @cached_property
+    def misled(self) -> Flags:
+        """Whether it was answered, and wrongly."""
+        return self.served & ~self.helped
+
+    @property
+    def _strange(self) -> Flags:
+        return np.asarray([intent == OUT_OF_SCOPE for intent in self.truth], dtype=bool)
+
+    @property
+    def _turned(self) -> Flags:
+        limit = self.fitted.outside_threshold
+        return np.asarray([one.outside > limit for one in self.judged], dtype=bool)
+
+
+def examine(versions: RouterVersions, candidate: Version, encoder: Encoder) -> Verdict:
+    """Return the gate's word on a version against the one that is served now; it records and promotes nothing."""
+    try:
+        served = versions.load()
+    except (ModelError, ConfigError) as error:
+        found = f"nothing to compare with: {error.what}"
+        finding = Finding(check="compared with the served router", passed=True, found=found, allowed="")
+        return Verdict(version=candidate.number, against=None, findings=(finding,))
+    findings = compared(candidate, served, encoder)
+    return Verdict(version=candidate.number, against=served.number, findings=tuple(findings))
+
+
+def compared(candidate: Version, served: Version, encoder: Encoder) -> list[Finding]:
+    """Return what every check found between two versions."""
+    new = [row for row in candidate.examples() if row.said]
+    known = {row.text.casefold(): row for row in served.examples()}
+    old = _asked(new, known, served, encoder)
+    rows = [(row, old[row.text]) for row in new if row.text in old]
+    same = [_same(row, known.get(row.text.casefold())) for row, _ in rows]
+    ours = Answers(
+        truth=[a.intent for a, _ in rows], judged=[a for a, _ in rows], fitted=candidate.manifest.calibration
+    )
+    theirs = Answers(truth=ours.truth, judged=[b for _, b in rows], fitted=served.manifest.calibration)
+    both, every = np.asarray(same, dtype=bool), np.ones(len(rows), dtype=bool)
+    findings = [_check("right on examples that both have", ours.named, theirs.named, both)]
+    if candidate.manifest.max_error == served.manifest.max_error:
+        findings.append(_check("answered rightly, of those", ours.helped, theirs.helped, both))
+        findings.append(_check("not misled, of those", ~ours.misled, ~theirs.misled, both))
+    return [*findings, _check("right on all its examples", ours.named, theirs.named, every)]
+
+
+def _same(row: Judged, before: Judged | None) -> bool:
+    return before is not None and before.intent == row.intent
+
+
+def _asked(rows: Sequence[Judged], known: Mapping[str, Judged], served: Version, encoder: Encoder) -> dict[str, Judged]:
+    """Return what the served router says to each text it has not learned from, as far as it can be asked."""
+    found = {row.text: before for row in rows if (before := known.get(row.text.casefold())) and before.said}
+    fresh = [row for row in rows if row.text.casefold() not in known]
+    try:
+        model = served.model(encoder.fingerprint)
+    except ModelError:
+        return found
+    if not fresh:
+        return found
+    verdict = model.judge([row.text for row in fresh], encoder.encode([row.text for row in fresh]))
+    said = np.asarray(model.head.labels)[verdict.shares.argmax(axis=1)]
+    for row, name, confidence, outside in zip(fresh, said, verdict.confidence, verdict.outside, strict=True):
+        update = {"said": str(name), "confidence": float(confidence), "outside": float(outside)}
+        found[row.text] = row.model_copy(update=update)
+    return found
+
+
+def _check(name: str, new: Flags, old: Flags, rows: Flags) -> Finding:
+    """Refuse when the new one loses more of the texts on which the two differ than chance would have it lose.
+
+    The exact sign test of paired proportions (McNemar 1947), one-sided.
+    """
+    from scipy.stats import binomtest
+
+    new, old = new[rows], old[rows]
+    lost, won = int((old & ~new).sum()), int((new & ~old).sum())
+    chance = float(binomtest(lost, lost + won, alternative="greater").pvalue) if lost + won else 1.0
+    low, high = bootstrap((new.astype(float) - old).tolist())
+    found = f"{int(new.sum())} of {len(new)}, served {int(old.sum())}: {won} won, {lost} lost"
+    found += f" ({100 * low:+.1f} to {100 * high:+.1f} points)" if len(new) else ""
+    return Finding(check=name, passed=chance > DOUBT, found=found, allowed=f"losses that chance explains (p > {DOUBT})")
