@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from frontdesk.bot.commands import ask, chat, doctor, evaluate, export, ingest, init, serve, train, tune, voices
+from frontdesk.bot.commands import (
+    ask,
+    chat,
+    doctor,
+    evaluate,
+    export,
+    ingest,
+    init,
+    routers,
+    serve,
+    train,
+    tune,
+    voices,
+)
 from frontdesk.bot.errors import FrontdeskError
 
 app = typer.Typer(
@@ -21,6 +34,7 @@ app.command("ingest")(ingest.ingest)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
 app.add_typer(voices.app, name="voices")
+app.add_typer(routers.app, name="routers")
 app.command("chat")(chat.chat)
 app.command("ask")(ask.ask)
 app.command("serve")(serve.serve)

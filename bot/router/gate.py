@@ -41,7 +41,7 @@ class Answers:
     def named(self) -> Flags:
         """Whether the likeliest intent is the right one; out of scope must be turned away."""
         said = [one.said == intent for one, intent in zip(self.judged, self.truth, strict=True)]
-        return np.where(self._strange, self._turned, np.asarray(said, dtype=bool)).astype(bool)
+        return np.asarray(np.where(self._strange, self._turned, said), dtype=np.bool_)
 
     @cached_property
     def served(self) -> Flags:
