@@ -49,6 +49,8 @@ class Draft:
     routes: tuple[Route, ...] = ()
     sentences: list[Sentence] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    closing: Sentence | None = None
+    """What moves the conversation to somebody: said once, and last."""
     started: float = field(default_factory=time.perf_counter)
 
     def reply(self) -> Reply:
@@ -86,10 +88,11 @@ class Engine:
         """
         draft = Draft()
         try:
-            draft.routes = await asyncio.to_thread(self._routes, message, conversation)
-            for route in draft.routes:
-                async for sentence in self._sentences(message, conversation, route, draft):
+            for route in await asyncio.to_thread(self._routes, message, conversation):
+                async for sentence in self._answered(message, conversation, route, draft):
                     draft.sentences.append(await send(sentence))
+            if draft.closing:
+                draft.sentences.append(await send(draft.closing))
         except StoreError:
             raise
         except Exception as error:
@@ -111,30 +114,42 @@ class Engine:
         answers = resumed(message, conversation, self.brands[message.brand])
         return (answers,) if answers and routes[0].kind in ("account", "clarify") else routes
 
-    async def _sentences(
+    async def _answered(
         self, message: Message, conversation: Conversation, route: Route, draft: Draft
     ) -> AsyncIterator[Sentence]:
-        """Yield what passes; a rerouted or empty answer becomes an abstention or a handoff, never silence."""
+        """Yield what the route has to say; else what the one behind it has, or an abstention, never silence."""
+        draft.routes = (*draft.routes, replace(route, otherwise=None))
+        said, dropped = False, False
+        async for sentence in self._passed(message, conversation, route, draft):
+            dropped, said = dropped or sentence is None, said or sentence is not None
+            if sentence and sentence.effect.state:
+                draft.closing = draft.closing or sentence
+            elif sentence and all(sentence.text != earlier.text for earlier in draft.sentences):
+                yield sentence
+        if not said and route.otherwise:
+            draft.routes = draft.routes[:-1]
+            async for sentence in self._answered(message, conversation, route.otherwise, draft):
+                yield sentence
+        elif (dropped and route.kind == "account") or (not said and (dropped or route.kind != "handoff")):
+            draft.notes.append("nothing to say: abstained")  # half an account answer is a wrong one
+            yield self._abstention(message)
+
+    async def _passed(
+        self, message: Message, conversation: Conversation, route: Route, draft: Draft
+    ) -> AsyncIterator[Sentence | None]:
+        """Yield every sentence that passes the checks, citations numbered on; None for one that does not."""
         context = Context(
             message=asked(message, conversation, route, self.brands[message.brand]),
             conversation=conversation,
             route=route,
             brand=self.brands[message.brand],
         )
-        passed, rerouted = 0, False
+        cited = max((citation.number for sentence in draft.sentences for citation in sentence.citations), default=0)
         async for sentence in self.answerers[route.kind].answer(context.message, conversation, route):
             verdict = checked(self.checks, sentence, context)
             if verdict.reason:
                 draft.notes.append(verdict.reason)
-            if verdict.action == "reroute":
-                rerouted = True
-                continue
-            passed += 1
-            yield verdict.sentence
-        dropped = rerouted and route.kind == "account"  # half an account answer is a wrong one
-        if dropped or (not passed and (rerouted or route.kind != "handoff")):
-            draft.notes.append("nothing to say: abstained")
-            yield self._abstention(message)
+            yield None if verdict.action == "reroute" else _numbered(verdict.sentence, cited)
 
     def _abstention(self, message: Message) -> Sentence:
         brand = self.brands[message.brand]
@@ -156,13 +171,17 @@ def failed(error: Exception) -> Route:
 
 
 def asked(message: Message, conversation: Conversation, route: Route, brand: Brand) -> Message:
-    """Return the message with a pressed button put back into words: the question that was unclear, or the title."""
+    """Return the part of the message that a route is about, a pressed button put back into words.
+
+    The words of a button: the question that was unclear, else its title.
+    """
     if not message.text.startswith("/"):
-        return message
+        return replace(message, text=route.text) if route.text else message
     before = conversation.turns[-1] if conversation.turns else None
-    clarified = before and before.reply and any(r.kind == "clarify" for r in before.reply.routes)
-    if before and clarified and not before.message.text.startswith("/"):
-        return replace(message, text=before.message.text)
+    routes = before.reply.routes if before and before.reply else ()
+    unclear = next((route for route in routes if route.kind == "clarify"), None)
+    if before and unclear and not before.message.text.startswith("/"):
+        return replace(message, text=unclear.text or before.message.text)
     return replace(message, text=brand.titles.get(route.intent, route.intent.replace("_", " ")))
 
 
@@ -175,6 +194,14 @@ def moved_to(reply: Reply) -> State | None:
     """Return who holds the conversation once `reply` is sent; None when it moves nothing."""
     moves = [sentence.effect.state for sentence in reply.sentences if sentence.effect.state]
     return moves[-1] if moves else None
+
+
+def _numbered(sentence: Sentence, cited: int) -> Sentence:
+    """Return the sentence with its citations counted on from what the earlier parts of the reply cite."""
+    if not cited or not sentence.citations:
+        return sentence
+    on = tuple(replace(citation, number=citation.number + cited) for citation in sentence.citations)
+    return replace(sentence, citations=on)
 
 
 def _with_notes(sentence: Sentence) -> str:

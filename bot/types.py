@@ -69,7 +69,7 @@ class Button:
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """Where a message goes, with what confidence and why."""
+    """Where a message, or the part of it that is `text`, goes, with what confidence and why."""
 
     kind: Kind
     intent: str
@@ -77,6 +77,8 @@ class Route:
     reason: str
     alternatives: tuple[tuple[str, float], ...] = ()
     slots: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""  # the part of the message that this is about; empty: all of it
+    otherwise: Route | None = None  # where it goes when this route has nothing to say
 
 
 @dataclass(frozen=True, kw_only=True)

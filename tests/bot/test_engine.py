@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -39,11 +40,11 @@ BRANDS = {"b": BRAND}
 
 
 class FixedRouter:
-    def __init__(self, route: Route) -> None:
-        self.fixed = route
+    def __init__(self, *routes: Route) -> None:
+        self.fixed = routes
 
     def route(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
-        return (self.fixed,)
+        return self.fixed
 
 
 class Scripted:
@@ -86,13 +87,16 @@ def conversation(state: State = "bot", turns: tuple[Turn, ...] = ()) -> Conversa
 
 
 def respond(
-    text: str, to: Route, answerers: Mapping[Kind, Answerer] | None = None, about: Conversation | None = None
+    text: str,
+    to: Route | tuple[Route, ...],
+    answerers: Mapping[Kind, Answerer] | None = None,
+    about: Conversation | None = None,
 ) -> tuple[Reply, list[str]]:
     """Return the reply and what was sent on the way."""
     everyone: dict[Kind, Answerer] = {"clarify": ClarifyAnswerer(BRANDS), "handoff": HandoffAnswerer(BRANDS)}
     engine = Engine(
         brands=BRANDS,
-        routers={"b": FixedRouter(to)},
+        routers={"b": FixedRouter(*(to if isinstance(to, tuple) else (to,)))},
         answerers={**everyone, **(answerers or {})},
         checks=(FactFirewall(), SupportCheck()),
     )
@@ -189,3 +193,60 @@ def test_while_a_person_has_the_conversation_the_bot_keeps_still() -> None:
 def test_the_state_machine_refuses_other_moves(state: State, to: State) -> None:
     with pytest.raises(ValueError, match="cannot move"):
         moved(state, to)
+
+
+class TestSeveralRoutes:
+    """Several things in one message, and what is tried when the first has nothing to say."""
+
+    def test_every_part_is_answered_with_its_own_text_and_citations_count_on(self) -> None:
+        knowledge = Scripted(cited("You have 45 days."))
+        parts = (replace(route("knowledge"), text="how long?"), replace(route("knowledge"), text="and how much?"))
+        other = Scripted(cited("It costs $5."))
+        reply, sent = respond("how long? and how much?", parts, {"knowledge": Alternating(knowledge, other)})
+        assert sent == ["You have 45 days.", "It costs $5."]
+        assert reply.text == "You have 45 days. [1] It costs $5. [2]"
+        assert (knowledge.asked, other.asked) == (["how long?"], ["and how much?"])
+        assert [r.text for r in reply.routes] == ["how long?", "and how much?"]
+
+    def test_the_handoff_comes_last_and_once(self) -> None:
+        parts = (route("handoff", "cancel"), route("knowledge"), route("handoff", "invoice"))
+        reply, sent = respond("x", parts, {"knowledge": Scripted(cited("You have 45 days."))})
+        assert sent == ["You have 45 days.", BRAND.messages.handoff]
+        assert [r.intent for r in reply.routes] == ["cancel", "returns", "invoice"]
+
+    def test_the_same_sentence_is_not_said_twice(self) -> None:
+        reply, sent = respond("x", (route("knowledge"),) * 2, {"knowledge": Scripted(cited("You have 45 days."))})
+        assert sent == ["You have 45 days."]
+        assert len(reply.routes) == 2
+
+    def test_knowledge_without_an_answer_gives_way_to_the_route_behind_it(self) -> None:
+        behind = route("clarify", alternatives=(("returns", 0.5),))
+        tried = replace(route("knowledge"), otherwise=behind)
+        knowledge = Scripted()
+        reply, sent = respond("what about it?", tried, {"knowledge": knowledge})
+        assert knowledge.asked == ["what about it?"]
+        assert sent == [BRAND.messages.clarify]
+        assert [(r.kind, r.otherwise) for r in reply.routes] == [("clarify", None)]
+
+    def test_knowledge_with_an_answer_is_what_is_reported(self) -> None:
+        tried = replace(route("knowledge"), otherwise=route("clarify"))
+        reply, sent = respond("how long?", tried, {"knowledge": Scripted(cited("You have 45 days."))})
+        assert sent == ["You have 45 days."]
+        assert [(r.kind, r.otherwise) for r in reply.routes] == [("knowledge", None)]
+
+    def test_a_button_of_a_clarified_part_answers_that_part(self) -> None:
+        asked_back = Reply(text="?", routes=(replace(route("clarify"), text="and the kettle?"),))
+        before = Turn(message=message("hello there. and the kettle?"), reply=asked_back)
+        knowledge = Scripted(cited("It is blue."))
+        respond("/returns", route("knowledge"), {"knowledge": knowledge}, conversation(turns=(before,)))
+        assert knowledge.asked == ["and the kettle?"]
+
+
+class Alternating:
+    """Gives every route in turn to another answerer."""
+
+    def __init__(self, *answerers: Answerer) -> None:
+        self.left = list(answerers)
+
+    def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
+        return self.left.pop(0).answer(message, conversation, route)
