@@ -4,7 +4,7 @@
 `questions/NAME.jsonl`, written by hand: `{"doc", "question", "history"?, "spans": [[start, end], ...], "near": [...]}`,
 `spans` being the characters of the document that answer (none: no document does) and `near` those that do not but
 look like it. DOCUMENTS is a folder, or JSON lines `{"id", "title", "text"}`. Written are `train.jsonl` and, from
-documents of their own, `held.jsonl`: `{"first": question, "second": quote under its names, "label"}`.
+documents of their own, `held.jsonl`: `{"first": question, "second": quote under its names, "label", "weight"}`.
 
 What does not answer is what the search finds for the question today, so the reader learns on what it will be shown.
 """
@@ -23,9 +23,11 @@ from typing import Any
 
 from frontdesk.adapters.encoder import MiniLM
 from frontdesk.adapters.graphs import user_cache
+from frontdesk.bot.errors import KnowledgeError
 from frontdesk.bot.types import Encoder
 from frontdesk.finetune.knowledge_confidence import indexed, rows_of
 from frontdesk.knowledge.answer import HITS
+from frontdesk.knowledge.examples import named
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.made import alike
 from frontdesk.knowledge.retrieve import search
@@ -35,6 +37,8 @@ from frontdesk.knowledge.values import Document, Passage, Question, Quote, Span
 QUESTIONS = files("frontdesk.finetune.reading") / "questions"
 SEED, HELD = 5, 8
 """One document in HELD is kept from the training."""
+ANSWERING = 3.0
+"""What a pair that answers counts for: there are far fewer of these."""
 RIGHT, NEAR, FOUND, FURTHER = 4, 4, 6, 2
 """Pairs of a question, at most: what answers, what is marked as near, what search puts first, what it puts later."""
 SHARE = 0.6
@@ -64,12 +68,22 @@ def pairs(index: Generation, encoder: Encoder, rows: Iterable[Row], rng: random.
         units = [Unit.of(one.document, one.passage, quote) for quote in one.passage.quotes]
         own.setdefault(one.document.id, []).extend(units)
     selector = Selector(encoder)
-    for row in rows:
+    for row in (_identified(row, own) for row in rows):
         question = Question(text=row["question"], history=tuple(row.get("history", ())))
         found = search(index, encoder, question, HITS)
         choices = selector.weigh(index, Wanted.of(index, found.question), found.hits)
         for unit, label in _labelled(row, own.get(row["doc"], []), [_unit(one) for one in choices], rng):
-            yield {"first": found.question.text, "second": unit.named, "label": label, "doc": row["doc"]}
+            said = {"first": found.question.text, "second": unit.named, "label": label}
+            yield {**said, "weight": ANSWERING if label else 1.0, "doc": row["doc"]}
+
+
+def _identified(row: Row, documents: Iterable[str]) -> Row:
+    """Return a row with its document's whole id; raises KnowledgeError when there is none."""
+    found = next((one for one in documents if named(one, [row["doc"]])), None)
+    if found is None:
+        fix = "give the documents that the questions were written for."
+        raise KnowledgeError(f"the documents hold no {row['doc']!r}.", fix=fix)
+    return {**row, "doc": found}
 
 
 def _unit(choice: Choice) -> Unit:
