@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from frontdesk.finetune.transcripts.language import foreign
+from frontdesk.bot.router.languages import foreign
 from frontdesk.finetune.transcripts.model import Said, Transcript
 from frontdesk.finetune.transcripts.report import Report
 from frontdesk.finetune.transcripts.seen import Seen

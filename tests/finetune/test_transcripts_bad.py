@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frontdesk.bot.errors import ConfigError
+from frontdesk.bot.router.languages import foreign
 from frontdesk.finetune.transcripts import Report, Said, Transcript, pairs, read_transcripts
-from frontdesk.finetune.transcripts.language import foreign
 from frontdesk.finetune.transcripts.readers import BUILT_IN, readers
 from tests.finetune.sentences import SENTENCES
 
