@@ -181,7 +181,7 @@ class Extractive:
         """Whether a sentence is about as near to the question as the best quote is."""
         text = f"{sentence.citations[0].title}: {sentence.text}"
         asked, said = self._encoder.encode([selected.retrieved.found.question.text, text])
-        return float(asked @ said) >= selected.selection.choices[0].cosine - NEAR
+        return float(asked @ said) >= max(c.cosine for c in selected.selection.choices) - NEAR
 
 
 def own_words(choice: Choice) -> bool:
