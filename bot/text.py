@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z0-9*_`{])|\n+")
-_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|approx|no|mr|mrs|ms|dr|st|inc|ltd|co|dept)\.$", re.IGNORECASE)
+_END = re.compile(r"(?<=[.!?…])[\"'”’)\]*_]*\s+(?=[\"'“‘(\[]?[A-Z0-9*_`{])|\n+")
+_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|approx|mr|mrs|ms|dr|st|inc|ltd|co|dept)\.$", re.IGNORECASE)
 
+_BEFORE_FIGURE = re.compile(
+    r"\b(?:no|fig|p|pp|vol|ver|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.$", re.IGNORECASE
+)
+"""What is short for something only before a figure: `no. 5`, `Jan. 24th`."""
 _LEXEME = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|[^\w\s]")
 
 _LONGEST = 8
@@ -30,13 +34,20 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     spans, start = [], 0
     for match in _END.finditer(text):
         near = max(start, match.start() - _LONGEST)
-        if "\n" not in match.group() and _ABBREVIATION.search(text, near, match.start()):
+        if "\n" not in match.group() and _shortened(text, near, match):
             continue
         spans.append((start, match.end()))
         start = match.end()
     spans.append((start, len(text)))
     trimmed = (_trim(text, a, b) for a, b in spans)
     return [(a, b) for a, b in trimmed if a < b]
+
+
+def _shortened(text: str, near: int, end: re.Match[str]) -> bool:
+    """Whether the full stop before `end` is that of an abbreviation."""
+    if _ABBREVIATION.search(text, near, end.start()):
+        return True
+    return text[end.end() : end.end() + 1].isdigit() and bool(_BEFORE_FIGURE.search(text, near, end.start()))
 
 
 def sentences(text: str) -> list[str]:

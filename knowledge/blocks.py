@@ -15,6 +15,10 @@ from markdown_it.token import Token
 from frontdesk.knowledge.values import Span
 
 Kind = Literal["paragraph", "list", "table", "code", "other"]
+_NOISE = re.compile(
+    r"(?P<code>`+[^`]*`+)|\[\^[^\]\s]+\]:?|\{[.#:][^{}\n]*\}|^\s*\[!\w+\]|(?<![\w\]])\[(?P<text>[^\[\]]+)\]\[[^\[\]]*\]"
+)
+"""Marks that are not for reading: of footnotes, attributes, call-outs; a link by reference is its words."""
 _BOLD = re.compile(r"(\*\*|__)(?P<text>[^*_\n]{2,100})\1:?$")
 _KINDS: dict[str, Kind] = {
     "paragraph_open": "paragraph",
@@ -46,14 +50,17 @@ def parser() -> MarkdownIt:
 
 def plain(markdown: str) -> str:
     """Return inline Markdown as readable text: links as their words, images and markup gone, one line."""
-    tokens = parser().parseInline(markdown)
+    tokens = parser().parseInline(_NOISE.sub(lambda mark: mark["code"] or mark["text"] or "", markdown))
     return " ".join("".join(_words(child) for token in tokens for child in token.children or ()).split())
 
 
 def _words(token: Token) -> str:
-    if token.type in ("text", "code_inline", "text_special"):
+    if token.type == "text":
+        return token.content.replace("**", "")
+    if token.type in ("code_inline", "text_special"):
         return token.content
-    return " " if token.type in ("softbreak", "hardbreak") else ""
+    broken = token.type in ("softbreak", "hardbreak") or token.content.lower().startswith("<br")
+    return " " if broken else ""
 
 
 def blocks(text: str) -> Iterator[Block]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from frontdesk.bot.text import sentence_spans
 from frontdesk.knowledge import quotes
-from frontdesk.knowledge.blocks import Block, blocks
+from frontdesk.knowledge.blocks import Block, blocks, plain
 from frontdesk.knowledge.values import Document, Passage, Quote, Span
+
+_STEPS = re.compile(r"\b(?:steps?|instructions|as follows)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +37,9 @@ def split(document: Document, limit: int) -> list[Passage]:
     led = list(zip(found, _leads(document.text, found), strict=True))
     pieces = [piece for block, lead in led for piece in _pieces(document.text, block, lead, limit)]
     said = [quote for block, lead in led for quote in _quotes(document, block, lead)]
+    said += _cures(document, led)
     said.sort(key=lambda quote: quote.end)
-    ends = [quote.end for quote in said]
-    return [_with_quotes(passage, said, ends) for passage in _pack(document.text, pieces, limit)]
+    return [_with_quotes(passage, said) for passage in _pack(document.text, pieces, limit)]
 
 
 def _under(block: Block, title: str) -> Block:
@@ -51,18 +55,24 @@ def _leads(text: str, found: list[Block]) -> Iterator[Span | None]:
         if block.kind == "table" and len(block.parts) > 1:
             yield block.start, block.parts[0][1]
         elif block.kind == "list" and before and before.kind == "paragraph" and before.heading == block.heading:
-            yield _last_sentence(text, before)
+            yield _last_sentence(text, before, steps=text[block.start].isdigit())
         else:
             yield None
-        before = block
+        if not _shown(text, block):
+            before = block
 
 
-def _last_sentence(text: str, block: Block) -> Span | None:
-    """Return the span of the closing sentence of a paragraph when it ends in a colon."""
-    if text[block.end - 1] != ":":
-        return None
+def _shown(text: str, block: Block) -> bool:
+    """Whether a block is only a picture."""
+    return block.kind == "paragraph" and text.startswith("![", block.start) and not plain(text[block.start : block.end])
+
+
+def _last_sentence(text: str, block: Block, steps: bool) -> Span | None:
+    """Return the span of the closing sentence of a paragraph that leads to a list: by a colon, or by naming `steps`."""
     spans = sentence_spans(text[block.start : block.end].replace("\n", " "))
-    return block.start + spans[-1][0], block.end
+    start = block.start + spans[-1][0]
+    leads = text[block.end - 1] == ":" or (steps and _STEPS.search(text, start, block.end))
+    return (start, block.end) if leads else None
 
 
 def _pieces(text: str, block: Block, lead: Span | None, limit: int) -> Iterator[Piece]:
@@ -119,7 +129,21 @@ def _quotes(document: Document, block: Block, lead: Span | None) -> list[Quote]:
     return quotes.of(document.text, block, lead if block.kind == "list" else None, subject)
 
 
-def _with_quotes(passage: Passage, said: list[Quote], ends: list[int]) -> Passage:
-    """Attach the quotes that end inside the passage; `said` is ordered by `ends`."""
-    inside = tuple(said[bisect_right(ends, passage.start) : bisect_right(ends, passage.end)])
-    return Passage(start=passage.start, end=passage.end, heading=passage.heading, lead=passage.lead, quotes=inside)
+def _cures(document: Document, led: list[tuple[Block, Span | None]]) -> Iterator[Quote]:
+    """Yield each short section under a symptom, whole."""
+    for _, section in groupby(led, key=lambda one: one[0].heading):
+        if found := quotes.cure(document.text, list(section), document.title):
+            yield found
+
+
+def _with_quotes(passage: Passage, said: list[Quote]) -> Passage:
+    """Attach the quotes that end inside the passage, and those of several lines that reach into it."""
+    inside = bisect_right(said, passage.start, key=_end)
+    ended = bisect_right(said, passage.end, key=_end)
+    reaching = [quote for quote in said[ended:] if quote.start < passage.end and "\n" in quote.text]
+    own = (*said[inside:ended], *reaching)
+    return Passage(start=passage.start, end=passage.end, heading=passage.heading, lead=passage.lead, quotes=own)
+
+
+def _end(quote: Quote) -> int:
+    return quote.end

@@ -110,6 +110,16 @@ def joined(index: Generation, hits: Sequence[Hit], k: int) -> list[Hit]:
     return [*hits[: k - 1], further] if further and k > FIRST else list(hits[:k])
 
 
+def _once(hits: Sequence[Hit]) -> Iterator[Hit]:
+    """Yield the hits, each quote with the first of them only: a long list belongs to all passages that it reaches."""
+    seen: set[tuple[str, int, int]] = set()
+    for hit in hits:
+        keys = {(hit.document.id, quote.start, quote.end): quote for quote in hit.passage.quotes}
+        fresh = tuple(quote for key, quote in keys.items() if key not in seen)
+        seen.update(keys)
+        yield hit if len(fresh) == len(keys) else replace(hit, passage=replace(hit.passage, quotes=fresh))
+
+
 def retrieve(index: Generation, encoder: Encoder, question: Question, k: int, helpers: Helpers = ALONE) -> list[Hit]:
     """Return the `k` best passages, best first."""
     return list(search(index, encoder, question, k, helpers).hits)
@@ -132,7 +142,7 @@ def search(index: Generation, encoder: Encoder, question: Question, k: int, help
     ranked = _reranked(
         query.question.text, list(_hits(index, _best(total, max(k, DEPTH)), total, query)), helpers, notes
     )
-    hits = joined(index, spread(ranked), k)
+    hits = _once(joined(index, spread(ranked), k))
     return Found(question=query.question, phrasings=tuple(texts), hits=tuple(hits), notes=tuple(notes))
 
 

@@ -49,7 +49,7 @@ def test_spans_are_exact_and_passages_cover_the_words_in_order(text: str) -> Non
         end = passage.end
         for quote in passage.quotes:
             assert 0 <= quote.start < quote.end <= len(text)
-            assert quote.text.strip() and "\n" not in quote.text
+            assert quote.text.strip() == quote.text and quote.text
 
 
 def test_heading_paths_and_titles() -> None:
