@@ -58,10 +58,13 @@ class Action(Table):
 class Slot(Table):
     """A value remembered in a conversation: how it looks in text and how to ask for it."""
 
-    pattern: str
+    pattern: str = ""
+    """Empty: it is filled by the entities of its name in nlu.yml, and by `email` and `date`, which are known."""
+    bare: str = ""
+    """A shorter form, without its prefix, that counts only where an account intent is sure or has asked for it."""
     ask: str = ""
 
-    @field_validator("pattern")
+    @field_validator("pattern", "bare")
     @classmethod
     def _compiles(cls, value: str) -> str:
         try:
@@ -82,6 +85,10 @@ class ChatModel(Table):
     api_key: SecretStr | None = None
     seconds: float = Field(default=10.0, gt=0, le=60)
     """The longest an answer may take; after it the extractive one is given."""
+    price_in: float = Field(default=0.0, ge=0)
+    """What a million tokens read cost, in any currency; `frontdesk advise` reckons with it."""
+    price_out: float = Field(default=0.0, ge=0)
+    """What a million tokens written cost."""
 
 
 class Sources(Table):
@@ -126,6 +133,8 @@ class Brand(Table):
     avoid: tuple[str, ...] = ()
     """Words and phrases that no voice of this brand may learn or say; a voice's own stand under [voices.NAME]."""
     messages: Messages = Messages()
+    languages: tuple[str, ...] = ("en",)
+    """The languages (ISO 639-1) that its voice, examples and documents are in; in others it says so."""
     knowledge: Sources | None = None
     """Sources of the brand's own knowledge base; without them it answers from [knowledge]."""
 

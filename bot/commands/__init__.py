@@ -7,6 +7,7 @@ import sys
 import typer
 
 from frontdesk.bot.commands import (
+    advise,
     ask,
     chat,
     doctor,
@@ -35,6 +36,7 @@ app.command("train")(train.train)
 app.command("tune")(tune.tune)
 app.add_typer(voices.app, name="voices")
 app.add_typer(routers.app, name="routers")
+app.command("advise")(advise.advise)
 app.command("chat")(chat.chat)
 app.command("ask")(ask.ask)
 app.command("serve")(serve.serve)

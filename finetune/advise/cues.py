@@ -25,7 +25,8 @@ CUES: Mapping[str, re.Pattern[str]] = {
         "general": r"\b(?:how (?:do|does|can|could|would|to|long|much|many|far|often|old|soon|big|is|are)|"
         r"what(?:'s|s)?\b(?! (?:happened|went|is wrong|is going))|which|where (?:can|do|does|is|are|to)|"
         r"when (?:do|does|is|are|can)|can (?:i|you|we|it|my)|could (?:i|we)|do (?:you|i|we)|does|"
-        r"is (?:it|there|the|your)|are (?:there|you|your|the)|tell me (?:about|more)|am i able|why (?:do|does|is|are))\b",
+        r"is (?:it|there|the|your)|are (?:there|you|your|the)|tell me (?:about|more)|am i able|"
+        r"why (?:do|does|is|are))\b",
         "yours": r"\b(?:your|ur|you (?:offer|accept|have|ship|sell|deliver|take|support|charge|provide|make|do))\b",
         "own": rf"\b(?:my|our|mine) (?:[\w'-]+ ){{0,3}}?{_RECORD}\b|#?\b[a-z]{{0,3}}-?\d{{4,}}\b|"
         rf"\b{_I} (?:ordered|bought|paid|purchased|sent|received)\b",
@@ -33,15 +34,16 @@ CUES: Mapping[str, re.Pattern[str]] = {
         r"declined|rejected|refused|failed|cancelled|reverted|disappeared|arrived|stolen|broke|broken|missing|"
         r"pending|stuck|swallowed|blocked|wrong|twice)\b|n't\b|\b(?:not|never|still|yet|isnt|wont|cant|doesnt|"
         r"hasnt|didnt|havent|problems?|issues?|errors?|trouble)\b",
-        "change": r"\b(?:cancel(?:l?ing|lation)?|change|changing|edit(?:ing)?|modif(?:y|ying)|update|updating|correct(?:ing)?|"
-        r"delet(?:e|ing)|remov(?:e|ing)|clos(?:e|ing)|switch(?:ing)?|swap|revert|reverse|stop|block|freeze|terminate|"
+        "change": r"\b(?:cancel(?:l?ing|lation)?|change|changing|edit(?:ing)?|modif(?:y|ying)|update|updating|"
+        r"correct(?:ing)?|delet(?:e|ing)|remov(?:e|ing)|clos(?:e|ing)|switch(?:ing)?|swap|revert|reverse|stop|block|freeze|terminate|"
         r"deactivate|refund(?:ed)?|reimburse(?:d|ment)?|money back|replace|redirect|transfer|pay (?:money|someone))\b",
         "person": rf"(?<!i )\b(?:talk|speak|chat)(?:ing)? (?:to|with) (?:an? |the |some )?(?:\w+ ){{0,2}}?{_PERSON}\b|"
         rf"\b(?:need|want|get|give|find|call|contact|reach|fetch|prefer|like) (?:me )?(?:to \w+ (?:to|with) )?"
         rf"(?:an? |the |some |in )?(?:\w+ ){{0,2}}?{_PERSON}\b|\b(?:transfer|connect|put) me\b|"
         r"\b(?:lawyers?|sue|suing|court|legal|attorney|police|ombudsman)\b",
-        "to_us": r"\b(?:are you|you're|youre|r u|you (?:a|an|the|so|really|guys)|how(?:'s| is| are) (?:it|you|your|things)|"
-        r"what can you|who are you|you (?:know|feel|sleep|like|help)|talking to|am i (?:talking|speaking|chatting))\b",
+        "to_us": r"\b(?:are you|you're|youre|r u|you (?:a|an|the|so|really|guys)|"
+        r"how(?:'s| is| are) (?:it|you|your|things)|what can you|who are you|you (?:know|feel|sleep|like|help)|"
+        r"talking to|am i (?:talking|speaking|chatting))\b",
         "harm": r"\b(?:money|pay(?:ment|ing|ed)?|paid|charg\w+|refund\w*|reimburse\w*|price\w*|costs?|fees?|cash|funds|"
         r"bank\w*|cards?|account\w*|password\w*|passcode|pin|identity|address|data|privacy|invoices?|bills?|"
         r"warranty|guarantee\w*|legal\w*|lawyers?|sue|court|fraud\w*|stolen|hacked|compromised|dangerous|unsafe|"
