@@ -1,6 +1,7 @@
 """The real server answers without a failure or a stale answer while its documents are added, changed and deleted.
 
-FRONTDESK_RATE sets the questions per second, FRONTDESK_EDITIONS how often the document changes.
+FRONTDESK_RATE sets the questions per second, FRONTDESK_EDITIONS how often the document changes, FRONTDESK_DOCUMENTS a
+folder of further documents.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tests.serving import frontdesk, serving
 
 RATE = float(os.environ.get("FRONTDESK_RATE", "4"))
 EDITIONS = int(os.environ.get("FRONTDESK_EDITIONS", "3"))
+DOCUMENTS = os.environ.get("FRONTDESK_DOCUMENTS")
 ROOT = Path(__file__).parent.parent.parent
 QUESTION = "how often should I dust the zebra lamp?"
 PAGE = "---\ntitle: Zebra lamp care\n---\nThe zebra lamp is dusted with a soft brush every {} weeks.\n"
@@ -79,6 +81,8 @@ class Load:
 def test_a_server_answers_while_its_documents_change(demo: Path, tmp_path: Path) -> None:
     project = tmp_path / "shop"
     shutil.copytree(demo, project)
+    if DOCUMENTS:
+        shutil.copytree(DOCUMENTS, project / "knowledge/further")
     page = project / "knowledge/zebra.md"
     took: list[float] = []
     with serving(project) as served:
