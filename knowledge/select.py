@@ -12,6 +12,7 @@ from frontdesk.bot.types import Encoder
 from frontdesk.knowledge import kinds
 from frontdesk.knowledge.compose import composed
 from frontdesk.knowledge.index import Generation
+from frontdesk.knowledge.neighbours import neighbours
 from frontdesk.knowledge.phrasings import reworded
 from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Considered, Hit, Question, Quote, Scope, Scorer, text_hash
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     Resolve = Callable[[Sequence["Choice"], Scope], Resolved]
 
-CANDIDATES, READ = 32, 16
+CANDIDATES, READ = 64, 16
 """The most quotes that are weighed for a question, and the most of these that the reader reads."""
 NEAR = 0.1
 """Quotes that score within this of the best one may contradict it, or be said with it."""
@@ -117,12 +118,15 @@ class Selector:
         )
 
     def weigh(self, index: Generation, wanted: Wanted, hits: Sequence[Hit]) -> list[Choice]:
-        """Return the quotes of `hits` that are worth weighing, best first."""
-        offered = _offered(hits, wanted.weights)
+        """Return the quotes of `hits`, and of what stands beside these, that are worth weighing, best first."""
+        if not hits:
+            return []
+        asked = self._encoder.encode(wanted.texts)
+        offered = _offered([*hits, *neighbours(index, hits, asked[0])], wanted.weights)
         if not offered:
             return []
         vectors = self._vectors(index, [_named(hit, quote) for hit, quote in offered])
-        cosines = (vectors @ self._encoder.encode(wanted.texts).T).max(axis=1)
+        cosines = (vectors @ asked.T).max(axis=1)
         scored = [
             _scored(index, wanted, hit, quote, float(cosine), hits[0].score)
             for (hit, quote), cosine in zip(offered, cosines, strict=True)
@@ -207,11 +211,15 @@ def covered(text: str, weights: Mapping[str, float]) -> float:
 
 
 def _offered(hits: Sequence[Hit], weights: Mapping[str, float]) -> list[tuple[Hit, Quote]]:
-    """Return the quotes worth scoring: all of the hits, or those with the most telling words when they are many."""
-    every = [(hit, quote) for hit in hits for quote in hit.passage.quotes]
-    if len(every) <= CANDIDATES:
-        return every
-    return sorted(every, key=lambda one: -covered(_named(*one), weights))[:CANDIDATES]
+    """Return the quotes worth scoring, each once: all, or those nearest by passage and telling words when many."""
+    every: dict[tuple[str, int, int], tuple[Hit, Quote]] = {}
+    for hit in hits:
+        for quote in hit.passage.quotes:
+            every.setdefault((hit.document.id, quote.start, quote.end), (hit, quote))
+    units = list(every.values())
+    if len(units) <= CANDIDATES:
+        return units
+    return sorted(units, key=lambda one: -one[0].dense - covered(_named(*one), weights))[:CANDIDATES]
 
 
 def _named(hit: Hit, quote: Quote) -> str:
