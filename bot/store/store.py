@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 from sqlalchemy import Connection
 
 from frontdesk.bot.errors import StoreError
-from frontdesk.bot.store import gaps, inbox, outbox, transcript
+from frontdesk.bot.store import gaps, inbox, outbox, review, transcript
 from frontdesk.bot.store.bell import Signal
 from frontdesk.bot.store.database import Database, T, Work, open_database
 from frontdesk.bot.store.inbox import Lane, Pending
@@ -181,6 +181,22 @@ class Store:
     def settle(self, questions: Sequence[tuple[str, str]]) -> None:
         """Note that unanswered questions, as (conversation id, message id), are dealt with."""
         self._write(partial(gaps.settle, questions=questions))
+
+    def doubtful(self, since: datetime) -> list[review.Doubtful]:
+        """Return the messages closed `since` whose intent was in doubt and which nobody has reviewed, newest first."""
+        return self._opened().read(partial(review.doubtful, since=since))
+
+    def decide(self, decisions: Sequence[review.Decision]) -> int:
+        """Keep what a person made of doubtful messages; returns how many nobody had decided before."""
+        return self._write(partial(review.decide, decisions=decisions))
+
+    def unwritten(self) -> list[review.Decision]:
+        """Return the decided examples that `written` has not been told of."""
+        return self._opened().read(review.unwritten)
+
+    def written(self, keys: Sequence[str]) -> None:
+        """Note that decided examples stand in the project's examples."""
+        self._write(partial(review.written, keys=keys))
 
     def forget_before(self, moment: datetime) -> int:
         """Delete what is answered and older than `moment`; returns how many conversations are gone entirely."""

@@ -1,4 +1,4 @@
-"""The tables of the store: lanes, inbox, outbox, conversations, turns, feedback and settled questions.
+"""The tables of the store: lanes, inbox, outbox, conversations, turns, feedback, and what people settled and reviewed.
 
 Times are seconds since the epoch. Structured values are JSON text in ASCII, so that SQLite and PostgreSQL hold
 the same bytes, NUL characters and lone surrogates included.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     Index,
@@ -127,3 +128,14 @@ settled = Table(
     Column("settled_at", Double, nullable=False, index=True),
 )
 """Unanswered questions that a person has dealt with."""
+
+reviewed = Table(
+    "reviewed_message",
+    metadata,
+    Column("text_key", String(64), primary_key=True),  # sha256 of the words
+    Column("intent", String(ID_CHARS), nullable=False),  # empty: dismissed
+    Column("text", Text, nullable=False),  # the example, without personal data; empty once it is written
+    Column("decided_at", Double, nullable=False, index=True),
+    Column("to_write", Boolean, nullable=False),
+)
+"""Messages that a person has reviewed."""
