@@ -176,7 +176,8 @@ def fitted(wanted: Sequence[Label], known: dict[tuple[str, str], Dossier]) -> We
     """Fit the weights on the fitting half."""
     mine = [label for label in wanted if not label.held_out]
     kinds = ["record" if label.route in ("account", "handoff") else label.route for label in mine]
-    return fit([signals(known[label.set, label.intent]) for label in mine], kinds, max_error=MAX_ERROR)
+    rows = [signals(known[label.set, label.intent]) for label in mine]
+    return fit(rows, kinds, [label.set for label in mine], max_error=MAX_ERROR)
 
 
 def kappa(judged: Sequence[Judged]) -> float:
@@ -226,7 +227,7 @@ def account(judged: Sequence[Judged]) -> dict[str, Any]:
     halves = {"held out": held, "fitted on": [one for one in judged if not one.label.held_out]}
     return {
         "signals": list(SIGNALS),
-        "left_out_one_at_a_time": f"{Weights.shipped().right_left_out} of {Weights.shipped().labels}",
+        "set_left_out": f"{Weights.shipped().right_left_out} of {Weights.shipped().labels}",
         "halves": {name: figures(part) for name, part in halves.items() if part},
         "held_out_by_set": {name: figures(part) for name, part in by_set.items()},
         "confusion_held_out": {
@@ -263,7 +264,7 @@ def shown(judged: Sequence[Judged]) -> Iterator[str]:
     for name, row in {**found["halves"], **{f"held out: {k}": v for k, v in found["held_out_by_set"].items()}}.items():
         cells = (between(row, key) for key in ("agreement", "kappa", "label_or_second_route"))
         yield f"| {name} | {row['n']} | {' | '.join(cells)} | {row['sure']} | {between(row, 'agreement_when_sure')} |"
-    yield f"\nFitting half, each label left out in turn: {found['left_out_one_at_a_time']} kinds right.\n"
+    yield f"\nFitting half, each set left out in turn: {found['set_left_out']} kinds right.\n"
     yield f"| label \\ proposed (held out) | {' | '.join(ROUTES)} |"
     yield "|---" * 5 + "|"
     for meant, row in found["confusion_held_out"].items():

@@ -18,8 +18,12 @@ def with_routes(text: str, brand: str, routes: Mapping[str, str]) -> str:
     table = document["brands"][brand]
     if "routes" not in table:
         table["routes"] = tomlkit.table()
+    body, last = table["routes"].value.body, []
+    while body and body[-1][0] is None:  # blank lines and comments before the next table: new routes go above them
+        last.append(body.pop())
     for intent, route in routes.items():
         table["routes"][intent] = route
+    body.extend(reversed(last))
     return tomlkit.dumps(document)
 
 

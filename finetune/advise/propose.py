@@ -1,10 +1,11 @@
 """The route that an intent's evidence speaks for, with its reason in one sentence and what is missing.
 
-Four rules are stated, not fitted, because the data say them outright:
+Five rules are stated, not fitted, because the data say them outright:
 1. most customers ask for a person or speak of law: handoff;
 2. an action is configured for the intent: account;
 3. agents state facts in more of their replies than `max_error`: never the voice;
-4. the customer's own record without an action: handoff.
+4. the customer's own record without an action: handoff;
+5. without replies to learn from, the voice is never a sure choice.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ def propose(dossier: Dossier, *, max_error: float, weights: Weights | None = Non
     against = {name: max(fitted.pulls(found, other)[name] for other in rivals) for name in pulls}
     because = sorted(((n, pulls[n] - against[n]) for n in pulls), key=lambda one: -one[1])
     telling = tuple(one for one in because if one[1] > 0)
-    sure = bool(rule in ("person", "action")) or score >= fitted.sure_from
+    learnable = route != "voice" or len(dossier.replies or ()) >= FEW
+    sure = rule in ("person", "action") or (score >= fitted.sure_from and learnable)
     return Proposal(
         intent=dossier.intent,
         route=route,
@@ -140,7 +142,7 @@ def _missing(dossier: Dossier, route: Kind, sure: bool) -> list[str]:
         if len(open_ones) > MOST * len(dossier.looked):
             count, shown = f"{len(open_ones)} of {len(dossier.looked)}", " / ".join(open_ones[:2])
             found.append(f"The documents do not answer {count} examples; write down what answers: {shown}")
-    if route == "voice" and dossier.replies is not None and len(dossier.replies) < FEW:
+    if route == "voice" and dossier.replies and len(dossier.replies) < FEW:
         found.append(f"{len(dossier.replies)} replies are too few to learn from; {FEW} are the least.")
     if sure:
         return found

@@ -38,7 +38,7 @@ class Weights(BaseModel):
     max_error: float
     labels: int
     right_left_out: int
-    """How many labels were right when each was left out of the fit."""
+    """How many labels were right when their project was left out of the fit."""
 
     @classmethod
     @cache
@@ -65,11 +65,14 @@ class Weights(BaseModel):
         path.write_text(json.dumps(_rounded(self.model_dump()), indent=1) + "\n", encoding="utf-8")
 
 
-def fit(rows: Sequence[Signals], kinds: Sequence[str], *, max_error: float) -> Weights:
-    """Fit the weights on labelled intents; strength and `sure_from` are chosen on labels left out one at a time."""
+def fit(rows: Sequence[Signals], kinds: Sequence[str], projects: Sequence[str], *, max_error: float) -> Weights:
+    """Fit the weights on labelled intents of two or more projects, each with all three kinds left in the others.
+
+    Strength and `sure_from` are chosen on a project left out, as the advisor's next one will be new to it too.
+    """
     import numpy as np
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import LeaveOneOut, cross_val_predict
+    from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
     names = tuple(rows[0])
     means = {name: _mean([row[name] for row in rows]) for name in names}
@@ -78,7 +81,7 @@ def fit(rows: Sequence[Signals], kinds: Sequence[str], *, max_error: float) -> W
     tried = {}
     for strength in STRENGTHS:
         model = LogisticRegression(C=strength, max_iter=5000)
-        unseen = cross_val_predict(model, table, truth, cv=LeaveOneOut(), method="predict_proba")
+        unseen = cross_val_predict(model, table, truth, groups=projects, cv=LeaveOneGroupOut(), method="predict_proba")
         places = np.searchsorted(KINDS, truth)
         tried[strength] = (float(np.log(unseen[np.arange(len(truth)), places]).mean()), unseen)
     best = max(tried, key=lambda strength: tried[strength][0])
