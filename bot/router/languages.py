@@ -11,6 +11,8 @@ from collections.abc import Collection
 from functools import cache
 from typing import Any
 
+OTHER_LANGUAGE = "other_language"
+"""The intent of a message in a language that the brand does not answer in; its slot `language` has the code."""
 COMMON = frozenset(
     {"ar", "bg", "cs", "da", "de", "el", "en", "es", "fi", "fr", "he", "hi", "hr", "hu", "id", "it", "ja", "ko", "nl"}
     | {"no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "th", "tr", "uk", "vi", "zh"}
