@@ -75,6 +75,11 @@ class MiniLM:
             vectors[rows] = self._session.run(["vector"], {"ids": tokens, "mask": mask})[0]
         return vectors
 
+    def knows(self, word: str) -> bool:
+        """Whether `word`, in lower case, is one of the words that the encoder reads whole."""
+        self.load()
+        return self._tokenizer.token_to_id(word) is not None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:

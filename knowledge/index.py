@@ -13,6 +13,7 @@ from frontdesk.knowledge.documents import Stored
 from frontdesk.knowledge.links import Links
 from frontdesk.knowledge.names import Names
 from frontdesk.knowledge.scoping import Readers, metadata, shelf
+from frontdesk.knowledge.spelling import Spelling
 from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Document, Scope
 from frontdesk.knowledge.vectors import REBUILD, Vectors
@@ -54,8 +55,9 @@ class Content:
 class Generation:
     """One complete, unchanging index: what is searched until the next one is swapped in.
 
-    By position of a passage: `owner`, the first position of the same document; `matrix`, the vectors, shape (passages,
-    dimension), for candidates that only words found. `known` has every embedded text by hash, quotes included.
+    By position of a passage: `owner`, the first position of the same document (`firsts` has it by the document's id);
+    `matrix`, the vectors, shape (passages, dimension), for candidates that only words found. `known` has every embedded
+    text by hash, quotes included.
     `titles` has the words of a document's title and context at its first passage; `names` are those it goes by.
     """
 
@@ -63,10 +65,12 @@ class Generation:
     vectors: Vectors
     stored: list[Stored]
     owner: NDArray[np.int64] = field(repr=False)
+    firsts: dict[str, int] = field(repr=False)
     matrix: NDArray[np.float32] = field(repr=False)
     words: Words = field(repr=False)
     titles: Words = field(repr=False)
     names: Names = field(repr=False)
+    spelling: Spelling = field(repr=False)
     links: Links = field(repr=False)
     position: dict[str, int] = field(repr=False)
     readers: Readers = field(repr=False)
@@ -116,10 +120,12 @@ class Generation:
             vectors=vectors,
             stored=stored,
             owner=owner,
+            firsts=firsts,
             matrix=content.matrix,
             words=Words(corpus),
             titles=Words([titled(one) if owner[at] == at else [] for at, one in enumerate(documents)]),
             names=Names(documents, corpus),
+            spelling=Spelling(lambda: (one.passage.search_text(one.document) for one in stored)),
             links=Links(documents),
             position={str(one.id): at for at, one in enumerate(stored)},
             readers=Readers(documents),

@@ -7,8 +7,7 @@ after Rocchio 1971. A follow-up is said in full first, and what goes by another 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,12 @@ from frontdesk.bot.errors import ModelError
 from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.followup import LONG_CHARS, TURNS, Resolved, leans, resolved
 from frontdesk.knowledge.index import Generation
+from frontdesk.knowledge.parts import parts
 from frontdesk.knowledge.phrasings import phrasings
 from frontdesk.knowledge.rerank import reranked
-from frontdesk.knowledge.terms import terms
+from frontdesk.knowledge.shortlist import shortlist
+from frontdesk.knowledge.spelling import Vocabulary
+from frontdesk.knowledge.terms import stem, terms
 from frontdesk.knowledge.values import ALONE, Helpers, Hit, Question
 
 if TYPE_CHECKING:
@@ -35,8 +37,8 @@ UNRELATED = 0.3
 """MiniLM's cosine of texts that have nothing to do with each other, at most."""
 DEEP = 120
 """The same for a long question, which needs many documents."""
-FIRST, CROWD, LINKING = 5, 2, 2
-"""The best passages come first, then at most so many of a document; whose best documents' links are followed."""
+RARE, RARE_SHARE = 3, 0.01
+"""A word that is in so few documents, and in no larger share of all, brings one of them in."""
 OWN_LONG = 0.05
 """What a passage's own rank counts for in a long question, which asks for documents rather than for one passage."""
 TITLES = 0.5
@@ -88,38 +90,6 @@ class Query:
         return DEEP if self.long else DEPTH
 
 
-def spread(hits: Sequence[Hit]) -> list[Hit]:
-    """Return the first hits as they rank, then those of documents that have few before those that have many.
-
-    A question that needs several documents finds them all among a few passages.
-    """
-    seen: Counter[str] = Counter()
-    early, late = list[Hit](), list[Hit]()
-    for place, hit in enumerate(hits):
-        crowded = place >= FIRST and seen[hit.document.id] >= CROWD
-        (late if crowded else early).append(hit)
-        seen[hit.document.id] += 1
-    return early + late
-
-
-def joined(index: Generation, hits: Sequence[Hit], k: int) -> list[Hit]:
-    """Return the first `k` hits, in the last place the best one that the best documents link to, if none is there."""
-    best, here = list(dict.fromkeys(hit.document.id for hit in hits[:k]))[:LINKING], {h.document.id for h in hits[:k]}
-    linked = {to for one in best for to in index.links.of(one)} - here
-    further = next((hit for hit in hits[k:] if hit.document.id in linked), None)
-    return [*hits[: k - 1], further] if further and k > FIRST else list(hits[:k])
-
-
-def _once(hits: Sequence[Hit]) -> Iterator[Hit]:
-    """Yield the hits, each quote with the first of them only: a long list belongs to all passages that it reaches."""
-    seen: set[tuple[str, int, int]] = set()
-    for hit in hits:
-        keys = {(hit.document.id, quote.start, quote.end): quote for quote in hit.passage.quotes}
-        fresh = tuple(quote for key, quote in keys.items() if key not in seen)
-        seen.update(keys)
-        yield hit if len(fresh) == len(keys) else replace(hit, passage=replace(hit.passage, quotes=fresh))
-
-
 def retrieve(index: Generation, encoder: Encoder, question: Question, k: int, helpers: Helpers = ALONE) -> list[Hit]:
     """Return the `k` best passages, best first."""
     return list(search(index, encoder, question, k, helpers).hits)
@@ -130,20 +100,62 @@ def search(index: Generation, encoder: Encoder, question: Question, k: int, help
 
     A phraser or reranker that fails leaves what the rules find, with a note for the operator.
     """
+    import numpy as np
+
     if not index.stored:
         return Found(question=question)
-    said = resolved(question.text, question.history, index.names)
     notes: list[str] = []
-    texts = _phrased(said, helpers, notes)
-    query = _query(index, encoder, question, said, texts)
-    total = fuse(list(_lists(index, query)), index.owner, OWN_LONG if query.long else 1.0)
+    query, apart = _prepared(index, encoder, question, helpers, notes)
+    lists = dict(zip(query.texts, _lists(index, query), strict=True))
+    total = fuse([one for each in lists.values() for one in each], index.owner, OWN_LONG if query.long else 1.0)
     if query.long:
         total = _second_look(index, query, total)
-    ranked = _reranked(
-        query.question.text, list(_hits(index, _best(total, max(k, DEPTH)), total, query)), helpers, notes
-    )
-    hits = _once(joined(index, spread(ranked), k))
-    return Found(question=query.question, phrasings=tuple(texts), hits=tuple(hits), notes=tuple(notes))
+    found = list(_hits(index, _best(total, max(k, DEPTH)), total, query))
+    ranked = _reranked(query.question.text, found, helpers, notes)
+    wanted = [*(_first(index, lists, one) for one in apart), *_rare(index, query, ranked[:k])]
+    hits = shortlist(index, ranked, list(_hits(index, np.array(wanted, dtype=np.int64), total, query)), k)
+    return Found(question=query.question, phrasings=tuple(query.texts), hits=tuple(hits), notes=tuple(notes))
+
+
+def _prepared(
+    index: Generation, encoder: Encoder, question: Question, helpers: Helpers, notes: list[str]
+) -> tuple[Query, list[Resolved]]:
+    """Return what is searched for, and the questions of a message that asks several things, each said in full."""
+    spelt = _spelt(index, encoder, question.text)
+    said = resolved(spelt, question.history, index.names)
+    apart, before = list[Resolved](), question.history
+    for part in several if len(several := parts(spelt)) > 1 and len(spelt) <= LONG_CHARS else ():
+        apart.append(resolved(part, before, index.names))
+        before = (*before, part, "")
+    texts = [*_phrased(said, helpers, notes), *(text for one in apart for text in one.searched)]
+    texts += [question.text] if spelt != question.text else []
+    return _query(index, encoder, question, said, list(dict.fromkeys(texts))), apart
+
+
+def _first(index: Generation, lists: Mapping[str, Sequence[Order]], part: Resolved) -> int:
+    """Return the passage that comes first for one question of several."""
+    return int(fuse([one for text in part.searched for one in lists[text]], index.owner).argmax())
+
+
+def _rare(index: Generation, query: Query, hits: Sequence[Hit]) -> Iterator[int]:
+    """Yield for each word of the question that few documents and none of the hits have the best passage with it."""
+    import numpy as np
+
+    few = min(RARE, RARE_SHARE * len(np.unique(index.owner)))
+    if few < 1 or query.long:
+        return
+    here = {term for hit in hits for term in terms(hit.passage.search_text(hit.document))}
+    for term in dict.fromkeys(terms(query.question.text)):
+        having = np.flatnonzero((index.words.scores([term]) > 0) & query.allowed)
+        if term not in here and 0 < len(np.unique(index.owner[having])) <= few:
+            yield int(having[(index.matrix[having] @ query.vector).argmax()])
+
+
+def _spelt(index: Generation, encoder: Encoder, text: str) -> str:
+    """Return a question without the misspelt words, when the encoder can tell a misspelt word from a rare one."""
+    if len(text) > LONG_CHARS or not isinstance(encoder, Vocabulary):
+        return text
+    return index.spelling.corrected(text, lambda word: stem(word) in index.words or encoder.knows(word))
 
 
 def _phrased(said: Resolved, helpers: Helpers, notes: list[str]) -> list[str]:
@@ -185,8 +197,8 @@ def _query(index: Generation, encoder: Encoder, question: Question, said: Resolv
     )
 
 
-def _lists(index: Generation, query: Query) -> Iterator[Order]:
-    """Yield for each phrasing its list by meaning, by words and, in a long question, by title words."""
+def _lists(index: Generation, query: Query) -> Iterator[list[Order]]:
+    """Yield for each phrasing its lists by meaning, by words and, in a long question, by title words."""
     import numpy as np
 
     near = [np.array([at for at in row if query.allowed[at]], dtype=np.int64) for row in _nearest(index, query)]
@@ -202,10 +214,11 @@ def _lists(index: Generation, query: Query) -> Iterator[Order]:
         query.texts, seen, dense, query.words, _telling(dense, query.words), strict=True
     ):
         bonus = past[at] if past is not None else 0.0
-        yield _ordered(at, cosines + bonus)[:depth], weight
-        yield _ordered(at, _scaled(score)[at] + bonus)[:depth], weight
+        by_words = _scaled(score)[at] + bonus
+        lists = [(_ordered(at, cosines + bonus)[:depth], weight), (_ordered(at, by_words)[:depth], weight)]
         if query.long:
-            yield _best(index.titles.scores(terms(text)) * query.allowed, DEPTH), TITLES * weight
+            lists.append((_best(index.titles.scores(terms(text)) * query.allowed, DEPTH), TITLES * weight))
+        yield lists
 
 
 def _nearest(index: Generation, query: Query) -> list[list[int]]:
