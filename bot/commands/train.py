@@ -25,15 +25,18 @@ def train(project: ProjectFolder = HERE, force: Force = False, as_json: Json = F
     from frontdesk.bot.app import encoder_of
     from frontdesk.bot.router.nlu import read_nlu
     from frontdesk.bot.router.train import train_router
+    from frontdesk.finetune.router_encoder import tuner
 
     quiet_libraries()
     loaded = Project.load(project)
+    encoder = encoder_of(loaded.settings.models)
     with progress(as_json) as step:
         report = train_router(
             loaded.nlu,
-            encoder_of(loaded.settings.models),
+            encoder,
             max_error=loaded.settings.router.max_error,
             out=loaded.state / "router",
+            tuner=tuner(encoder),
             progress=step,
             force=force,
         )

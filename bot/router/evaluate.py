@@ -63,7 +63,7 @@ def evaluate_router(
 def _outcome(model: Model, rows: Sequence[Mapping[str, Any]], encoder: Encoder) -> Outcome:
     texts = [clean(str(row["text"])) for row in rows]
     truth = np.asarray([intent_name(str(row["intent"])) for row in rows])
-    verdict = model.judge(texts, encoder.encode(texts))
+    verdict = model.judge(texts, encoder)
     said = np.asarray(model.head.labels)[verdict.shares.argmax(axis=1)]
     return Outcome(
         strange=truth == OUT_OF_SCOPE,
@@ -106,7 +106,7 @@ def _latency(model: Model, rows: Sequence[Mapping[str, Any]], encoder: Encoder) 
     for row in rows[:: max(1, len(rows) // _TIMED)][:_TIMED]:
         started = time.perf_counter()
         text = clean(str(row["text"]))
-        model.judge([text], encoder.encode([text]))
+        model.judge([text], encoder)
         times.append((time.perf_counter() - started) * 1000)
     ms = np.asarray(times)
     return {

@@ -109,12 +109,12 @@ def _asked(rows: Sequence[Judged], known: Mapping[str, Judged], served: Version,
     found = {row.text: before for row in rows if (before := known.get(row.text.casefold())) and before.said}
     fresh = [row for row in rows if row.text.casefold() not in known]
     try:
-        model = served.model(encoder.fingerprint)
+        model = served.model(encoder)
     except ModelError:
         return found
     if not fresh:
         return found
-    verdict = model.judge([row.text for row in fresh], encoder.encode([row.text for row in fresh]))
+    verdict = model.judge([row.text for row in fresh], encoder)
     said = np.asarray(model.head.labels)[verdict.shares.argmax(axis=1)]
     for row, name, confidence, outside in zip(fresh, said, verdict.confidence, verdict.outside, strict=True):
         update = {"said": str(name), "confidence": float(confidence), "outside": float(outside)}

@@ -5,43 +5,64 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from frontdesk.bot.router.features import Floats, NGrams
+from frontdesk.bot.types import Encoder
 
 SENTENCE_WEIGHT = 3.0
 """How much the sentence vector counts against the two unit-length n-gram blocks (best on three public sets)."""
+ENCODER = "encoder.safetensors"
+"""The file of tuned layers among a version's files."""
 _NEAREST = 5
+
+
+@runtime_checkable
+class Tunable(Encoder, Protocol):
+    """An encoder whose layers can be replaced by ones tuned on a bot's examples."""
+
+    def tuned(self, layers: bytes) -> Encoder:
+        """Return the encoder with these layers (a safetensors file) in place of its own."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What the head sees in n texts: `scores` n × labels, `hints` n × hints on whether it is in scope at all."""
+    """What the head sees in n texts: `scores` n × labels, `hints` n × hints on whether it is in scope at all.
+
+    `plain` are the scores without a tuned encoder's part: what out of scope is told by.
+    """
 
     scores: Floats
     hints: Floats
+    plain: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """A linear classifier over n-grams and sentence vectors, with the examples it can compare against.
+    """Linear classifiers: one over n-grams and sentence vectors, a quick one over n-grams, one over tuned vectors.
 
-    `weights` is (n-grams + dimension) × labels, with one more column when `outside` (vectors of out-of-scope
-    examples) is not empty: that column scores out of scope itself.
+    `weights` is (n-grams + dimension) × labels and `quick` n-grams × labels, each with one more column when `outside`
+    (vectors of out-of-scope examples) is not empty: that column scores out of scope itself. `inside` are the vectors of
+    the examples. `directions` is labels × dimension of the tuned encoder; without one it has no columns.
     """
 
     labels: tuple[str, ...]
     ngrams: NGrams
     weights: Floats
     bias: Floats
+    quick: Floats
+    quick_bias: Floats
+    directions: Floats
+    offsets: Floats
     inside: Floats
     outside: Floats
 
-    def read(self, texts: Sequence[str], vectors: Floats) -> Reading:
+    def read(self, texts: Sequence[str], vectors: Floats, tuned: Floats | None = None) -> Reading:
         """Return scores and hints for cleaned texts and their sentence vectors (n × dimension)."""
         top = len(self.ngrams.rarity)
         sparse = [values @ self.weights[columns] for columns, values in self.ngrams.rows(texts)]
@@ -50,9 +71,21 @@ class Head:
         hints = [_nearness(vectors, self.inside), np.asarray([self.ngrams.unknown(text) for text in texts])]
         if len(self.outside):
             hints += [scores[:, -1], _nearness(vectors, self.outside)]
+        plain = scores[:, : len(self.labels)].astype(np.float32)
+        named = np.zeros_like(plain) if tuned is None else tuned @ self.directions.T + self.offsets
+        if len(self.outside) and tuned is not None:
+            hints.append(named.max(axis=1))
         return Reading(
-            scores=scores[:, : len(self.labels)].astype(np.float32), hints=np.column_stack(hints).astype(np.float32)
+            scores=(plain + named).astype(np.float32), hints=np.column_stack(hints).astype(np.float32), plain=plain
         )
+
+    def skim(self, texts: Sequence[str]) -> Reading:
+        """Return what n-grams alone say of cleaned texts: no encoder runs."""
+        rows = [values @ self.quick[columns] for columns, values in self.ngrams.rows(texts)]
+        scores = np.asarray(rows, dtype=np.float32).reshape(len(texts), self.quick.shape[1]) + self.quick_bias
+        unknown = np.asarray([[self.ngrams.unknown(text)] for text in texts], dtype=np.float32).reshape(-1, 1)
+        n = len(self.labels)
+        return Reading(scores=scores[:, :n], hints=np.hstack([unknown, scores[:, n:]]), plain=scores[:, :n])
 
 
 def _nearness(vectors: Floats, examples: Floats) -> Floats:
@@ -67,11 +100,54 @@ def _nearness(vectors: Floats, examples: Floats) -> Floats:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Calibrated: `shares` n × labels (sum 1), `confidence` n that the likeliest is right, `outside` n log-odds."""
+    """Calibrated: `shares` n × labels (sum 1), `confidence` n that the likeliest is right, `outside` n log-odds.
+
+    `settled` tells which texts the quick tier decided alone.
+    """
 
     shares: Floats
     confidence: Floats
     outside: Floats
+    settled: NDArray[np.bool_]
+
+    def part(self, rows: NDArray[np.int64]) -> Verdict:
+        """Return the given rows."""
+        return Verdict(**{name: getattr(self, name)[rows] for name in _PARTS})
+
+
+_PARTS = ("shares", "confidence", "outside", "settled")
+
+
+def overruled(verdict: Verdict, rows: NDArray[np.int64], by: Verdict) -> Verdict:
+    """Return the verdict with the given rows replaced by another's, in order."""
+    parts = {name: getattr(verdict, name).copy() for name in _PARTS}
+    for name, values in parts.items():
+        values[rows] = getattr(by, name)
+    return Verdict(**parts)
+
+
+class Quick(BaseModel):
+    """When n-grams alone settle a message: numbers fitted on held-out predictions, see `frontdesk.bot.router.quick`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    temperature: float = Field(gt=0)
+    weights: tuple[float, ...]
+    bias: float
+    threshold: float
+    """Log-odds of being right from which a message is settled."""
+
+    def judge(self, reading: Reading, fitted: Calibration) -> Verdict:
+        """Turn what n-grams say into a verdict; a text is settled only where it would also be answered."""
+        odds = quick_signs(reading) @ np.asarray(self.weights, dtype=np.float32) + np.float32(self.bias)
+        confidence = 1 / (1 + np.exp(-odds))
+        sure = (odds >= self.threshold) & (confidence >= fitted.confidence_threshold)
+        return Verdict(
+            shares=softmax(reading.scores / np.float32(self.temperature)),
+            confidence=confidence,
+            outside=-odds,
+            settled=sure & (-odds <= fitted.outside_threshold),
+        )
 
 
 class Calibration(BaseModel):
@@ -87,6 +163,7 @@ class Calibration(BaseModel):
     outside_threshold: float = 0.0
     confidence_threshold: float = 1.0
     guaranteed: bool = False
+    quick: Quick | None = None
 
     def judge(self, reading: Reading) -> Verdict:
         """Turn scores into shares, a confidence and the log-odds of out of scope."""
@@ -98,6 +175,7 @@ class Calibration(BaseModel):
             shares=shares,
             confidence=(1 / (1 + np.exp(-evidence))).astype(np.float32),
             outside=outside.astype(np.float32),
+            settled=np.zeros(len(shares), dtype=np.bool_),
         )
 
 
@@ -109,10 +187,18 @@ def softmax(scores: Floats) -> Floats:
 
 def outside_signs(reading: Reading, temperature: float) -> NDArray[np.float64]:
     """Return what tells out of scope from in scope: best score, its lead, free energy (Liu et al. 2020), hints."""
-    ordered = np.sort(reading.scores, axis=1)[:, ::-1].astype(np.float64)
+    ordered = np.sort(reading.plain, axis=1)[:, ::-1].astype(np.float64)
     energy = np.log(np.exp((ordered - ordered[:, :1]) / temperature).sum(axis=1)) * temperature + ordered[:, 0]
     lead = ordered[:, 0] - (ordered[:, 1] if ordered.shape[1] > 1 else 0)
     return np.column_stack([ordered[:, 0], lead, energy, reading.hints])
+
+
+def quick_signs(reading: Reading) -> Floats:
+    """Return what tells whether n-grams alone are right: best score, its lead, hints."""
+    if reading.scores.shape[1] == 1:
+        return np.hstack([reading.scores, reading.scores, reading.hints])
+    two = np.partition(reading.scores, -2, axis=1)[:, -2:]
+    return np.hstack([two[:, 1:], two[:, 1:] - two[:, :1], reading.hints])
 
 
 def confidence_evidence(shares: Floats, outside: NDArray[Any]) -> NDArray[np.float64]:
@@ -123,29 +209,36 @@ def confidence_evidence(shares: Floats, outside: NDArray[Any]) -> NDArray[np.flo
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A head with its calibration: everything needed to judge a text."""
+    """A head with its calibration and, when one was tuned, its own encoder: everything needed to judge a text."""
 
     head: Head
     calibration: Calibration
+    tuned: Encoder | None = None
 
-    def judge(self, texts: Sequence[str], vectors: Floats) -> Verdict:
-        """Judge cleaned texts by their sentence vectors."""
-        return self.calibration.judge(self.head.read(texts, vectors))
+    def judge(self, texts: Sequence[str], encoder: Encoder) -> Verdict:
+        """Judge cleaned texts: n-grams settle what they are sure of, `encoder` (the published one) reads the rest."""
+        if self.calibration.quick is None:
+            return self.weigh(texts, encoder)
+        quick = self.calibration.quick.judge(self.head.skim(texts), self.calibration)
+        if quick.settled.all():
+            return quick
+        rest = np.flatnonzero(~quick.settled)
+        return overruled(quick, rest, self.weigh([texts[int(k)] for k in rest], encoder))
+
+    def weigh(self, texts: Sequence[str], encoder: Encoder) -> Verdict:
+        """Judge cleaned texts by all there is, whatever n-grams are sure of."""
+        tuned = self.tuned.encode(texts) if self.tuned else None
+        return self.calibration.judge(self.head.read(texts, encoder.encode(texts), tuned))
+
+
+_ARRAYS = ("weights", "bias", "quick", "quick_bias", "directions", "offsets", "inside", "outside")
 
 
 def pack(head: Head) -> bytes:
     """Return the head as one file of arrays."""
     names = np.frombuffer("\n".join(head.ngrams.column).encode("utf-8"), dtype=np.uint8)
     file = BytesIO()
-    np.savez(
-        file,
-        names=names,
-        rarity=head.ngrams.rarity,
-        weights=head.weights,
-        bias=head.bias,
-        inside=head.inside,
-        outside=head.outside,
-    )
+    np.savez(file, names=names, rarity=head.ngrams.rarity, **{name: getattr(head, name) for name in _ARRAYS})
     return file.getvalue()
 
 

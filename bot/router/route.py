@@ -26,7 +26,7 @@ _SHORT = 8
 
 def load_router(folder: Path, encoder: Encoder, routes: Mapping[str, Kind], titles: Mapping[str, str]) -> Router:
     """Return the router served from `folder`; raises ModelError when absent, altered or of another encoder."""
-    serving = Serving(RouterVersions(folder), encoder.fingerprint)
+    serving = Serving(RouterVersions(folder), encoder)
     return Router(routes=routes, titles=titles, serving=serving.now, encoder=encoder)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frontdesk.bot.intervals import wilson
-from frontdesk.bot.router.calibrate import HeldOut, Ints, calibrate
-from frontdesk.bot.router.features import Floats, NGrams, clean
+from frontdesk.bot.router.calibrate import HeldOut, calibrate
+from frontdesk.bot.router.features import clean
 from frontdesk.bot.router.gate import examine
-from frontdesk.bot.router.model import SENTENCE_WEIGHT, Head, Model, Reading
+from frontdesk.bot.router.heads import Table, fit_head, has_outside, held_out, joined, part_of, plans
+from frontdesk.bot.router.model import ENCODER, Calibration, Head, Model, overruled
+from frontdesk.bot.router.model import Verdict as Judgement
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE, Example, Examples, read_nlu
+from frontdesk.bot.router.quick import Tiers, fit_quick
+from frontdesk.bot.router.tuning import Learned, Progress, Tuner, enough, fit_weight, learn
 from frontdesk.bot.router.versions import Judged, RouterVersions, Verdict
 from frontdesk.bot.types import Encoder
 
-Progress = Callable[[str, int, int], None]
-
-_ENOUGH_OUTSIDE = 20
-"""Out-of-scope examples from which on they are a class of their own."""
-_MANY = 4000
-_GROUPS = 3
-_STRENGTH = 0.3
-_NEVER = -2.0
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainReport:
-    """What training made, measured by cross-validation on the examples themselves."""
+    """What training made, measured on held-out examples."""
 
     version: int
     verdict: Verdict
@@ -47,23 +45,12 @@ class TrainReport:
     confidence_threshold: float
     guaranteed: bool
     out_of_scope_recall: float | None
+    settled: float
+    """Share of the in-scope texts that n-grams settle alone."""
+    tuned: bool
+    """Whether an encoder was tuned on the examples."""
     seconds: float
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """Cleaned texts, their vectors (n × dimension) and labels: the number in `labels`, -1 for out of scope."""
-
-    texts: tuple[str, ...]
-    vectors: Floats
-    truth: Ints
-    labels: tuple[str, ...]
-
-    def part(self, rows: NDArray[np.bool_]) -> Table:
-        """Return the rows where `rows` is true."""
-        texts = tuple(text for text, kept in zip(self.texts, rows, strict=True) if kept)
-        return Table(texts=texts, vectors=self.vectors[rows], truth=self.truth[rows], labels=self.labels)
 
 
 def train_router(
@@ -72,18 +59,19 @@ def train_router(
     *,
     max_error: float,
     out: Path,
-    seed: int = 0,
+    tuner: Tuner | None = None,
     progress: Progress | None = None,
     force: bool = False,
 ) -> TrainReport:
     """Train on `nlu.yml`, write the next version under `out`, and serve it if the gate passes it or `force` says so.
 
-    Raises ConfigError (file, line, fix) for examples that cannot be read, ModelError when the encoder does not start.
+    `tuner` tunes the encoder where there are examples enough. Raises ConfigError (file, line, fix) for examples that
+    cannot be read, ModelError when the encoder does not start.
     """
     started = time.perf_counter()
     examples = read_nlu(nlu)
-    model, known = fit(examples.rows, encoder, max_error=max_error, seed=seed, progress=progress)
-    report = _report(model, known, examples)
+    model, trial = fit(examples.rows, encoder, max_error=max_error, tuner=tuner, progress=progress)
+    report = _report(model, trial, examples)
     facts = {
         "encoder": encoder.fingerprint,
         "max_error": max_error,
@@ -91,7 +79,8 @@ def train_router(
         "metrics": report,
     }
     versions = RouterVersions(out)
-    version = versions.add(model, facts, _judged(model, known, examples.rows))
+    with tempfile.TemporaryDirectory() as folder:
+        version = versions.add(model, facts, _judged(model, trial, examples.rows), trial.files(Path(folder)))
     verdict = examine(versions, version, encoder)
     verdict = verdict.model_copy(update={"forced": force and not verdict.passed})
     versions.record(verdict)
@@ -101,23 +90,87 @@ def train_router(
     return TrainReport(version=version.number, verdict=verdict, seconds=seconds, warnings=examples.warnings, **report)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """Held-out predictions and what the finished router makes of them; `layers` of its encoder if one was tuned."""
+
+    known: HeldOut
+    verdict: Judgement
+    layers: bytes = b""
+
+    def files(self, folder: Path) -> dict[str, Path]:
+        """Write the layers into `folder`, for the version to keep; none without tuning."""
+        if self.layers:
+            (folder / ENCODER).write_bytes(self.layers)
+        return {ENCODER: folder / ENCODER} if self.layers else {}
+
+
 def fit(
-    rows: Sequence[Example], encoder: Encoder, *, max_error: float, seed: int = 0, progress: Progress | None = None
-) -> tuple[Model, HeldOut]:
+    rows: Sequence[Example],
+    encoder: Encoder,
+    *,
+    max_error: float,
+    tuner: Tuner | None = None,
+    progress: Progress | None = None,
+) -> tuple[Model, Trial]:
     """Return the trained model and the held-out predictions that its calibration was fitted on."""
     step = progress or (lambda what, done, total: None)
     table = _table(rows, encoder, step)
-    plans = list(_plans(table, seed))
-    held: dict[bool, list[HeldOut]] = {True: [], False: []}
-    for k, plan in enumerate(plans):
-        step("held-out predictions", k, len(plans) + 1)
-        held[plan.strange].append(_held_out(table, plan))
-    step("training", len(plans), len(plans) + 1)
-    head = fit_head(table, outside=_has_outside(table))
-    known = _joined(held[False])
-    strange = _joined(held[True]) if held[True] else known
-    step("trained", len(plans) + 1, len(plans) + 1)
-    return Model(head=head, calibration=calibrate(known, strange, max_error)), known
+    learned = learn(table.texts, table.truth, encoder, tuner, step) if tuner and enough(table.truth) else None
+    made = list(plans(table))
+    found: dict[bool, list[tuple[HeldOut, HeldOut]]] = {True: [], False: []}
+    for k, plan in enumerate(made):
+        step("held-out predictions", k, len(made) + 1)
+        found[plan.strange].append(held_out(table, plan))
+    step("training", len(made), len(made) + 1)
+    head = fit_head(table, outside=has_outside(table))
+    step("trained", len(made) + 1, len(made) + 1)
+    asked = {strange: _Asked.of(parts) for strange, parts in found.items() if parts}
+    return _fitted(head, asked[False], asked.get(True), learned, max_error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """The same held-out texts, as the full tier and as the quick one read them."""
+
+    full: HeldOut
+    quick: HeldOut
+
+    @classmethod
+    def of(cls, parts: Sequence[tuple[HeldOut, HeldOut]]) -> _Asked:
+        return cls(full=joined([full for full, _ in parts]), quick=joined([quick for _, quick in parts]))
+
+    def tiers(self, fitted: Calibration) -> Tiers:
+        return Tiers(quick=self.quick, full=fitted.judge(self.full.reading))
+
+
+def _fitted(
+    head: Head, known: _Asked, strange: _Asked | None, learned: Learned | None, max_error: float
+) -> tuple[Model, Trial]:
+    """Fit everything that depends on held-out predictions."""
+    if learned:
+        weight, hint, every = fit_weight(known.full, learned), strange is None, known
+        known = _heard(every, learned, weight, learned.back, hint)
+        strange = strange or _heard(every, learned, weight, learned.honest, hint)
+        head = replace(head, directions=learned.directions * weight, offsets=learned.offsets * weight)
+    strange = strange or known
+    fitted = calibrate(known.full, strange.full, max_error)
+    quick = fit_quick(known.tiers(fitted), strange.tiers(fitted), fitted, max_error)
+    verdict = fitted.judge(known.full.reading)
+    if quick:
+        fitted = fitted.model_copy(update={"quick": quick})
+        first = quick.judge(known.quick.reading, fitted)
+        rest = np.flatnonzero(~first.settled)
+        verdict = overruled(first, rest, verdict.part(rest))
+    model = Model(head=head, calibration=fitted, tuned=learned.encoder if learned else None)
+    return model, Trial(known=known.full, verdict=verdict, layers=learned.layers if learned else b"")
+
+
+def _heard(asked: _Asked, learned: Learned, weight: float, rows: Flags, hint: bool) -> _Asked:
+    """The given rows, the full tier's scores with those of the tuned encoder."""
+    return _Asked(
+        full=learned.heard(asked.full, weight, rows, hint=hint), quick=part_of(asked.quick, rows[asked.quick.rows])
+    )
 
 
 def _table(rows: Sequence[Example], encoder: Encoder, step: Progress) -> Table:
@@ -133,108 +186,9 @@ def _table(rows: Sequence[Example], encoder: Encoder, step: Progress) -> Table:
     return Table(texts=texts, vectors=np.concatenate(vectors), truth=truth, labels=labels)
 
 
-def _has_outside(table: Table) -> bool:
-    return int((table.truth < 0).sum()) >= _ENOUGH_OUTSIDE
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """Which rows to learn from and which to ask; `strange`: whole intents are kept from the learner as out of scope."""
-
-    learn: NDArray[np.bool_]
-    ask: NDArray[np.bool_]
-    strange: bool = False
-
-
-def _plans(table: Table, seed: int) -> Iterator[Plan]:
-    """Yield folds of rows; then, without examples of out of scope, folds of whole intents."""
-    random = np.random.default_rng(seed)
-    count = 5 if len(table.texts) <= _MANY else 3
-    fold = _folds(table.truth, count, random)
-    for k in range(count):
-        if (fold == k).any():
-            yield Plan(learn=fold != k, ask=fold == k)
-    if _has_outside(table) or len(table.labels) <= _GROUPS:
-        return
-    group = np.append(random.permutation(len(table.labels)) % _GROUPS, -1)[table.truth]
-    for k in range(_GROUPS):
-        learn = (group != k) & (group >= 0) & (fold % _GROUPS != k)
-        yield Plan(learn=learn, ask=(group == k) | (fold % _GROUPS == k), strange=True)
-
-
-def _folds(truth: Ints, count: int, random: np.random.Generator) -> Ints:
-    """Spread every label evenly over the folds."""
-    fold = np.empty(len(truth), dtype=np.int64)
-    start = 0
-    for label in np.unique(truth):
-        rows = random.permutation(np.flatnonzero(truth == label))
-        fold[rows] = (np.arange(len(rows)) + start) % count
-        start += len(rows)
-    return fold
-
-
-def _held_out(table: Table, plan: Plan) -> HeldOut:
-    """Score the asked rows by a head trained without them; a label it never saw scores lowest."""
-    head = fit_head(table.part(plan.learn), outside=_has_outside(table))
-    asked = table.part(plan.ask)
-    reading = head.read(asked.texts, asked.vectors)
-    places = [table.labels.index(label) for label in head.labels]
-    scores = np.full((len(asked.texts), len(table.labels)), _NEVER, dtype=np.float32)
-    scores[:, places] = reading.scores
-    truth = np.where(np.isin(asked.truth, places), asked.truth, -1) if plan.strange else asked.truth
-    rows = np.flatnonzero(plan.ask)
-    return HeldOut(reading=Reading(scores=scores, hints=reading.hints), truth=truth, rows=rows)
-
-
-def _joined(parts: Sequence[HeldOut]) -> HeldOut:
-    reading = Reading(
-        scores=np.concatenate([part.reading.scores for part in parts]),
-        hints=np.concatenate([part.reading.hints for part in parts]),
-    )
-    truth, rows = (np.concatenate([getattr(part, name) for part in parts]) for name in ("truth", "rows"))
-    return HeldOut(reading=reading, truth=truth, rows=rows)
-
-
-def fit_head(table: Table, *, outside: bool) -> Head:
-    """Fit the linear classifier (one-against-rest SVM, squared hinge) on n-grams and sentence vectors together."""
-    inside = table.truth >= 0
-    used = table if outside else table.part(inside)
-    seen = np.unique(used.truth[used.truth >= 0])
-    classes = np.append(seen, -1) if outside else seen
-    ngrams = NGrams.fit(used.texts)
-    weights, bias = _svm(used, ngrams, classes)
-    return Head(
-        labels=tuple(table.labels[k] for k in seen),
-        ngrams=ngrams,
-        weights=weights,
-        bias=bias,
-        inside=table.vectors[inside],
-        outside=table.vectors[~inside] if outside else table.vectors[:0],
-    )
-
-
-def _svm(table: Table, ngrams: NGrams, classes: Ints) -> tuple[Floats, Floats]:
-    """Return weights (columns × classes) and bias, classes in the order given."""
-    from scipy import sparse
-    from sklearn.svm import LinearSVC
-
-    rows = list(ngrams.rows(table.texts))
-    starts = np.cumsum([0, *(len(columns) for columns, _ in rows)])
-    values, columns = np.concatenate([v for _, v in rows]), np.concatenate([c for c, _ in rows])
-    grams = sparse.csr_matrix((values, columns, starts), shape=(len(rows), len(ngrams.rarity)))
-    data = sparse.hstack([grams, sparse.csr_matrix(SENTENCE_WEIGHT * table.vectors)]).tocsr()
-    model = LinearSVC(C=_STRENGTH, tol=1e-2, random_state=0).fit(data, table.truth)
-    weights, bias = model.coef_.T, model.intercept_
-    if len(model.classes_) == 2:
-        weights, bias = np.hstack([-weights, weights]), np.array([-bias[0], bias[0]])
-    order = np.searchsorted(model.classes_, classes)
-    return weights[:, order].astype(np.float32), bias[order].astype(np.float32)
-
-
-def _report(model: Model, known: HeldOut, examples: Examples) -> dict[str, Any]:
+def _report(model: Model, trial: Trial, examples: Examples) -> dict[str, Any]:
     """Figures of the held-out predictions under the fitted thresholds."""
-    fitted = model.calibration
-    verdict = fitted.judge(known.reading)
+    fitted, known, verdict = model.calibration, trial.known, trial.verdict
     inside = known.truth >= 0
     right = verdict.shares.argmax(axis=1) == known.truth
     turned = verdict.outside > fitted.outside_threshold
@@ -250,13 +204,15 @@ def _report(model: Model, known: HeldOut, examples: Examples) -> dict[str, Any]:
         "coverage": float(answered[inside].mean()),
         "confidence_threshold": fitted.confidence_threshold,
         "guaranteed": fitted.guaranteed,
-        "out_of_scope_recall": float(turned[~inside].mean()) if outside else None,
+        "out_of_scope_recall": float(turned[~inside].mean()) if (~inside).any() else None,
+        "settled": float(verdict.settled[inside].mean()),
+        "tuned": model.tuned is not None,
     }
 
 
-def _judged(model: Model, known: HeldOut, rows: Sequence[Example]) -> list[Judged]:
+def _judged(model: Model, trial: Trial, rows: Sequence[Example]) -> list[Judged]:
     """Return every example with what the held-out predictions say of it."""
-    verdict = model.calibration.judge(known.reading)
+    known, verdict = trial.known, trial.verdict
     said = verdict.shares.argmax(axis=1)
     place = {int(row): k for k, row in enumerate(known.rows)}
     found = []

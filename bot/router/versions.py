@@ -23,10 +23,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from frontdesk.bot.errors import ConfigError, ModelError
-from frontdesk.bot.router.model import Calibration, Model, pack, unpack
-from frontdesk.bot.types import now
+from frontdesk.bot.router.model import ENCODER, Calibration, Model, Tunable, pack, unpack
+from frontdesk.bot.types import Encoder, now
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST, WEIGHTS, EXAMPLES = "manifest.json", "weights.npz", "examples.jsonl"
 _TRAIN = "run `frontdesk train`."
 _LIST = "see `frontdesk routers list`."
@@ -114,13 +114,21 @@ class Version:
         lines = (self.folder / EXAMPLES).read_text(encoding="utf-8").split("\n")
         return [Judged.model_validate_json(line) for line in lines if line]
 
-    def model(self, encoder: str) -> Model:
+    def model(self, encoder: Encoder) -> Model:
         """Return it ready to judge; ModelError when it was trained with another encoder."""
-        if self.manifest.encoder != encoder:
-            what = f"trained with {self.manifest.encoder}, not {encoder}."
+        if self.manifest.encoder != encoder.fingerprint:
+            what = f"trained with {self.manifest.encoder}, not {encoder.fingerprint}."
             raise ModelError(what, where=str(self.folder), fix=_TRAIN)
         head = unpack((self.folder / WEIGHTS).read_bytes(), self.manifest.labels)
-        return Model(head=head, calibration=self.manifest.calibration)
+        return Model(head=head, calibration=self.manifest.calibration, tuned=self._tuned(encoder))
+
+    def _tuned(self, encoder: Encoder) -> Encoder | None:
+        """The encoder with the layers that this version was trained with, if it has its own."""
+        if ENCODER not in self.manifest.files:
+            return None
+        if not isinstance(encoder, Tunable):
+            raise ModelError("this encoder cannot take tuned layers.", where=str(self.folder), fix=_TRAIN)
+        return encoder.tuned((self.folder / ENCODER).read_bytes())
 
 
 class RouterVersions:
@@ -241,7 +249,7 @@ class Serving:
     A version that cannot be loaded leaves the one before serving, and is tried again a minute later.
     """
 
-    def __init__(self, versions: RouterVersions, encoder: str) -> None:
+    def __init__(self, versions: RouterVersions, encoder: Encoder) -> None:
         self._versions, self._encoder = versions, encoder
         self._loading = threading.Lock()
         self._mark = versions.mark()
@@ -265,7 +273,7 @@ class Serving:
         return self._model
 
 
-def load(folder: Path, encoder: str) -> Model:
+def load(folder: Path, encoder: Encoder) -> Model:
     """Return the served model; ModelError when absent, altered or trained with another encoder."""
     return RouterVersions(folder).load().model(encoder)
 

@@ -64,6 +64,10 @@ class WordHash:
         return rows
 
 
+class Other(WordHash):
+    fingerprint = "other"
+
+
 def nlu_file(folder: Path) -> Path:
     lines = ["nlu:"]
     for intent, stems in STEMS.items():
@@ -202,7 +206,7 @@ class TestFiles:
 
     def test_another_encoder_is_refused(self, trained: tuple[Path, TrainReport]) -> None:
         with pytest.raises(ModelError, match="trained with words-64"):
-            load(trained[0], "other")
+            load(trained[0], Other())
 
     @pytest.mark.parametrize("damage", ["weights", "pickle", "manifest", "labels", "pointer", "format"])
     def test_altered_files_are_refused(self, tmp_path: Path, damage: str) -> None:
@@ -222,7 +226,7 @@ class TestFiles:
             text = "{" if damage == "manifest" else json.dumps(manifest | changed)
             (home / "manifest.json").write_text(text)
         with pytest.raises(ModelError, match="frontdesk train"):
-            load(tmp_path / "out", "words-64")
+            load(tmp_path / "out", WordHash())
 
     def test_nothing_on_disk_is_pickled(self, trained: tuple[Path, TrainReport]) -> None:
         with np.load(trained[0] / "1" / "weights.npz", allow_pickle=False) as arrays:
@@ -243,7 +247,7 @@ class TestFiles:
         nlu.write_text("nlu:\n - intent: [")
         with pytest.raises(ConfigError, match=r"nlu\.yml"):
             train_router(nlu, WordHash(), max_error=0.05, out=out)
-        assert load(out, "words-64").head.labels
+        assert load(out, WordHash()).head.labels
 
 
 class TestBounds:
@@ -320,7 +324,7 @@ class TestFeatures:
 def test_the_real_encoder_end_to_end(tmp_path: Path) -> None:
     encoder: Encoder = MiniLM(tmp_path / "cache")
     train_router(nlu_file(tmp_path), encoder, max_error=0.05, out=tmp_path / "out")
-    model: Model = load(tmp_path / "out", encoder.fingerprint)
+    model: Model = load(tmp_path / "out", encoder)
     router = Router(routes=ROUTES, titles=TITLES, serving=lambda: model, encoder=encoder)
     assert ask(router, "can I send back the lamp").intent == "return_policy"
     assert ask(router, "who won the world cup in 2018").kind == "clarify"

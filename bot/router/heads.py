@@ -1,0 +1,173 @@
+"""Fit the router's linear classifiers, and ask them about examples that they have not learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frontdesk.bot.router.calibrate import HeldOut, Ints
+from frontdesk.bot.router.features import Floats, NGrams
+from frontdesk.bot.router.model import SENTENCE_WEIGHT, Head, Reading
+
+_ENOUGH_OUTSIDE = 20
+"""Out-of-scope examples from which on they are a class of their own."""
+_MANY = 4000
+_GROUPS = 3
+_STRENGTH, _QUICK_STRENGTH = 0.3, 0.6
+_NEVER = -2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Cleaned texts, their vectors (n × dimension) and labels: the number in `labels`, -1 for out of scope."""
+
+    texts: tuple[str, ...]
+    vectors: Floats
+    truth: Ints
+    labels: tuple[str, ...]
+
+    def part(self, rows: NDArray[np.bool_]) -> Table:
+        """Return the rows where `rows` is true."""
+        texts = tuple(text for text, kept in zip(self.texts, rows, strict=True) if kept)
+        return Table(texts=texts, vectors=self.vectors[rows], truth=self.truth[rows], labels=self.labels)
+
+
+def has_outside(table: Table) -> bool:
+    """Whether out of scope is a class of its own."""
+    return int((table.truth < 0).sum()) >= _ENOUGH_OUTSIDE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Which rows to learn from and which to ask; `strange`: whole intents are kept from the learner as out of scope."""
+
+    learn: NDArray[np.bool_]
+    ask: NDArray[np.bool_]
+    strange: bool = False
+
+
+def plans(table: Table) -> Iterator[Plan]:
+    """Yield folds of rows; then, without examples of out of scope, folds of whole intents."""
+    count = 5 if len(table.texts) <= _MANY else 3
+    fold = _folds(table, count)
+    for k in range(count):
+        if (fold == k).any():
+            yield Plan(learn=fold != k, ask=fold == k)
+    if has_outside(table) or len(table.labels) <= _GROUPS:
+        return
+    group = np.append(_groups(table.labels), -1)[table.truth]
+    for k in range(_GROUPS):
+        learn = (group != k) & (group >= 0) & (fold % _GROUPS != k)
+        yield Plan(learn=learn, ask=(group == k) | (fold % _GROUPS == k), strange=True)
+
+
+def _folds(table: Table, count: int) -> Ints:
+    """Return each row's fold, told by its text: routers compared on a text are then compared without the same others.
+
+    The rows of one label never stand all in one fold, unless there is only one.
+    """
+    fold = np.asarray([crc32(text.casefold().encode("utf-8", "replace")) % count for text in table.texts])
+    for label in np.unique(table.truth):
+        rows = np.flatnonzero(table.truth == label)
+        if (fold[rows] == fold[rows[0]]).all():
+            fold[rows[1::2]] = (fold[rows[0]] + 1) % count
+    return fold
+
+
+def _groups(labels: Sequence[str]) -> Ints:
+    """Deal the labels into groups, in an order told by their names."""
+    group = np.empty(len(labels), dtype=np.int64)
+    order = sorted(range(len(labels)), key=lambda k: crc32(labels[k].encode("utf-8", "replace")))
+    group[order] = np.arange(len(labels)) % _GROUPS
+    return group
+
+
+def held_out(table: Table, plan: Plan) -> tuple[HeldOut, HeldOut]:
+    """Score the asked rows by a head trained without them: by all it reads, and by n-grams alone.
+
+    A label that the head never saw scores lowest.
+    """
+    head = fit_head(table.part(plan.learn), outside=has_outside(table))
+    asked = table.part(plan.ask)
+    places = [table.labels.index(label) for label in head.labels]
+    truth = np.where(np.isin(asked.truth, places), asked.truth, -1) if plan.strange else asked.truth
+    rows = np.flatnonzero(plan.ask)
+
+    def placed(reading: Reading) -> HeldOut:
+        scores = np.full((len(asked.texts), len(table.labels)), _NEVER, dtype=np.float32)
+        scores[:, places] = reading.plain
+        return HeldOut(reading=Reading(scores=scores, hints=reading.hints, plain=scores), truth=truth, rows=rows)
+
+    return placed(head.read(asked.texts, asked.vectors)), placed(head.skim(asked.texts))
+
+
+def joined(parts: Sequence[HeldOut]) -> HeldOut:
+    """Return held-out predictions one after the other."""
+    read = {
+        name: np.concatenate([getattr(part.reading, name) for part in parts]) for name in ("scores", "hints", "plain")
+    }
+    truth, rows = (np.concatenate([getattr(part, name) for part in parts]) for name in ("truth", "rows"))
+    return HeldOut(reading=Reading(**read), truth=truth, rows=rows)
+
+
+def part_of(held: HeldOut, kept: NDArray[np.bool_]) -> HeldOut:
+    """Return the held-out predictions where `kept` is true."""
+    reading = held.reading
+    made = Reading(scores=reading.scores[kept], hints=reading.hints[kept], plain=reading.plain[kept])
+    return HeldOut(reading=made, truth=held.truth[kept], rows=held.rows[kept])
+
+
+def fit_head(table: Table, *, outside: bool) -> Head:
+    """Fit one-against-rest SVMs (squared hinge): on n-grams and sentence vectors together, and on n-grams alone."""
+    inside = table.truth >= 0
+    used = table if outside else table.part(inside)
+    seen = np.unique(used.truth[used.truth >= 0])
+    classes = np.append(seen, -1) if outside else seen
+    ngrams = NGrams.fit(used.texts)
+    grams = _sparse(used.texts, ngrams)
+    weights, bias = _svm(_with_vectors(grams, used.vectors), used.truth, classes, _STRENGTH)
+    quick, quick_bias = _svm(grams, used.truth, classes, _QUICK_STRENGTH)
+    return Head(
+        labels=tuple(table.labels[k] for k in seen),
+        ngrams=ngrams,
+        weights=weights,
+        bias=bias,
+        quick=quick,
+        quick_bias=quick_bias,
+        directions=np.zeros((len(seen), 0), dtype=np.float32),
+        offsets=np.zeros(len(seen), dtype=np.float32),
+        inside=table.vectors[inside],
+        outside=table.vectors[~inside] if outside else table.vectors[:0],
+    )
+
+
+def _sparse(texts: Sequence[str], ngrams: NGrams) -> Any:
+    from scipy import sparse
+
+    rows = list(ngrams.rows(texts))
+    starts = np.cumsum([0, *(len(columns) for columns, _ in rows)])
+    values, columns = np.concatenate([v for _, v in rows]), np.concatenate([c for c, _ in rows])
+    return sparse.csr_matrix((values, columns, starts), shape=(len(rows), len(ngrams.rarity)))
+
+
+def _with_vectors(grams: Any, vectors: Floats) -> Any:
+    from scipy import sparse
+
+    return sparse.hstack([grams, sparse.csr_matrix(SENTENCE_WEIGHT * vectors)]).tocsr()
+
+
+def _svm(data: Any, truth: Ints, classes: Ints, strength: float) -> tuple[Floats, Floats]:
+    """Return weights (columns × classes) and bias, classes in the order given."""
+    from sklearn.svm import LinearSVC
+
+    model = LinearSVC(C=strength, tol=1e-2, random_state=0).fit(data, truth)
+    weights, bias = model.coef_.T, model.intercept_
+    if len(model.classes_) == 2:
+        weights, bias = np.hstack([-weights, weights]), np.array([-bias[0], bias[0]])
+    order = np.searchsorted(model.classes_, classes)
+    return np.ascontiguousarray(weights[:, order], dtype=np.float32), bias[order].astype(np.float32)
