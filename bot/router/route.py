@@ -58,7 +58,7 @@ class Router:
         if not columns:
             raise ValueError(f"the router knows none of {', '.join(sorted(among)) or 'no intents'}")
         read = [clean(text) for text in texts]
-        best = model.judge(read, self._encoder.encode(read)).shares[:, columns].argmax(axis=1)
+        best = model.weigh(read, self._encoder).shares[:, columns].argmax(axis=1)
         return [labels[columns[int(place)]] for place in best]
 
     def _given(self, text: str) -> Route | None:
@@ -84,7 +84,7 @@ class Router:
             return self._outside(1.0, "no words to read")
         model = self._serving()
         fitted = model.calibration
-        verdict = model.judge([text], self._encoder.encode([text]))
+        verdict = model.judge([text], self._encoder)
         shares, confidence, outside = verdict.shares[0], float(verdict.confidence[0]), float(verdict.outside[0])
         order = shares.argsort()[::-1]
         scale = confidence / float(shares[order[0]])
