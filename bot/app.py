@@ -9,9 +9,9 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,7 +22,7 @@ from frontdesk.adapters.pair_scorer import PairScorer
 from frontdesk.adapters.registry import VoiceRegistry
 from frontdesk.adapters.voices import Voices
 from frontdesk.bot.config import Brand, Models
-from frontdesk.bot.delivery import Delivery, Push
+from frontdesk.bot.delivery import Delivery
 from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.dialogue.account import AccountAnswerer
 from frontdesk.bot.dialogue.actions import Actions
@@ -47,15 +47,10 @@ from frontdesk.knowledge.rephrase import ChatPhraser
 from frontdesk.knowledge.values import ALONE, Helpers
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter, FastAPI
+    from fastapi import FastAPI
 
-
-class Sender(Push, Protocol):
-    """A platform's sender, with connections to close."""
-
-    async def close(self) -> None:
-        """Close the connections."""
-        ...
+    from frontdesk.bot.commands.platforms import Sender
+    from frontdesk.channels.listening import Listener
 
 
 class Speaking(Speaker, Protocol):
@@ -84,6 +79,7 @@ class Bot:
     def warm_up(self) -> None:
         """Load what the first message would otherwise wait for."""
         self.encoder.encode(["hello"])
+        self.knowledge.warm_up()
         for brand in self.project.settings.brands.values():
             self.voices.warm_up(brand.voice)
 
@@ -101,14 +97,20 @@ def knowledge_of(project: Project, encoder: Encoder | None = None, helpers: Help
     return KnowledgeBases(project.state, settings, encoder or encoder_of(settings.models), helpers)
 
 
+def scorers_of(models: Models) -> Helpers:
+    """Return the shipped scorers that quotes are chosen and sentences checked with, not yet loaded."""
+    reader, support = (PairScorer(name, user_cache(), models.threads) for name in ("reader", "support"))
+    return Helpers(reader=reader, support=support)
+
+
 def helpers_of(project: Project) -> Helpers:
     """Return what answers are made with; raises MissingExtra or ConfigError when the chat model cannot be made."""
-    settings, threads = project.settings.knowledge, project.settings.models.threads
+    settings, models = project.settings.knowledge, project.settings.models
     chat = chat_model(settings.chat_model) if settings.chat_model else None
-    return Helpers(
-        support=PairScorer("support", user_cache(), threads),
+    return replace(
+        scorers_of(models),
         chat=chat,
-        rerank=CrossEncoder(settings.cross_encoder, threads) if settings.cross_encoder else None,
+        rerank=CrossEncoder(settings.cross_encoder, models.threads) if settings.cross_encoder else None,
         phraser=ChatPhraser(chat) if chat else None,
     )
 
@@ -156,7 +158,7 @@ def assemble(project: Project) -> Bot:
     knowledge.load()
     brands = {name: settings.spoken(brand, brand.voice) for name, brand in settings.brands.items()}
     routers = {
-        name: load_router(project.state / "router", encoder, brand.routes, brand.titles)
+        name: load_router(project.state / "router", encoder, brand.routes, brand.titles, brand.languages)
         for name, brand in brands.items()
     }
     actions = Actions(project.folder)
@@ -221,15 +223,20 @@ def create_app(bot: Bot) -> FastAPI:
     """Return the HTTP server of one bot: its desk starts and stops with the server."""
     from fastapi import FastAPI
 
+    from frontdesk.bot.commands.platforms import platforms_of
+
     project, settings = bot.project, bot.project.settings
     store = Store(project.store_url)
     desk = FrontDesk(bot.engine, store, settings.limits, workers=settings.store.workers)
-    platforms = _platforms(project)
+    platforms = platforms_of(project)
+    ways = [platform.ways(desk) for platform in platforms.values()]
+    listeners = [way.listener for way in ways if way.listener]
+    senders = {name: platform.sender for name, platform in platforms.items()}
     refresher = Refresher(bot.knowledge, project.folder, settings.knowledge.refresh_minutes)
-    lifespan = _lifespan(desk, {name: sender for name, (sender, _) in platforms.items()}, refresher)
+    lifespan = _lifespan(desk, senders, listeners, refresher)
     app = FastAPI(title="frontdesk", docs_url=None, redoc_url=None, lifespan=lifespan)
-    for _, webhook in platforms.values():
-        app.include_router(webhook(desk))
+    for webhook in [way.webhook for way in ways if way.webhook]:
+        app.include_router(webhook)
     _mount_web(app, desk, project)
     _mount_operator(app, desk, bot, refresher)
     _mount_health(app, store)
@@ -237,9 +244,9 @@ def create_app(bot: Bot) -> FastAPI:
 
 
 def _lifespan(
-    desk: FrontDesk, senders: Mapping[str, Sender], refresher: Refresher
+    desk: FrontDesk, senders: Mapping[str, Sender], listeners: Sequence[Listener], refresher: Refresher
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """Return what starts and stops with the server: the desk, the delivery of what it says, the reading of sources."""
+    """Return what starts and stops with the server: desk, delivery, fetching of messages, reading of sources."""
     delivery = Delivery(desk.store, senders)
 
     @asynccontextmanager
@@ -247,9 +254,11 @@ def _lifespan(
         await desk.start()
         await delivery.start()
         await refresher.start()
+        await asyncio.gather(*(listener.start() for listener in listeners))
         try:
             yield
         finally:
+            await asyncio.gather(*(listener.stop() for listener in listeners))
             await refresher.stop()
             await delivery.stop()
             await asyncio.gather(*(sender.close() for sender in senders.values()))
@@ -282,26 +291,10 @@ def _mount_web(app: FastAPI, desk: FrontDesk, project: Project) -> None:
         app.include_router(rasa_router(desk, limits, brand, settings.brands[brand].messages))
 
 
-def _platforms(project: Project) -> dict[str, tuple[Sender, Callable[[FrontDesk], APIRouter]]]:
-    """Return the platforms that the settings switch on: by channel, the sender and what makes its webhook."""
-    settings, channels = project.settings, project.settings.channels
-    brand, limits = settings.brand_id, settings.limits
-    found: dict[str, tuple[Sender, Callable[[FrontDesk], APIRouter]]] = {}
-    if slack := channels.slack:
-        from frontdesk.channels.slack import SlackSender, slack_router
-
-        found["slack"] = SlackSender(slack), lambda desk: slack_router(desk, slack, limits, brand)
-    if telegram := channels.telegram:
-        from frontdesk.channels.telegram import TelegramSender, telegram_router
-
-        sender = TelegramSender(telegram)
-        found["telegram"] = sender, lambda desk: telegram_router(desk, telegram, limits, brand, sender)
-    return found
-
-
 def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refresher) -> None:
     """Mount /inbox and /admin behind the operator token."""
     from frontdesk.bot.commands.oversight import KnowledgeOversight
+    from frontdesk.bot.commands.reviewing import Reviewer
     from frontdesk.channels.admin import admin_router
     from frontdesk.channels.inbox import inbox_router
 
@@ -314,11 +307,21 @@ def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refreshe
         return {"conversations": dict(counts), "voices": voices, "encoder": {"name": bot.encoder.fingerprint}}
 
     app.include_router(inbox_router(desk, operator_token=token))
-    jobs = _ingests(refresher)
-    app.include_router(admin_router(operator_token=token, health=health, jobs=jobs, oversight=oversight))
+    review = Reviewer(bot.project, desk.store, bot.encoder)
+    jobs = _ingests(refresher) | {"train": partial(_in_thread, review.train)}
+    pages = admin_router(operator_token=token, health=health, jobs=jobs, oversight=oversight, review=review)
+    app.include_router(pages)
 
 
-def _ingests(refresher: Refresher) -> dict[str, Callable[[], Awaitable[dict[str, Any]]]]:
+async def _in_thread(job: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Run a job that blocks; what is wrong is told to the operator who asked."""
+    try:
+        return await asyncio.to_thread(job)
+    except ConfigError as error:
+        raise ChannelError(error.what, status=409, code="train_failed", fix=error.fix) from error
+
+
+def _ingests(refresher: Refresher) -> dict[str, Callable[[], Awaitable[Mapping[str, Any]]]]:
     """Return the jobs that ingest, by name; what is wrong with a source is told to the operator who asked."""
 
     async def ingest(only: str | None) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from frontdesk.channels.operator import FORM_BYTES, Operator, Session
 from frontdesk.channels.oversight import Oversight
 from frontdesk.channels.pages import Html, el, page
 from frontdesk.channels.problems import parse, read_body
+from frontdesk.channels.review_pages import ReviewPages, review_routes
+from frontdesk.channels.reviewing import Review
 
 WAIT_SECONDS = 60
 """How long a correction waits for another job before it is said to be read in later."""
@@ -55,15 +57,16 @@ class Admin:
         """POST /admin/jobs: run one job to its end; JSON `{"job"}` with a bearer token, or the page's form."""
         if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             session, fields = await self.operator.form(request)
-            result = await self._job(fields.get("job", ""))
+            result = await self.work(fields.get("job", ""))
             return page(_page(await self.health(), sorted(self.jobs), session, result), HEADERS)
         if self.operator.session(request).csrf:
             fix = "send JSON with the operator token as a bearer token."
             raise ChannelError("A cookie is not enough here.", status=403, code="bearer_only", fix=fix)
         body = parse(JobBody, await read_body(request, FORM_BYTES))
-        return JSONResponse({"job": body.job, "result": dict(await self._job(body.job))})
+        return JSONResponse({"job": body.job, "result": dict(await self.work(body.job))})
 
-    async def _job(self, name: str) -> Report:
+    async def work(self, name: str) -> Report:
+        """Run a job to its end and return its report; ChannelError 404 or 409 when there is none, or another runs."""
         if name not in self.jobs:
             fix = f"the jobs are {', '.join(sorted(self.jobs)) or 'none'}."
             raise ChannelError("There is no such job.", status=404, code="unknown_job", fix=fix)
@@ -90,15 +93,21 @@ class Admin:
 
 
 def admin_router(
-    *, operator_token: str | None, health: Ask, jobs: Mapping[str, Ask], oversight: Oversight
+    *,
+    operator_token: str | None,
+    health: Ask,
+    jobs: Mapping[str, Ask],
+    oversight: Oversight,
+    review: Review,
 ) -> APIRouter:
-    """Return /admin, its pages about knowledge, and POST /admin/jobs, closed while `operator_token` is None.
+    """Return /admin, its pages about knowledge and review, and POST /admin/jobs, closed while `operator_token` is None.
 
     `health` returns what to show, as nested mappings; each job runs to its end and returns its report.
     """
     operator = Operator(operator_token)
     admin = Admin(operator=operator, health=health, jobs=jobs)
     router = knowledge_routes(KnowledgePages(operator=operator, oversight=oversight, read_in=admin.read_in))
+    router.include_router(review_routes(ReviewPages(operator=operator, review=review, run=admin.work)))
     for path, method, handler in (("/admin", "GET", admin.show), ("/admin/jobs", "POST", admin.run)):
         router.add_api_route(path, for_people(handler), methods=[method], include_in_schema=False, response_model=None)
     return router

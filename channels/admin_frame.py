@@ -13,6 +13,7 @@ TABS = {
     "/admin/explain": "Explain an answer",
     "/admin/gaps": "Knowledge gaps",
     "/admin/corrections": "Corrections",
+    "/admin/review": "Review",
 }
 AUDIENCES = {"customers": "Customers", "staff": "Staff"}
 

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.types import Conversation
+from frontdesk.channels.admin_frame import TABS
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.inbox_pages import conversation_page, list_page, login_page
 from frontdesk.channels.operator import COOKIE, Operator, read_form
@@ -21,7 +22,7 @@ from frontdesk.channels.shapes import transcript
 
 MAX_CHARS = 8000
 HEADERS = policy(form_action="'self'") | {"Referrer-Policy": "same-origin"}
-OWN = ("/inbox", "/inbox/conversation", "/admin", "/admin/explain", "/admin/gaps", "/admin/corrections")
+OWN = ("/inbox", "/inbox/conversation", *TABS)
 """The pages that signing in may lead to."""
 Handler = Callable[[Request], Awaitable[Response]]
 

@@ -15,6 +15,7 @@ from frontdesk.bot.commands import (
     export,
     ingest,
     init,
+    review,
     routers,
     serve,
     train,
@@ -36,6 +37,7 @@ app.command("train")(train.train)
 app.command("tune")(tune.tune)
 app.add_typer(voices.app, name="voices")
 app.add_typer(routers.app, name="routers")
+app.command("review")(review.review)
 app.command("advise")(advise.advise)
 app.command("chat")(chat.chat)
 app.command("ask")(ask.ask)

@@ -27,14 +27,22 @@ Documents = Annotated[Path, typer.Option("--documents", help='JSONL rows {"id","
 def router(
     train: Annotated[Path, typer.Option(help='JSONL rows {"text","intent"}; intent oos = out of scope.')],
     test: Annotated[Path, typer.Option(help="JSONL rows of the same shape.")],
+    out: Report = None,
     as_json: Json = False,
 ) -> None:
     """Train a router on one set of rows and measure it on another."""
     from frontdesk.bot.router.evaluate import evaluate_router
+    from frontdesk.finetune.router_encoder import tuner
 
     quiet_libraries()
     labelled, asked = (read_rows(path, "text", "intent") for path in (train, test))
-    emit(evaluate_router(labelled, asked, _encoder()), as_json)
+    encoder = _encoder()
+    found = evaluate_router(labelled, asked, encoder, tuner=tuner(encoder))
+    if out:
+        from frontdesk.bot.commands.router_report import write_router_report
+
+        print(f"report: {write_router_report(out, found)}", file=sys.stderr)
+    emit(found.figures, as_json)
 
 
 @app.command()
@@ -81,14 +89,17 @@ def answers(
     elif documents is None or not asked:
         raise ConfigError("nothing to measure.", fix="give --documents and --questions, or --fit in a bot project.")
     else:
-        _told("Answers", evaluate_answers(read_rows(documents, "id", "text"), asked, _encoder()), out, as_json)
+        from frontdesk.bot.app import scorers_of
+
+        rows = read_rows(documents, "id", "text")
+        _told("Answers", evaluate_answers(rows, asked, _encoder(), scorers_of(Models())), out, as_json)
 
 
 def _fitted(project: Project, brand: str | None, rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
-    from frontdesk.bot.app import knowledge_of
+    from frontdesk.bot.app import helpers_of, knowledge_of
 
     project.settings.brand(brand)
-    bases = knowledge_of(project)
+    bases = knowledge_of(project, helpers=helpers_of(project))
     base = bases.of(brand or project.settings.brand_id)
     try:
         base.load()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from frontdesk.bot.errors import ChannelError, KnowledgeError
+from frontdesk.bot.errors import ChannelError, KnowledgeError, StoreError
 from frontdesk.bot.project import Project
 
 START_SECONDS = 60.0
@@ -51,17 +51,41 @@ def hand_over(project: Project, job: str, still: Callable[[], bool]) -> dict[str
     return None
 
 
+def called(
+    project: Project,
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, str] | None = None,
+    body: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what the running server answers in JSON; raises StoreError when none is reached."""
+    found = _sent(project, method, path, query, body)
+    if found is None:
+        fix = "stop whatever has the conversations open, or start `frontdesk serve`."
+        raise StoreError("no server of this project is reached.", where=str(project.state), fix=fix)
+    return found[1]
+
+
 def _asked(project: Project, job: str) -> dict[str, Any] | None:
-    """Return what the server answers; None when none is reached."""
+    """Return the report of a job that the server did; None when none is reached."""
+    found = _sent(project, "POST", "/admin/jobs", None, {"job": job})
+    return None if found is None else {**found[1]["result"], "by": found[0]}
+
+
+def _sent(
+    project: Project, method: str, path: str, query: Mapping[str, str] | None, body: Mapping[str, Any] | None
+) -> tuple[str, dict[str, Any]] | None:
+    """Return the server's address and what it answers; None when none is reached, ChannelError when it refuses."""
     import httpx
 
     from frontdesk.bot.app import operator_token
 
     try:
         url = str(json.loads(_file(project).read_text())["url"])
-        headers = {"Authorization": f"Bearer {operator_token(project)}"}
+        headers = {"Authorization": f"Bearer {operator_token(project)}", "Accept": "application/json"}
         with httpx.Client(trust_env=False, timeout=httpx.Timeout(None, connect=5)) as client:
-            answer = client.post(f"{url}/admin/jobs", json={"job": job}, headers=headers)
+            answer = client.request(method, f"{url}{path}", params=query, json=body, headers=headers)
             found = answer.json()
     except (OSError, ValueError, KeyError, httpx.ConnectError, httpx.ConnectTimeout):
         return None
@@ -71,7 +95,7 @@ def _asked(project: Project, job: str) -> dict[str, Any] | None:
     if answer.status_code != 200:
         said = found.get("error", {})
         raise ChannelError(str(said.get("message")), where=url, fix=str(said.get("hint")), status=answer.status_code)
-    return {**found["result"], "by": url}
+    return url, found
 
 
 def _file(project: Project) -> Path:

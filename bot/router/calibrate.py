@@ -96,7 +96,8 @@ def selective_threshold(confidence: Doubles, right: NDArray[np.bool_], max_error
 
     From several starts, coverage is widened step by step while the upper bound of the error stays under the target;
     the doubt is shared between the starts. No bound within reach: the widest coverage whose observed error keeps the
-    target, not guaranteed.
+    target, not guaranteed. Where all may be answered, nothing was seen below the least confident, so whatever would be
+    right often enough by its own confidence is answered too.
     """
     order = np.argsort(-confidence, kind="stable")
     ranked, wrong = confidence[order], np.cumsum(~right[order])
@@ -105,10 +106,25 @@ def selective_threshold(confidence: Doubles, right: NDArray[np.bool_], max_error
     sizes = np.unique(np.linspace(least, n, _STEPS).astype(int)) if n >= least else np.array([], dtype=int)
     passes = [_upper(int(wrong[size - 1]), int(size)) <= max_error for size in sizes]
     passed = [_walk(passes, start * len(passes) // _STARTS) for start in range(_STARTS)] if passes else [-1]
-    if max(passed) >= 0:
-        return float(ranked[sizes[max(passed)] - 1]), True
     kept = np.flatnonzero(wrong <= max_error * np.arange(1, n + 1))
-    return (float(ranked[kept[-1]]), False) if len(kept) else (1.0, False)
+    guaranteed = max(passed) >= 0
+    if not guaranteed and not len(kept):
+        return 1.0, False
+    last = int(sizes[max(passed)] - 1 if guaranteed else kept[-1])
+    return float(ranked[last]) if last < n - 1 else min(float(ranked[last]), 1 - max_error), guaranteed
+
+
+def coverage_at(confidence: Doubles, right: NDArray[np.bool_], error: float) -> float:
+    """Return the largest share of rows, most confident first, with at most `error` of them wrong."""
+    wrong = np.cumsum(~right[np.argsort(-confidence, kind="stable")])
+    kept = np.flatnonzero(wrong <= error * np.arange(1, len(right) + 1))
+    return float((kept[-1] + 1) / len(right)) if len(kept) else 0.0
+
+
+def error_at(confidence: Doubles, right: NDArray[np.bool_], coverage: float) -> float:
+    """Return the share of wrong ones among the most confident rows that make up `coverage` of all; 0 for none."""
+    kept = np.argsort(-confidence, kind="stable")[: round(coverage * len(right))]
+    return float((~right[kept]).mean()) if len(kept) else 0.0
 
 
 def _walk(passes: list[bool], start: int) -> int:

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frontdesk.bot.intervals import wilson
+from frontdesk.bot.router.calibrate import coverage_at, error_at
 from frontdesk.bot.router.features import clean
 from frontdesk.bot.router.model import Model
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE, Example, checked, intent_name
 from frontdesk.bot.router.train import fit
+from frontdesk.bot.router.tuning import Tuner
 from frontdesk.bot.types import Encoder
 
 _MAX_ERROR = 0.05
@@ -22,6 +24,32 @@ _DRAWS, _TIMED, _BINS = 300, 300, 15
 
 Doubles = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the router made of one test row; `answered` with the thresholds it was fitted, else turned away or asked."""
+
+    text: str
+    intent: str
+    said: str
+    probability: float
+    """Its confidence that `said` is right."""
+    turned_away: bool
+    answered: bool
+
+    @property
+    def right(self) -> bool:
+        """Whether the likeliest intent is the right one; never so out of scope."""
+        return self.said == self.intent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The figures as design.md §7 names them, each with its interval, and every row behind them."""
+
+    figures: Mapping[str, Any]
+    asked: tuple[Asked, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,42 +64,58 @@ class Outcome:
 
 
 def evaluate_router(
-    train_rows: Sequence[Mapping[str, Any]], test_rows: Sequence[Mapping[str, Any]], encoder: Encoder
-) -> dict[str, Any]:
-    """Train on `{"text","intent"}` rows and measure on others; keys as in the design, each with its 95 % interval.
+    train_rows: Sequence[Mapping[str, Any]],
+    test_rows: Sequence[Mapping[str, Any]],
+    encoder: Encoder,
+    *,
+    tuner: Tuner | None = None,
+    max_error: float = _MAX_ERROR,
+) -> Evaluation:
+    """Train on `{"text","intent"}` rows and measure on others.
 
     `accuracy`: all rows, with out of scope as a class when the training rows have it. `accuracy_in_scope`: the
-    likeliest intent is right, on in-scope rows, refused or not. `ece` (15 bins) and `coverage_at_error_5` use the
-    confidence that the likeliest intent is right, which is never so out of scope. Figures without rows are None.
+    likeliest intent is right, on in-scope rows, refused or not. `ece` (15 bins), `coverage_at_error_5` and
+    `error_at_coverage_80` use the confidence that the likeliest intent is right, which is never so out of scope;
+    `answered` and `error_on_answered` are those of the fitted thresholds. Figures without rows are None.
     """
     started = time.perf_counter()
     examples = [Example(text=str(row["text"]), intent=intent_name(str(row["intent"]))) for row in train_rows]
-    model, _ = fit(checked(examples, "--train").rows, encoder, max_error=_MAX_ERROR)
+    model, _ = fit(checked(examples, "--train").rows, encoder, max_error=max_error, tuner=tuner)
     seconds = time.perf_counter() - started
-    outcome = _outcome(model, test_rows, encoder)
+    outcome, asked = _outcome(model, test_rows, encoder)
     has_class = any(row.intent == OUT_OF_SCOPE for row in examples)
-    return {
+    figures = {
         "n": len(test_rows),
         **_accuracies(outcome, has_class),
         **_out_of_scope(outcome),
         **_calibration(outcome),
+        **_rate("answered", np.asarray([one.answered for one in asked])),
+        **_rate("error_on_answered", np.asarray([not one.right for one in asked if one.answered])),
         **_latency(model, test_rows, encoder),
         "train_seconds": round(seconds, 2),
     }
+    return Evaluation(figures=figures, asked=asked)
 
 
-def _outcome(model: Model, rows: Sequence[Mapping[str, Any]], encoder: Encoder) -> Outcome:
+def _outcome(model: Model, rows: Sequence[Mapping[str, Any]], encoder: Encoder) -> tuple[Outcome, tuple[Asked, ...]]:
     texts = [clean(str(row["text"])) for row in rows]
     truth = np.asarray([intent_name(str(row["intent"])) for row in rows])
     verdict = model.judge(texts, encoder)
     said = np.asarray(model.head.labels)[verdict.shares.argmax(axis=1)]
-    return Outcome(
+    outcome = Outcome(
         strange=truth == OUT_OF_SCOPE,
         right=said == truth,
         refused=verdict.outside > model.calibration.outside_threshold,
         confidence=verdict.confidence.astype(float),
         outside=verdict.outside.astype(float),
     )
+    answered = ~outcome.refused & (outcome.confidence >= model.calibration.confidence_threshold)
+    columns = zip(texts, truth, said, outcome.confidence, outcome.refused, answered, strict=True)
+    asked = (
+        Asked(text=t, intent=str(i), said=str(s), probability=float(p), turned_away=bool(o), answered=bool(a))
+        for t, i, s, p, o, a in columns
+    )
+    return outcome, tuple(asked)
 
 
 def _accuracies(outcome: Outcome, has_class: bool) -> dict[str, Any]:
@@ -97,6 +141,7 @@ def _calibration(outcome: Outcome) -> dict[str, Any]:
     return {
         **_figure("ece", lambda rows: calibration_error(confidence[rows], right[rows]), n),
         **_figure("coverage_at_error_5", lambda rows: coverage_at(confidence[rows], right[rows], 0.05), n),
+        **_figure("error_at_coverage_80", lambda rows: error_at(confidence[rows], right[rows], 0.8), n),
     }
 
 
@@ -130,13 +175,6 @@ def calibration_error(confidence: Doubles, right: Flags) -> float:
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
     gaps = np.bincount(bins, weights=right.astype(float) - confidence, minlength=_BINS)
     return float(np.abs(gaps).sum() / max(len(right), 1))
-
-
-def coverage_at(confidence: Doubles, right: Flags, error: float) -> float:
-    """Return the largest share of rows, most confident first, with at most `error` of them wrong."""
-    wrong = np.cumsum(~right[np.argsort(-confidence, kind="stable")])
-    kept = np.flatnonzero(wrong <= error * np.arange(1, len(right) + 1))
-    return float((kept[-1] + 1) / len(right)) if len(kept) else 0.0
 
 
 def _rate(name: str, hits: Flags) -> dict[str, Any]:

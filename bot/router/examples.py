@@ -118,8 +118,8 @@ def _places(item: yaml.Node, lines: Sequence[str]) -> Iterator[tuple[str, _Place
         yield name, _Place(at=_end(last_item, lines), prefix=f"{indent}- {key}", quoted=True)
 
 
-def _field(node: yaml.Node, name: str) -> Any:
-    """Return the value of a key of a mapping; None without it."""
+def _field(node: Any, name: str) -> Any:
+    """Return the value of a key of a mapping node; None without it."""
     return next((value for key, value in node.value if key.value == name), None)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frontdesk.bot.errors import ConfigError, ModelError
-from frontdesk.bot.intervals import bootstrap
+from frontdesk.bot.router.calibrate import coverage_at
 from frontdesk.bot.router.model import Calibration
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE
 from frontdesk.bot.router.versions import Finding, Judged, RouterVersions, Verdict, Version
@@ -25,8 +25,10 @@ from frontdesk.bot.types import Encoder
 
 DOUBT = 0.05
 """How often a check may refuse a router that is as good as the served one."""
+_DRAWS = 300
 
 Flags = NDArray[np.bool_]
+Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,20 +46,15 @@ class Answers:
         return np.asarray(np.where(self._strange, self._turned, said), dtype=np.bool_)
 
     @cached_property
-    def served(self) -> Flags:
-        """Whether it was sure enough to answer."""
-        sure = [one.confidence >= self.fitted.confidence_threshold for one in self.judged]
-        return ~self._turned & np.asarray(sure, dtype=bool)
+    def sureness(self) -> Doubles:
+        """How sure it was; less than all others of what it turned away."""
+        confidence = np.asarray([one.confidence for one in self.judged], dtype=float)
+        return np.where(self._turned, confidence - 1, confidence)
 
     @cached_property
-    def helped(self) -> Flags:
-        """Whether it was answered, and rightly."""
-        return self.served & self.named & ~self._strange
-
-    @cached_property
-    def misled(self) -> Flags:
-        """Whether it was answered, and wrongly."""
-        return self.served & ~self.helped
+    def helpful(self) -> Flags:
+        """Whether an answer would be right."""
+        return self.named & ~self._strange
 
     @property
     def _strange(self) -> Flags:
@@ -92,12 +89,12 @@ def compared(candidate: Version, served: Version, encoder: Encoder) -> list[Find
         truth=[a.intent for a, _ in rows], judged=[a for a, _ in rows], fitted=candidate.manifest.calibration
     )
     theirs = Answers(truth=ours.truth, judged=[b for _, b in rows], fitted=served.manifest.calibration)
-    both, every = np.asarray(same, dtype=bool), np.ones(len(rows), dtype=bool)
-    findings = [_check("right on examples that both have", ours.named, theirs.named, both)]
-    if candidate.manifest.max_error == served.manifest.max_error:
-        findings.append(_check("answered rightly, of those", ours.helped, theirs.helped, both))
-        findings.append(_check("not misled, of those", ~ours.misled, ~theirs.misled, both))
-    return [*findings, _check("right on all its examples", ours.named, theirs.named, every)]
+    both, error = np.asarray(same, dtype=bool), candidate.manifest.max_error
+    return [
+        _right("right on examples that both have", ours.named[both], theirs.named[both]),
+        _coverage(f"answered with {error:.0%} wrong, of those", ours, theirs, np.flatnonzero(both), error),
+        _right("right on all its examples", ours.named, theirs.named),
+    ]
 
 
 def _same(row: Judged, before: Judged | None) -> bool:
@@ -122,17 +119,33 @@ def _asked(rows: Sequence[Judged], known: Mapping[str, Judged], served: Version,
     return found
 
 
-def _check(name: str, new: Flags, old: Flags, rows: Flags) -> Finding:
+def _right(name: str, new: Flags, old: Flags) -> Finding:
     """Refuse when the new one loses more of the texts on which the two differ than chance would have it lose.
 
     The exact sign test of paired proportions (McNemar 1947), one-sided.
     """
     from scipy.stats import binomtest
 
-    new, old = new[rows], old[rows]
     lost, won = int((old & ~new).sum()), int((new & ~old).sum())
     chance = float(binomtest(lost, lost + won, alternative="greater").pvalue) if lost + won else 1.0
-    low, high = bootstrap((new.astype(float) - old).tolist())
-    found = f"{int(new.sum())} of {len(new)}, served {int(old.sum())}: {won} won, {lost} lost"
-    found += f" ({100 * low:+.1f} to {100 * high:+.1f} points)" if len(new) else ""
-    return Finding(check=name, passed=chance > DOUBT, found=found, allowed=f"losses that chance explains (p > {DOUBT})")
+    found = f"{int(new.sum())} of {len(new)}, served {int(old.sum())}; {won} won, {lost} lost (p = {chance:.2g})"
+    return Finding(check=name, passed=chance > DOUBT, found=found, allowed=f"losses that chance explains: p > {DOUBT}")
+
+
+def _coverage(name: str, ours: Answers, theirs: Answers, rows: NDArray[np.int64], error: float) -> Finding:
+    """Refuse when the new one could answer less before too many of the answers are wrong.
+
+    Thresholds play no part: each router's are fitted to its own examples, and harder examples make for stricter ones.
+    The difference's paired-bootstrap interval (Efron 1979).
+    """
+
+    def covered(arm: Answers, drawn: NDArray[np.int64]) -> float:
+        return coverage_at(arm.sureness[drawn], arm.helpful[drawn], error)
+
+    random = np.random.default_rng(0)
+    draws = [random.choice(rows, len(rows)) for _ in range(_DRAWS if len(rows) else 0)]
+    gains = [covered(ours, drawn) - covered(theirs, drawn) for drawn in draws] or [0.0]
+    low, high = np.percentile(gains, [100 * DOUBT, 100 - 100 * DOUBT])
+    shares = [covered(arm, rows) if len(rows) else 0.0 for arm in (ours, theirs)]
+    found = f"{shares[0]:.1%}, served {shares[1]:.1%}; {100 * low:+.1f} to {100 * high:+.1f} points"
+    return Finding(check=name, passed=bool(high >= 0), found=found, allowed="an interval that is not all below 0")

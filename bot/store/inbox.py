@@ -153,6 +153,20 @@ def _first_receipt(connection: Connection, row: dict[str, Any]) -> Receipt:
     return Receipt(**first._mapping, duplicate=True)
 
 
+def receipts(connection: Connection, channel: str, prefix: str, limit: int) -> list[Receipt]:
+    """Return the newest receipts of events whose id begins with `prefix`; not where a later message waits.
+
+    `prefix` is lower-case hexadecimal: in every collation "g" comes after whatever may follow it.
+    """
+    within = inbox.c.event_id.between(prefix, prefix + "g")
+    newest = select(inbox).where(inbox.c.channel == channel, within).order_by(inbox.c.id.desc()).limit(limit).subquery()
+    waits = exists().where(
+        inbox.c.conversation_id == newest.c.conversation_id, inbox.c.closed_at.is_(None), inbox.c.id > newest.c.id
+    )
+    found = select(newest.c.conversation_id, newest.c.message_id, newest.c.position).where(~waits)
+    return [Receipt(**row._mapping) for row in connection.execute(found.order_by(newest.c.id.desc()))]
+
+
 # Statements of the main path are built once: building one costs more than running it.
 _DUE = (
     select(lanes.c.conversation_id)

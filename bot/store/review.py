@@ -146,6 +146,6 @@ def _likeliest(route: Mapping[str, Any]) -> str:
 
 def _chosen(after: Mapping[str, Any] | None) -> str:
     """The intent whose button the customer pressed next, or typed; a person is not one."""
-    first = next(iter((after or {}).get("routes") or ()), {})
+    first: Mapping[str, Any] = next(iter((after or {}).get("routes") or ()), {})
     intent = str(first.get("intent", ""))
     return intent if str(first.get("reason", "")).startswith(_CHOSEN) and intent not in (_PERSON, _OUTSIDE) else ""

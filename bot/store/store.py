@@ -98,6 +98,13 @@ class Store:
         if not future.cancelled() and future.exception() is None:
             self.arrived.tell(ARRIVALS)
 
+    def receipts(self, channel: str, prefix: str, limit: int = 8) -> list[Receipt]:
+        """Return the newest receipts of events whose id begins with `prefix`, lower-case hexadecimal digits.
+
+        Without those of messages after which another one already waits.
+        """
+        return self._opened().read(partial(inbox.receipts, channel=channel, prefix=prefix, limit=limit))
+
     def claim(self, owner: str, limit: int, lease_seconds: float) -> list[Lane]:
         """Take up to `limit` conversations with waiting messages that nobody holds."""
         return self._write(partial(inbox.claim, owner=owner, limit=limit, lease_seconds=lease_seconds))

@@ -18,6 +18,7 @@ from frontdesk.channels.admin import admin_router
 from frontdesk.channels.inbox import inbox_router
 from frontdesk.channels.testing import FakeDesk
 from tests.channels.overseen import DROPPED, EVIL, QUOTE, FakeOversight
+from tests.channels.reviewed import FakeReview
 from tests.channels.wire import script, served
 
 TOKEN = "operator-token-of-the-tests"
@@ -74,7 +75,9 @@ def run(test: Test) -> None:
     async def go() -> None:
         oversight, jobs = FakeOversight(), Jobs()
         inbox = inbox_router(FakeDesk(script), operator_token=TOKEN)
-        pages = admin_router(operator_token=TOKEN, health=health, jobs={"ingest": jobs.ingest}, oversight=oversight)
+        pages = admin_router(
+            operator_token=TOKEN, health=health, jobs={"ingest": jobs.ingest}, oversight=oversight, review=FakeReview()
+        )
         async with served(inbox, pages) as client:
             site = Site(client)
             site.oversight, site.jobs = oversight, jobs

@@ -16,8 +16,8 @@ from frontdesk.bot.config import Limits, Messages, Slack, Telegram
 from frontdesk.channels.fakes.fake_slack import FakeSlack
 from frontdesk.channels.fakes.fake_telegram import FakeTelegram
 from frontdesk.channels.rasa import rasa_router
-from frontdesk.channels.slack import slack_router
-from frontdesk.channels.telegram import TelegramSender, telegram_router
+from frontdesk.channels.slack import SlackIntake, slack_router
+from frontdesk.channels.telegram import TelegramIntake, TelegramSender, telegram_router
 from tests.channels.wire import scripted, served
 
 CASES = 700
@@ -64,7 +64,7 @@ def test_slack() -> None:
     ]
 
     async def go() -> set[int]:
-        async with served(slack_router(scripted(), settings, Limits(), "shop")) as client:
+        async with served(slack_router(SlackIntake(scripted(), Limits(), "shop"), settings, Limits())) as client:
             requests = [fake.signed(spoiled(random_, random_.choice(seeds))) for _ in range(CASES)]
             return await statuses(client, "/webhooks/slack/webhook", requests)
 
@@ -81,7 +81,9 @@ def test_telegram() -> None:
 
     async def go() -> set[int]:
         sender = TelegramSender(settings)
-        async with served(telegram_router(scripted(), settings, Limits(), "shop", sender)) as client:
+        async with served(
+            telegram_router(TelegramIntake(scripted(), Limits(), "shop", sender), settings, Limits())
+        ) as client:
             updates = [spoiled(random_, random_.choice(seeds)) for _ in range(CASES)]
             requests = [(json.dumps(update).encode(), fake.headers) for update in updates]
             found = await statuses(client, "/webhooks/telegram/webhook", requests)

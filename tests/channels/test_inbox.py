@@ -17,6 +17,7 @@ from frontdesk.channels.inbox import inbox_router
 from frontdesk.channels.operator import COOKIE
 from frontdesk.channels.testing import FakeDesk
 from tests.channels.overseen import FakeOversight
+from tests.channels.reviewed import FakeReview
 from tests.channels.wire import kept, script, served
 
 TOKEN = "operator-token-of-the-tests"
@@ -40,7 +41,9 @@ def run(test: Test, token: str | None = TOKEN) -> None:
     async def go() -> None:
         desk = FakeDesk(script)
         jobs = {"ingest": ingest, "failing": failing}
-        admin = admin_router(operator_token=token, health=health, jobs=jobs, oversight=FakeOversight())
+        admin = admin_router(
+            operator_token=token, health=health, jobs=jobs, oversight=FakeOversight(), review=FakeReview()
+        )
         routers = inbox_router(desk, operator_token=token), admin
         async with served(*routers) as client:
             await asyncio.wait_for(test(client, desk), 30)
@@ -253,7 +256,9 @@ def test_one_job_at_a_time() -> None:
             return {}
 
         jobs = {"ingest": slow}
-        admin = admin_router(operator_token=TOKEN, health=health, jobs=jobs, oversight=FakeOversight())
+        admin = admin_router(
+            operator_token=TOKEN, health=health, jobs=jobs, oversight=FakeOversight(), review=FakeReview()
+        )
         async with served(admin) as client:
             headers = {"Authorization": f"Bearer {TOKEN}"}
             first = asyncio.create_task(client.post("/admin/jobs", json={"job": "ingest"}, headers=headers))

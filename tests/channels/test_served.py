@@ -22,8 +22,8 @@ from frontdesk.bot.types import Conversation, Message, Reply
 from frontdesk.channels.fakes.fake_slack import TEAM, FakeSlack
 from frontdesk.channels.fakes.fake_telegram import FakeTelegram
 from frontdesk.channels.fakes.server import Fault, LocalServer
-from frontdesk.channels.slack import SlackSender, slack_router
-from frontdesk.channels.telegram import TelegramSender, telegram_router
+from frontdesk.channels.slack import SlackIntake, SlackSender, slack_router
+from frontdesk.channels.telegram import TelegramIntake, TelegramSender, telegram_router
 from tests.channels.wire import script
 
 PATIENCE = 20.0
@@ -48,8 +48,8 @@ async def running(folder: Path, slack: Slack, telegram: Telegram) -> AsyncIterat
     desk = FrontDesk(cast(Engine, Scripted()), store, Limits(), workers=2)
     slack_sender, telegram_sender = SlackSender(slack), TelegramSender(telegram)
     app = FastAPI()
-    app.include_router(slack_router(desk, slack, Limits(), "shop"))
-    app.include_router(telegram_router(desk, telegram, Limits(), "shop", telegram_sender))
+    app.include_router(slack_router(SlackIntake(desk, Limits(), "shop"), slack, Limits()))
+    app.include_router(telegram_router(TelegramIntake(desk, Limits(), "shop", telegram_sender), telegram, Limits()))
     delivery = Delivery(store, {"slack": slack_sender, "telegram": telegram_sender})
     await desk.start()
     await delivery.start()

@@ -16,7 +16,8 @@ from frontdesk.bot.types import Conversation
 from frontdesk.channels.delivery import Retry
 from frontdesk.channels.fakes.fake_slack import BOT_USER, TEAM, FakeSlack
 from frontdesk.channels.fakes.server import Fault, LocalServer
-from frontdesk.channels.slack import GREETING, SlackSender, slack_router
+from frontdesk.channels.slack import SlackIntake, SlackSender, slack_router
+from frontdesk.channels.slack_events import GREETING
 from frontdesk.channels.slack_posts import SECTION_LIMIT, mrkdwn, posts
 from frontdesk.channels.testing import FakeDesk
 from tests.channels.wire import BUTTONS, done, event_with, kept, scripted, served
@@ -32,7 +33,7 @@ def settings(fake: FakeSlack, api_url: str = "http://127.0.0.1:9/api/") -> Slack
 async def deliver(desk: FakeDesk, fake: FakeSlack, *payloads: Payload) -> list[Any]:
     """Deliver signed payloads in order and return the responses."""
     responses = []
-    async with served(slack_router(desk, settings(fake), Limits(), "shop")) as client:
+    async with served(slack_router(SlackIntake(desk, Limits(), "shop"), settings(fake), Limits())) as client:
         for payload in payloads:
             body, headers = fake.signed(payload)
             responses.append(await client.post(URL, content=body, headers=headers))
@@ -74,7 +75,9 @@ def test_url_verification_echoes_the_challenge_after_the_signature() -> None:
 )
 def test_bad_signatures_are_401(headers: dict[str, Any]) -> None:
     async def go() -> Any:
-        async with served(slack_router(scripted(), settings(FakeSlack()), Limits(), "shop")) as client:
+        async with served(
+            slack_router(SlackIntake(scripted(), Limits(), "shop"), settings(FakeSlack()), Limits())
+        ) as client:
             return await client.post(URL, content=b"{}", headers=headers)
 
     response = asyncio.run(go())
@@ -117,7 +120,7 @@ def test_a_retry_is_taken_when_the_first_delivery_never_came() -> None:
     fake, desk = FakeSlack(), scripted()
 
     async def go() -> list[int]:
-        async with served(slack_router(desk, settings(fake), Limits(), "shop")) as client:
+        async with served(slack_router(SlackIntake(desk, Limits(), "shop"), settings(fake), Limits())) as client:
             body, headers = fake.signed(fake.message("hi", ts="1.1"))
             retry = headers | {"X-Slack-Retry-Num": "1", "X-Slack-Retry-Reason": "http_timeout"}
             return [(await client.post(URL, content=body, headers=retry)).status_code for _ in range(3)]
@@ -152,6 +155,7 @@ def test_a_bare_mention_is_a_greeting_and_a_file_is_named() -> None:
     desk = received(fake.mention("", ts="5.5"), fake.message("", subtype="file_share", files=[{}], ts="1.1"))
     assert texts(desk, f"slack:{TEAM}:C1:5.5") == [GREETING]
     assert texts(desk, f"slack:{TEAM}:D1") == ["[file]"]
+    assert conversation(desk, f"slack:{TEAM}:D1").turns[0].message.metadata["file"] == "file"
 
 
 def test_a_long_text_is_cut_not_lost() -> None:
@@ -184,7 +188,7 @@ def test_signed_nonsense_forms_are_400(form: bytes) -> None:
     fake = FakeSlack()
 
     async def go() -> int:
-        async with served(slack_router(scripted(), settings(fake), Limits(), "shop")) as client:
+        async with served(slack_router(SlackIntake(scripted(), Limits(), "shop"), settings(fake), Limits())) as client:
             body, headers = fake.signed(form)
             kind = {"Content-Type": "application/x-www-form-urlencoded"}
             return (await client.post(URL, content=body, headers=headers | kind)).status_code
@@ -205,7 +209,7 @@ def test_a_mutated_request_is_never_accepted_and_never_a_5xx() -> None:
 
     async def go() -> set[int]:
         statuses = set()
-        async with served(slack_router(desk, settings(fake), Limits(), "shop")) as client:
+        async with served(slack_router(SlackIntake(desk, Limits(), "shop"), settings(fake), Limits())) as client:
             for _ in range(600):
                 body, headers = fake.signed(fake.message("hi"))
                 part = random_.choice(["body", "X-Slack-Signature", "X-Slack-Request-Timestamp"])

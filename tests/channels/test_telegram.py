@@ -14,11 +14,12 @@ from pydantic import SecretStr
 from frontdesk.bot.config import Limits, Telegram
 from frontdesk.bot.types import Button, Conversation, Message, Reply, Sentence
 from frontdesk.channels.delivery import Retry
-from frontdesk.channels.fakes.fake_telegram import FakeTelegram
+from frontdesk.channels.fakes.fake_telegram import USERNAME, FakeTelegram
 from frontdesk.channels.fakes.server import Fault, LocalServer
 from frontdesk.channels.split import size, utf16_units
-from frontdesk.channels.telegram import GREETING, TelegramSender, telegram_router
+from frontdesk.channels.telegram import TelegramIntake, TelegramSender, telegram_router
 from frontdesk.channels.telegram_posts import CALLBACK_LIMIT, callback_data, posts
+from frontdesk.channels.telegram_updates import GREETING
 from frontdesk.channels.testing import FakeDesk
 from tests.channels.wire import done, event_with, kept, scripted, served
 
@@ -35,7 +36,8 @@ async def deliver(
 ) -> list[Any]:
     """Deliver updates (bytes as they are) in order and return the responses."""
     known, sender, responses = settings(fake, api_url), TelegramSender(settings(fake, api_url)), []
-    async with served(telegram_router(desk, known, Limits(), "shop", sender)) as client:
+    intake = TelegramIntake(desk, Limits(), "shop", sender, {"return_policy"})
+    async with served(telegram_router(intake, known, Limits())) as client:
         for update in updates:
             body = update if isinstance(update, bytes) else json.dumps(update).encode()
             responses.append(await client.post(URL, content=body, headers=headers or fake.headers))
@@ -54,6 +56,10 @@ def received(*updates: Any) -> FakeDesk:
 def texts(desk: FakeDesk, conversation_id: str = "telegram:7") -> list[str]:
     known = asyncio.run(desk.conversation(conversation_id))
     return [turn.message.text for turn in known.turns] if known else []
+
+
+def texts_of(conversation: Conversation) -> list[str]:
+    return [turn.message.text for turn in conversation.turns]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +88,7 @@ def test_a_message_becomes_a_turn_of_its_chat_once() -> None:
     [
         ({"text": "/start"}, GREETING),
         ({"text": "/start campaign"}, GREETING),
+        ({"text": "/start return_policy"}, "/return_policy"),
         ({"text": None, "caption": "this kettle is dented", "photo": [{}]}, "this kettle is dented"),
         ({"text": None, "photo": [{}]}, "[photo]"),
         ({"text": None, "sticker": {}, "voice": {"file_id": "x"}}, "[voice]"),
@@ -92,6 +99,78 @@ def test_what_counts_as_words(message: dict[str, Any], text: str) -> None:
     update = FakeTelegram().message("")
     update["message"] |= message
     assert texts(received(update)) == [text]
+
+
+def test_a_deep_link_and_a_file_are_remembered() -> None:
+    fake = FakeTelegram()
+    desk = received(fake.message("/start summer-sale"), fake.message(None, caption="dented", document={"file_id": "x"}))
+    known = asyncio.run(kept(desk, "telegram:7"))
+    assert [turn.message.text for turn in known.turns] == [GREETING, "dented"]
+    assert [turn.message.metadata for turn in known.turns] == [
+        {"chat_id": "7", "start": "summer-sale"},
+        {"chat_id": "7", "file": "document"},
+    ]
+
+
+BOT = {"id": 4242, "is_bot": True}
+GROUP = -5
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"text": f"@{USERNAME} where is it?"}, "where is it?"),
+        ({"text": f"Where is it, @{USERNAME.lower()}"}, "Where is it,"),
+        ({"text": f"@{USERNAME}"}, GREETING),
+        ({"text": f"/start@{USERNAME} return_policy"}, "/return_policy"),
+        ({"text": "and this?", "reply_to_message": {"from": BOT, "message_id": 1}}, "and this?"),
+        ({"text": None, "photo": [{}], "caption": f"@{USERNAME}"}, "[photo]"),
+        ({"text": "hello all"}, None),
+        ({"text": f"@{USERNAME}2 hello, x@{USERNAME}"}, None),
+        ({"text": "no", "reply_to_message": {"from": {"id": 8}, "message_id": 1}}, None),
+        ({"text": "new topic", "reply_to_message": {"from": BOT, "forum_topic_created": {}}}, None),
+        ({"text": f"@{USERNAME} hi", "from": BOT}, None),
+        ({"text": "no", "reply_to_message": [BOT]}, None),
+    ],
+)
+def test_a_group_is_answered_when_it_names_or_answers_the_bot(message: dict[str, Any], text: str | None) -> None:
+    fake, desk = FakeTelegram(), scripted()
+    update = fake.message("", chat=GROUP)
+    update["message"] |= message
+    with LocalServer(fake.app) as server:
+        [response] = asyncio.run(deliver(desk, fake, update, api_url=server.url))
+    assert response.status_code == 200
+    assert texts(desk, f"telegram:{GROUP}:5") == ([] if text is None else [text])
+
+
+def test_in_a_group_each_person_is_answered_as_a_reply_in_the_topic() -> None:
+    fake = FakeTelegram()
+
+    async def go(api_url: str) -> None:
+        desk, sender = scripted(), TelegramSender(settings(fake, api_url))
+        where = {"is_topic_message": True, "message_thread_id": 3, "message_id": 11}
+        asked = fake.message(f"@{USERNAME} choose", chat=GROUP, **where)
+        other = fake.message(f"@{USERNAME} hello", chat=GROUP) | {}
+        other["message"]["from"] = {"id": 6, "is_bot": False}
+        await deliver(desk, fake, asked, other, api_url=api_url)
+        [event] = await done(desk, f"telegram:{GROUP}:5")
+        await sender.send(event, await kept(desk, f"telegram:{GROUP}:5"))
+        assert texts_of(await kept(desk, f"telegram:{GROUP}:6")) == ["hello"]
+        await deliver(desk, fake, fake.press(fake.sent[0], "Choice 2"), api_url=api_url)
+        assert texts_of(await kept(desk, f"telegram:{GROUP}:5")) == ["choose", "/choice_2"]
+        await sender.close()
+
+    with LocalServer(fake.app) as server:
+        asyncio.run(go(server.url))
+    [post] = fake.sent
+    assert (post["chat_id"], post["message_thread_id"]) == (GROUP, 3)
+    assert post["reply_parameters"] == {"message_id": 11, "allow_sending_without_reply": True}
+
+
+def test_a_mention_waits_until_the_bot_knows_its_name() -> None:
+    update = FakeTelegram().message(f"@{USERNAME} hi", chat=GROUP)
+    [response] = asyncio.run(deliver(scripted(), FakeTelegram(), update))
+    assert response.status_code == 503
 
 
 @pytest.mark.parametrize(
@@ -117,7 +196,7 @@ def test_what_counts_as_words(message: dict[str, Any], text: str) -> None:
         {},
     ],
 )
-def test_no_turn_for_edits_groups_bots_and_noise(update: dict[str, Any]) -> None:
+def test_no_turn_for_edits_chatter_bots_and_noise(update: dict[str, Any]) -> None:
     assert texts(received(update)) == []
 
 
@@ -141,7 +220,8 @@ def test_a_mutated_secret_is_never_accepted_and_never_a_5xx() -> None:
     random_, fake, statuses = random.Random(4), FakeTelegram(), set()
 
     async def go() -> None:
-        router = telegram_router(scripted(), settings(fake), Limits(), "shop", TelegramSender(settings(fake)))
+        intake = TelegramIntake(scripted(), Limits(), "shop", TelegramSender(settings(fake)))
+        router = telegram_router(intake, settings(fake), Limits())
         async with served(router) as client:
             for _ in range(600):
                 token = bytearray(fake.secret_token.encode())
