@@ -16,9 +16,9 @@ from frontdesk.knowledge.values import Span
 
 Kind = Literal["paragraph", "list", "table", "code", "other"]
 _NOISE = re.compile(
-    r"(?P<code>`+[^`]*`+)|\[\^[^\]\s]+\]:?|\{[.#:][^{}\n]*\}|^\s*\[!\w+\]|(?<![\w\]])\[(?P<text>[^\[\]]+)\]\[[^\[\]]*\]"
+    r"(?P<code>`+[^`]*`+)|\[\^[^\]\s]+\]:?|\{[.#:][^{}\n]*\}|\{[{%][^{}]*[}%]\}|^\s*\[!\w+\]|(?<![\w\]])\[(?P<text>[^\[\]]+)\]\[[^\[\]]*\]"
 )
-"""Marks that are not for reading: of footnotes, attributes, call-outs; a link by reference is its words."""
+"""Marks that are not for reading: of footnotes, attributes, templates, call-outs; a link by reference is its words."""
 _BOLD = re.compile(r"(\*\*|__)(?P<text>[^*_\n]{2,100})\1:?$")
 _KINDS: dict[str, Kind] = {
     "paragraph_open": "paragraph",

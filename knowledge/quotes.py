@@ -116,7 +116,7 @@ def _smooth(text: str, start: int, end: int) -> str:
     """Return a paragraph as one line of the same length or, without the notes under it, less."""
     note = _DEFINITION.search(text, start, end)
     unmarked = _QUOTE_MARK.sub(lambda m: " " * len(m.group()), text[start : note.start() if note else end])
-    return re.sub(r"[\r\n]", " ", unmarked)
+    return re.sub(r"\\?[\r\n]", lambda m: " " * len(m.group()), unmarked)
 
 
 def worth(said: str, source: str) -> bool:
@@ -157,8 +157,8 @@ class List:
         said = [lists.item(text[a:b]) for a, b in block.parts]
         if not intro and lists.first(text[block.start : block.end]) is not None:
             named = [_STEP.sub("", name) for name in (subject, *block.heading)]
-            intro = next((name for name in reversed(named) if not _GENERAL.fullmatch(name)), "")
-            intro = "" if intro.endswith("?") else intro
+            says = (name for name in reversed(named) if not _GENERAL.fullmatch(name) and not name.endswith("?"))
+            intro = next(says, "")
         return cls(text=text, block=block, lead=lead, intro=intro.rstrip(":. "), said=said)
 
     @property

@@ -65,6 +65,8 @@ def test_marks_that_are_not_for_reading_are_gone() -> None:
     assert plain("The kettle[^1] is **made** in [our mill][mill]{.link-external}.<br>Not `a[0][1]`.") == (
         "The kettle is made in our mill. Not a[0][1]."
     )
+    assert plain("[Write]({{ site.mail }}){% if x %} to us.") == "Write to us."
+    assert said("Size: 1.7 L\\\nColour: cream, blue.") == ["Size: 1.7 L Colour: cream, blue."]
     assert plain("**Kettles** are tested.** Twice.") == "Kettles are tested. Twice."
 
 
