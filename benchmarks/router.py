@@ -1,0 +1,322 @@
+"""Intent routers side by side: ours, semantic-router, MiniLM + logistic regression, TF-IDF + linear SVM.
+
+`python -m benchmarks.router [SET ...] [--shots 10] [--peers FOLDER] [--no-tuning]` prints one JSON object per set and
+arm, trained and asked on the same development rows of ../shared/data: accuracy in scope and its difference to ours with
+a paired-bootstrap 95 % interval, out-of-scope recall and AUROC, calibration error, milliseconds a message, seconds and
+peak memory of training. Every arm turns away what its score says is out of scope, with a limit that turns away 5 % of
+held-out in-scope rows. Each arm runs in a process of its own, one thread, one after the other.
+
+semantic-router is not among the project's packages: `pip install --target FOLDER semantic-router==1.1.1`, and name the
+folder; without it the arm is left out and named. It reads our int8 MiniLM through its own encoder interface.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from frontdesk.adapters.encoder import MiniLM, model_folder
+from frontdesk.adapters.graphs import user_cache
+from frontdesk.bot.intervals import bootstrap, wilson
+from frontdesk.bot.router.calibrate import conformal_limit
+from frontdesk.bot.router.evaluate import auroc, calibration_error
+from frontdesk.bot.router.features import clean
+from frontdesk.bot.router.nlu import OUT_OF_SCOPE, Example, intent_name
+from frontdesk.bot.router.train import fit
+from frontdesk.finetune.router_encoder import tuner
+
+DATA = Path(__file__).parents[1].parent / "shared" / "data"
+MOST = {"train": 9000, "val": 1500}
+"""Rows taken of multidogo's."""
+TURNED_AWAY, TIMED, DRAWS = 0.05, 300, 2000
+ARMS = ("ours", "semantic-router", "minilm + logistic regression", "tf-idf + linear svm")
+Rows = list[tuple[str, str]]
+"""(text, intent) pairs."""
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What an arm says of n texts: the likeliest intents, the confidence in them, a score of out of scope."""
+
+    intents: NDArray[np.str_]
+    confidence: Doubles
+    outside: Doubles
+
+
+Ask = Callable[[Sequence[str]], Said]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """An arm ready to be asked; `refuses` tells which rows it turns away; `settled` texts that needed no encoder."""
+
+    ask: Ask
+    limit: float
+    settled: Callable[[Sequence[str]], float] | None = None
+
+
+def ours(rows: Rows, tune: bool) -> Trained:
+    encoder = MiniLM(user_cache())
+    examples = [Example(text=text, intent=intent) for text, intent in rows]
+    model, _ = fit(examples, encoder, max_error=TURNED_AWAY, tuner=tuner(encoder) if tune else None)
+
+    def ask(texts: Sequence[str]) -> Said:
+        verdict = model.judge(texts, encoder)
+        intents = np.asarray(model.head.labels)[verdict.shares.argmax(axis=1)]
+        return Said(intents=intents, confidence=verdict.confidence.astype(float), outside=verdict.outside.astype(float))
+
+    def settled(texts: Sequence[str]) -> float:
+        return float(model.judge(texts, encoder).settled.mean())
+
+    return Trained(ask=ask, limit=model.calibration.outside_threshold, settled=settled)
+
+
+Probabilities = Callable[[Sequence[str]], tuple[NDArray[np.str_], Doubles]]
+"""Returns the classes' names and n × classes scores."""
+
+
+def classifier(rows: Rows, learn: Callable[[Rows], Probabilities]) -> Trained:
+    """An arm of any classifier with out of scope as a class; calibrated (Platt 1999) on a tenth, then fitted on all."""
+    from sklearn.linear_model import LogisticRegression
+
+    back = [row for row in rows if crc32(row[0].encode()) % 10 == 0]
+    held = _read(learn([row for row in rows if crc32(row[0].encode()) % 10]), [text for text, _ in back])
+    truth = np.asarray([intent for _, intent in back])
+    right = np.append(held.intents == truth, [True, False])
+    platt = LogisticRegression().fit(np.append(held.confidence, np.repeat(held.confidence.mean(), 2))[:, None], right)
+    final = learn(rows)
+
+    def ask(texts: Sequence[str]) -> Said:
+        said = _read(final, texts)
+        sure = platt.predict_proba(said.confidence[:, None])[:, 1]
+        return Said(intents=said.intents, confidence=sure, outside=said.outside)
+
+    return Trained(ask=ask, limit=conformal_limit(held.outside[truth != OUT_OF_SCOPE], TURNED_AWAY))
+
+
+def _read(scores: Probabilities, texts: Sequence[str]) -> Said:
+    """The best in-scope class; out of scope is scored by that class's lead, or by how low the best is."""
+    names, values = scores(texts)
+    inside = names != OUT_OF_SCOPE
+    best = values[:, inside].max(axis=1)
+    outside = values[:, ~inside].sum(axis=1) - best
+    return Said(intents=names[inside][values[:, inside].argmax(axis=1)], confidence=best, outside=outside)
+
+
+def tfidf_svm(rows: Rows) -> Probabilities:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline, make_union
+    from sklearn.svm import LinearSVC
+
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, min_df=2)
+    model = make_pipeline(make_union(words, letters), LinearSVC(random_state=0))
+    model.fit([text for text, _ in rows], [intent for _, intent in rows])
+
+    def scores(texts: Sequence[str]) -> tuple[NDArray[np.str_], Doubles]:
+        values = model.decision_function(texts)
+        return model.classes_, values if values.ndim == 2 else np.column_stack([-values, values])
+
+    return scores
+
+
+def minilm_regression(vectors: Callable[[Sequence[str]], NDArray[np.float32]]) -> Callable[[Rows], Probabilities]:
+    from sklearn.linear_model import LogisticRegression
+
+    def learn(rows: Rows) -> Probabilities:
+        model = LogisticRegression(C=10, max_iter=300)
+        model.fit(vectors([text for text, _ in rows]), [intent for _, intent in rows])
+        return lambda texts: (model.classes_, model.predict_proba(vectors(texts)))
+
+    return learn
+
+
+def sentence_transformer() -> Callable[[Sequence[str]], NDArray[np.float32]]:
+    """MiniLM as sentence-transformers runs it; a text is encoded once."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    torch.set_num_threads(1)
+    model, known = SentenceTransformer(str(model_folder()), device="cpu"), dict[str, Any]()
+
+    def vectors(texts: Sequence[str]) -> NDArray[np.float32]:
+        fresh = [text for text in texts if text not in known]
+        if fresh:
+            made = model.encode(fresh, normalize_embeddings=True, show_progress_bar=False)
+            known.update(zip(fresh, made, strict=True))
+        return np.stack([known[text] for text in texts])
+
+    return vectors
+
+
+def semantic_router(rows: Rows) -> Trained:
+    """Its indexed router with its own defaults (5 nearest, mean); calibrated by its own `fit` on a tenth."""
+    package = import_module("semantic_router")
+    base = import_module("semantic_router.encoders").DenseEncoder
+    encoder = MiniLM(user_cache())
+    vector = type("Vectors", (base,), {"__call__": lambda self, docs: encoder.encode(docs).tolist()})
+    learn = [row for row in rows if crc32(row[0].encode()) % 10]
+    router = package.IndexedRouter(encoder=vector(name="minilm"), routes=_routes(package, learn))
+    back = [row for row in rows if crc32(row[0].encode()) % 10 == 0]
+    router.fit([text for text, _ in back], [None if intent == OUT_OF_SCOPE else intent for _, intent in back])
+    inside = [text for text, intent in back if intent != OUT_OF_SCOPE]
+
+    def ask(texts: Sequence[str]) -> Said:
+        found = [router(text) for text in texts]
+        confidence = np.asarray([choice.confidence for choice in found], dtype=float)
+        return Said(intents=np.asarray([choice.name for choice in found]), confidence=confidence, outside=-confidence)
+
+    return Trained(ask=ask, limit=conformal_limit(ask(inside).outside, TURNED_AWAY))
+
+
+def _routes(package: Any, rows: Rows) -> list[Any]:
+    names = sorted({intent for _, intent in rows} - {OUT_OF_SCOPE})
+    return [package.Route(name=name, utterances=[text for text, intent in rows if intent == name]) for name in names]
+
+
+def train(arm: str, rows: Rows, tune: bool) -> Trained:
+    if arm == "ours":
+        return ours(rows, tune)
+    if arm == "semantic-router":
+        return semantic_router(rows)
+    learn = tfidf_svm if arm.startswith("tf-idf") else minilm_regression(sentence_transformer())
+    return classifier(rows, learn)
+
+
+def measured(arm: str, rows: Rows, asked: Rows, tune: bool, peers: str) -> tuple[dict[str, Any], list[bool]]:
+    """Train one arm and ask it: its figures, and for every in-scope row whether it was right."""
+    sys.path.append(peers)
+    started = time.perf_counter()
+    trained = train(arm, rows, tune)
+    seconds = time.perf_counter() - started
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    texts, truth = [text for text, _ in asked], np.asarray([intent for _, intent in asked])
+    times = _times(trained.ask, texts)
+    said, strange = trained.ask(texts), truth == OUT_OF_SCOPE
+    right, turned = said.intents == truth, said.outside > trained.limit
+    figures = {
+        "accuracy_in_scope": round(float(right[~strange].mean()), 4),
+        "accuracy_in_scope_ci": [round(x, 4) for x in wilson(int(right[~strange].sum()), int((~strange).sum()))],
+        "turned_away_in_scope": round(float(turned[~strange].mean()), 4),
+        "oos_recall": round(float(turned[strange].mean()), 4) if strange.any() else None,
+        "oos_auroc": round(auroc(said.outside, strange), 4) if strange.any() else None,
+        "ece": round(calibration_error(said.confidence, right), 4),
+        "settled": round(trained.settled(texts), 4) if trained.settled else None,
+        **times,
+        "train_seconds": round(seconds, 1),
+        "peak_mb": round(memory),
+    }
+    return figures, right[~strange].tolist()
+
+
+def _times(ask: Ask, texts: Sequence[str]) -> dict[str, float]:
+    taken = []
+    for text in texts[:: max(1, len(texts) // TIMED)][:TIMED]:
+        started = time.perf_counter()
+        ask([text])
+        taken.append((time.perf_counter() - started) * 1000)
+    return {f"p{at}_ms": round(float(np.percentile(taken, at)), 3) for at in (50, 95)}
+
+
+def rows_of(name: str) -> tuple[Rows, Rows]:
+    """Return a set's training rows and those to ask, texts cleaned."""
+    if name == "multidogo":
+        return _multidogo()
+    if name == "rasa_nlu":
+        rows = [(row["text"], f"{row['domain']}/{row['intent']}") for row in _lines(DATA / name / "rasa_nlu.jsonl")]
+        return _known([r for r in rows if crc32(r[0].encode()) % 5], [r for r in rows if not crc32(r[0].encode()) % 5])
+    train_rows, dev_rows = (_lines(DATA / name / f"{part}.jsonl") for part in ("train", "dev"))
+    return _known(*([(row["text"], intent_name(row["intent"])) for row in part] for part in (train_rows, dev_rows)))
+
+
+def _multidogo() -> tuple[Rows, Rows]:
+    """Sentences with one intent of their own; what only fills a slot needs the conversation and is left out."""
+    parts: dict[str, Rows] = {"train": [], "val": []}
+    seen = set[str]()
+    for row in _lines(DATA / "multidogo" / "customer_sentences.jsonl.gz"):
+        text, intent = clean(row["text"]), row["intent"]
+        if row["split"] in parts and "<div>" not in intent and intent != "contentonly" and text not in seen:
+            seen.add(text)
+            parts[row["split"]].append((text, OUT_OF_SCOPE if intent == "outofdomain" else intent))
+    for name, rows in parts.items():
+        rows.sort(key=lambda row: crc32(row[0].encode()))
+        del rows[MOST[name] :]
+    return _known(parts["train"], parts["val"])
+
+
+def _known(train_rows: Rows, asked: Rows) -> tuple[Rows, Rows]:
+    """Clean the texts; intents with fewer than three examples are left out, as are questions for unknown ones."""
+    counts: dict[str, int] = {}
+    for _, intent in train_rows:
+        counts[intent] = counts.get(intent, 0) + 1
+    kept = {intent for intent, n in counts.items() if n > 2}
+    inside = [(clean(text), intent) for text, intent in train_rows if intent in kept]
+    return inside, [(clean(text), intent) for text, intent in asked if intent in kept or intent == OUT_OF_SCOPE]
+
+
+def few(rows: Rows, shots: int) -> Rows:
+    """Return so many rows of each intent, told by their texts."""
+    found: dict[str, Rows] = {}
+    for row in sorted(rows, key=lambda row: crc32(row[0].encode())):
+        found.setdefault(row[1], []).append(row)
+    return [row for of_one in found.values() for row in of_one[:shots]]
+
+
+def _lines(path: Path) -> list[Mapping[str, Any]]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8") as text:
+        return [json.loads(line) for line in text if line.strip()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    sets = ["clinc150", "banking77", "bitext_intents", "multidogo", "rasa_nlu"]
+    parser.add_argument("sets", nargs="*", default=sets)
+    parser.add_argument("--shots", type=int, default=0, help="examples of each intent; 0 takes all")
+    parser.add_argument("--peers", default="", help="the folder that semantic-router was installed into")
+    parser.add_argument("--no-tuning", action="store_true", help="leave the encoder of our arm as published")
+    chosen = parser.parse_args()
+    for name in chosen.sets:
+        rows, asked = rows_of(name)
+        rows = few(rows, chosen.shots) if chosen.shots else rows
+        compare(name, rows, asked, chosen)
+
+
+def compare(name: str, rows: Rows, asked: Rows, chosen: argparse.Namespace) -> None:
+    first: list[bool] = []
+    for arm in ARMS:
+        if arm == "semantic-router" and not (Path(chosen.peers) / "semantic_router").is_dir():
+            print(json.dumps({"set": name, "arm": arm, "left_out": "not installed; name its folder with --peers"}))
+            continue
+        fresh = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(max_workers=1, mp_context=fresh) as one:
+            figures, right = one.submit(measured, arm, rows, asked, not chosen.no_tuning, chosen.peers).result()
+        if arm == "ours":
+            first = right
+        low, high = bootstrap([float(a) - float(b) for a, b in zip(first, right, strict=True)], draws=DRAWS)
+        gain = {
+            "ours_minus": round(float(np.mean(first) - np.mean(right)), 4),
+            "ours_minus_ci": [round(low, 4), round(high, 4)],
+        }
+        about = {"set": name, "shots": chosen.shots or "all", "arm": arm, "examples": len(rows), "asked": len(asked)}
+        print(json.dumps(about | figures | (gain if arm != "ours" else {})), flush=True)
+
+
+if __name__ == "__main__":
+    main()
