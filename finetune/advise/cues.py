@@ -16,8 +16,12 @@ _RECORD = (
     r"subscription|plan|contract|items?|details|data|address|identity|direct debit)"
 )
 _PERSON = (
-    r"(?:humans?|persons?|people|agents?|operators?|someone|somebody|anyone|representatives?|reps?|manager|supervisor|"
-    r"advisor|colleague|staff|employee)"
+    r"(?:humans?|(?:real|live|actual) (?:person|people|one|man|woman)|person|agents?|operators?|representatives?|reps?|"
+    r"managers?|supervisors?|advis[eo]rs?|colleagues?|staff|someone (?:real|else))"
+)
+_LAW = (
+    r"(?:lawyers?|solicitors?|attorneys?|sue|suing|lawsuits?|court|legal|illegal|the law|police|ombudsman|"
+    r"consumer (?:protection|rights)|trading standards|authorities|press charges|report(?:ing)? (?:you|your))"
 )
 CUES: Mapping[str, re.Pattern[str]] = {
     name: re.compile(pattern, re.IGNORECASE)
@@ -37,10 +41,7 @@ CUES: Mapping[str, re.Pattern[str]] = {
         "change": r"\b(?:cancel(?:l?ing|lation)?|change|changing|edit(?:ing)?|modif(?:y|ying)|update|updating|"
         r"correct(?:ing)?|delet(?:e|ing)|remov(?:e|ing)|clos(?:e|ing)|switch(?:ing)?|swap|revert|reverse|stop|block|freeze|terminate|"
         r"deactivate|refund(?:ed)?|reimburse(?:d|ment)?|money back|replace|redirect|transfer|pay (?:money|someone))\b",
-        "person": rf"(?<!i )\b(?:talk|speak|chat)(?:ing)? (?:to|with) (?:an? |the |some )?(?:\w+ ){{0,2}}?{_PERSON}\b|"
-        rf"\b(?:need|want|get|give|find|call|contact|reach|fetch|prefer|like) (?:me )?(?:to \w+ (?:to|with) )?"
-        rf"(?:an? |the |some |in )?(?:\w+ ){{0,2}}?{_PERSON}\b|\b(?:transfer|connect|put) me\b|"
-        r"\b(?:lawyers?|sue|suing|court|legal|attorney|police|ombudsman)\b",
+        "person": rf"^(?!.*\b(?:are you|r u|you a|am i|is this)\b).*\b(?:{_PERSON}|{_LAW})\b",
         "to_us": r"\b(?:are you|you're|youre|r u|you (?:a|an|the|so|really|guys)|"
         r"how(?:'s| is| are) (?:it|you|your|things)|what can you|who are you|you (?:know|feel|sleep|like|help)|"
         r"talking to|am i (?:talking|speaking|chatting))\b",
