@@ -1,4 +1,4 @@
-"""Where a message goes: payloads first, then the trained model, and doubt as an outcome of its own."""
+"""Where a message goes: payloads first, then the trained model on its parts, and doubt as an outcome of its own."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from frontdesk.bot.router.features import clean, has_letters
+from frontdesk.bot.router.features import clean
+from frontdesk.bot.router.judge import Judge, Judged
+from frontdesk.bot.router.languages import OTHER_LANGUAGE, foreign
+from frontdesk.bot.router.manner import anger, asks
 from frontdesk.bot.router.model import Model
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE
+from frontdesk.bot.router.parts import parts
 from frontdesk.bot.router.versions import RouterVersions, Serving
 from frontdesk.bot.types import Conversation, Encoder, Kind, Message, Route
 
-ALTERNATIVES = 3
+HUMAN = "human_agent"
+"""The intent of a handoff that the customer did not put into words."""
 
 _PAYLOAD = re.compile(r"/([^\s{}@/]+)(?:@[\d.]+)?\s*(?=(\{)?)")
 _FOLLOW_UP = re.compile(
@@ -22,106 +27,125 @@ _FOLLOW_UP = re.compile(
     re.IGNORECASE,
 )
 _SHORT = 8
+LONGEST = 4000
+"""Characters in which several requests are looked for."""
+_LAST_SAID = 3
+"""How many earlier messages of a customer are looked at for anger."""
 
 
-def load_router(folder: Path, encoder: Encoder, routes: Mapping[str, Kind], titles: Mapping[str, str]) -> Router:
+def load_router(
+    folder: Path,
+    encoder: Encoder,
+    routes: Mapping[str, Kind],
+    titles: Mapping[str, str],
+    languages: Collection[str] = ("en",),
+) -> Router:
     """Return the router served from `folder`; raises ModelError when absent, altered or of another encoder."""
     serving = Serving(RouterVersions(folder), encoder)
-    return Router(routes=routes, titles=titles, serving=serving.now, encoder=encoder)
+    return Router(routes=routes, titles=titles, serving=serving.now, encoder=encoder, languages=languages)
 
 
 class Router:
-    """Decides the route of each message of one brand; safe to share between threads.
+    """Decides the routes of each message of one brand; safe to share between threads.
 
-    `serving` returns the model to judge the next message with.
+    `serving` returns the model to judge the next message with; `languages` are those that the brand answers in.
     """
 
     def __init__(
-        self, *, routes: Mapping[str, Kind], titles: Mapping[str, str], serving: Callable[[], Model], encoder: Encoder
+        self,
+        *,
+        routes: Mapping[str, Kind],
+        titles: Mapping[str, str],
+        serving: Callable[[], Model],
+        encoder: Encoder,
+        languages: Collection[str] = ("en",),
     ) -> None:
-        self._routes, self._serving, self._encoder = routes, serving, encoder
+        self._languages, self._named = frozenset(languages), frozenset(titles)
+        self._judge = Judge(routes=routes, serving=serving, encoder=encoder)
         self._titles = {title.casefold(): intent for intent, title in titles.items()}
 
     def route(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
-        """Return the route of what the customer asks; one today. Never raises on any text."""
+        """Return the route of each thing the customer asks, in order. Never empty, never raises on any text."""
         text = clean(message.text)
-        found = self._given(text) or self._judged(text)
-        if found.kind == "clarify":
-            found = self._with_context(text, conversation) or found
-        return (_not_twice(found, conversation),)
+        if given := self._given(text):
+            return (_not_twice(given, conversation),)
+        if language := foreign(text, self._languages):
+            return (_not_twice(_in_another(language), conversation),)
+        asked = self._requests(message.text, text)
+        return arranged([self._settled(one, text, conversation) for one in asked])
+
+    def _requests(self, raw: str, text: str) -> list[Judged]:
+        """The parts of a message that ask for something; a greeting or thanks beside them is no request."""
+        found = parts(raw[:LONGEST], self._judge)
+        asked = [one for one in found if one.route.kind != "voice" or one.route.intent in self._named]
+        return asked or (found if len(found) == 1 else self._judge([text]))
+
+    def _settled(self, judged: Judged, text: str, conversation: Conversation) -> Route:
+        """The route of one request; where the model is unsure, what else could tell is tried in turn."""
+        part = "" if judged.text == text else judged.text
+        route = replace(judged.route, text=part)
+        if route.kind == "clarify" and not part:
+            if language := foreign(text, self._languages, lost=True):
+                return _not_twice(_in_another(language), conversation)
+            route = self._with_context(text, conversation) or route
+        cues = anger(judged.text)
+        if cues and (route.kind == "clarify" or (route.kind == "voice" and _angry_before(conversation))):
+            return replace(route, kind="handoff", intent=HUMAN, reason=f"angry ({', '.join(cues)}); {route.reason}")
+        return self._known_first(judged, _not_twice(route, conversation)) if route.kind == "clarify" else route
+
+    def _known_first(self, judged: Judged, route: Route) -> Route:
+        """Where the doubt is about a question, the documents are asked before the customer is."""
+        known = [name for name, _ in judged.ranked if self._judge.routes.get(name) == "knowledge"]
+        mostly = 2 * self._judge.known(judged.ranked) > sum(sure for _, sure in judged.ranked)
+        if not known or not (asks(judged.text) or (mostly and route.intent != OUT_OF_SCOPE)):
+            return route
+        reason = f"the documents are asked first; {route.reason}"
+        return replace(route, kind="knowledge", intent=known[0], reason=reason, otherwise=route)
 
     def likeliest(self, texts: Sequence[str], among: Collection[str]) -> list[str]:
         """Return, per text, the likeliest intent of those in `among`; ValueError when the model knows none of them."""
-        model = self._serving()
-        labels = model.head.labels
-        columns = [k for k, label in enumerate(labels) if label in among]
-        if not columns:
+        judged = self._judge([clean(text) for text in texts])
+        found = [[name for name, _ in one.ranked if name in among] for one in judged]
+        if not all(found):
             raise ValueError(f"the router knows none of {', '.join(sorted(among)) or 'no intents'}")
-        read = [clean(text) for text in texts]
-        best = model.weigh(read, self._encoder).shares[:, columns].argmax(axis=1)
-        return [labels[columns[int(place)]] for place in best]
+        return [names[0] for names in found]
 
     def _given(self, text: str) -> Route | None:
         """The route of a payload or of a button's title typed out; None for ordinary words."""
         if intent := self._titles.get(text.casefold()):
-            return self._chosen(intent, f"the title of {intent}")
+            return self._judge.chosen(intent, f"the title of {intent}")
         match = _PAYLOAD.match(text)
         if not match:
             return None
         slots = _slots(text[match.end() :]) if match[2] else {}
-        return replace(self._chosen(match[1], f"payload /{match[1]}"), slots=slots)
-
-    def _chosen(self, intent: str, reason: str) -> Route:
-        if intent in self._routes:
-            return Route(kind=self._routes[intent], intent=intent, confidence=1.0, reason=reason)
-        if intent == OUT_OF_SCOPE:
-            return self._outside(1.0, reason)
-        return Route(kind="clarify", intent=intent, confidence=1.0, reason=f"{reason}: no route is set for it")
-
-    def _judged(self, text: str) -> Route:
-        """The model's route for ordinary words."""
-        if not has_letters(text):
-            return self._outside(1.0, "no words to read")
-        model = self._serving()
-        fitted = model.calibration
-        verdict = model.judge([text], self._encoder)
-        shares, confidence, outside = verdict.shares[0], float(verdict.confidence[0]), float(verdict.outside[0])
-        order = shares.argsort()[::-1]
-        scale = confidence / float(shares[order[0]])
-        ranked = [(model.head.labels[k], round(float(shares[k]) * scale, 4)) for k in order]
-        likely = tuple(ranked[:ALTERNATIVES])
-        if outside > fitted.outside_threshold:
-            reason = f"unlike the examples: {outside:.2f} (limit {fitted.outside_threshold:.2f})"
-            return replace(self._outside(1 - confidence, reason), alternatives=likely)
-        return replace(self._decided(ranked, fitted.confidence_threshold), alternatives=likely)
-
-    def _decided(self, ranked: Sequence[tuple[str, float]], threshold: float) -> Route:
-        """The likeliest intent's route when it is likely enough; `knowledge` when its intents are so together.
-
-        Knowledge answers the question, not the intent: which of its intents it is need not be known.
-        """
-        intent, confidence = ranked[0]
-        reason = f"intent {intent} at {confidence:.2f} (threshold {threshold:.2f})"
-        if confidence >= threshold:
-            return replace(self._chosen(intent, reason), confidence=confidence)
-        known = [(name, share) for name, share in ranked if self._routes.get(name) == "knowledge"]
-        together = min(1.0, sum(share for _, share in known))
-        if together >= threshold:
-            reason = f"{reason}; knowledge intents together at {together:.2f}"
-            return Route(kind="knowledge", intent=known[0][0], confidence=together, reason=reason)
-        return Route(kind="clarify", intent=intent, confidence=confidence, reason=f"unsure: {reason}")
-
-    def _outside(self, confidence: float, reason: str) -> Route:
-        kind: Kind = "handoff" if self._routes.get(OUT_OF_SCOPE) == "handoff" else "clarify"
-        return Route(kind=kind, intent=OUT_OF_SCOPE, confidence=confidence, reason=f"out of scope, {reason}")
+        return replace(self._judge.chosen(match[1], f"payload /{match[1]}"), slots=slots)
 
     def _with_context(self, text: str, conversation: Conversation) -> Route | None:
         """The route of a short follow-up ("and for sale items?") read after the customer's last message, if sure."""
         before = conversation.turns[-1].message.text if conversation.turns else ""
         if not before or before.startswith("/") or len(text.split()) > _SHORT or not _FOLLOW_UP.search(text):
             return None
-        found = self._judged(clean(f"{before} {text}"))
-        return None if found.kind == "clarify" else replace(found, reason=f"follow-up, {found.reason}")
+        (found,) = self._judge([clean(f"{before} {text}")])
+        if found.route.kind == "clarify":
+            return None
+        return replace(found.route, reason=f"follow-up, {found.route.reason}")
+
+
+def arranged(routes: Sequence[Route]) -> tuple[Route, ...]:
+    """Return the routes in the order of the message, but what asks back last, once, and never beside a person."""
+    clear = [route for route in routes if route.kind != "clarify"]
+    if any(route.kind == "handoff" for route in clear):
+        return tuple(replace(route, otherwise=None) for route in clear)
+    return (*clear, *[route for route in routes if route.kind == "clarify"][:1])
+
+
+def _in_another(language: str) -> Route:
+    reason = f"written in another language: {language}"
+    return Route(kind="clarify", intent=OTHER_LANGUAGE, confidence=1.0, reason=reason, slots={"language": language})
+
+
+def _angry_before(conversation: Conversation) -> bool:
+    return any(anger(turn.message.text) for turn in conversation.turns[-_LAST_SAID:])
 
 
 def _slots(text: str) -> dict[str, str]:
@@ -134,8 +158,18 @@ def _slots(text: str) -> dict[str, str]:
 
 
 def _not_twice(found: Route, conversation: Conversation) -> Route:
-    """A second clarification in a row becomes a person."""
-    last = conversation.turns[-1].reply if conversation.turns else None
-    if found.kind != "clarify" or last is None or not any(route.kind == "clarify" for route in last.routes):
+    """A second clarification in a row, or the choices of an earlier one again, becomes a person."""
+    if found.kind != "clarify":
         return found
-    return replace(found, kind="handoff", reason=f"asked once already; {found.reason}")
+    replies = [turn.reply for turn in conversation.turns if turn.reply]
+    just_asked = [route for reply in replies[-1:] for route in reply.routes if route.kind == "clarify"]
+    choices = {name for name, _ in found.alternatives}
+    offered = [
+        {name for name, _ in route.alternatives}
+        for reply in replies
+        for route in reply.routes
+        if route.kind == "clarify" and route.intent != OUT_OF_SCOPE
+    ]
+    if just_asked or (choices and found.intent != OUT_OF_SCOPE and choices in offered):
+        return replace(found, kind="handoff", reason=f"asked once already; {found.reason}")
+    return found
