@@ -83,6 +83,10 @@ class FrontDesk:
             raise ChannelError(f"no brand {message.brand!r}.", fix=f"use one of {known}.", status=422, code="no_brand")
         return await asyncio.wrap_future(self.store.put_async(message, event_id))
 
+    async def receipts(self, channel: str, prefix: str) -> list[Receipt]:
+        """Return the newest receipts of events whose id begins with `prefix`."""
+        return await self.store.call(self.store.receipts, channel, prefix)
+
     def events(self, conversation_id: str, after: int = 0) -> AsyncIterator[Event]:
         """Replay the committed events after position `after`, then follow."""
         return follow(self.store, conversation_id, after)

@@ -53,6 +53,11 @@ class FakeDesk:
         task.add_done_callback(self._tasks.discard)
         return self._receipts[key]
 
+    async def receipts(self, channel: str, prefix: str) -> list[Receipt]:
+        """Return the newest receipts of events whose id begins with `prefix`."""
+        kept = [receipt for key, receipt in self._receipts.items() if key[0] == channel and key[1].startswith(prefix)]
+        return [receipt for receipt in reversed(kept) if not self._waits_after(receipt)]
+
     async def events(self, conversation_id: str, after: int = 0) -> AsyncIterator[Event]:
         """Replay the events after `after`, then follow."""
         while True:
@@ -131,6 +136,11 @@ class FakeDesk:
         async with self._news:
             self._news.notify_all()
         return event
+
+    def _waits_after(self, receipt: Receipt) -> bool:
+        said = [turn.message.id for turn in self._conversations[receipt.conversation_id].turns]
+        closed = {event.message_id for event in self._events if event.kind == "done"}
+        return any(message_id not in closed for message_id in said[said.index(receipt.message_id) + 1 :])
 
     def _newest(self, conversation_id: str) -> int:
         return max((event.id for event in self._events if event.conversation_id == conversation_id), default=0)
