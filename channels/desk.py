@@ -19,6 +19,13 @@ class Desk(Protocol):
         """
         ...
 
+    async def receipts(self, channel: str, prefix: str) -> list[Receipt]:
+        """Return the newest receipts of events whose id begins with `prefix`, lower-case hexadecimal digits.
+
+        A few at most, newest first, and none of a message after which another one already waits.
+        """
+        ...
+
     def events(self, conversation_id: str, after: int = 0) -> AsyncIterator[Event]:
         """Replay the committed events after position `after`, then follow; never ends by itself."""
         ...
