@@ -268,8 +268,9 @@ def _lifespan(
 
 
 def _mount_web(app: FastAPI, desk: FrontDesk, project: Project) -> None:
-    """Mount the widget, its API and Rasa's REST wire."""
+    """Mount the widget, its API, Rasa's REST wire and OpenAI's."""
     from frontdesk.channels.demo import Demo
+    from frontdesk.channels.openai import openai_router
     from frontdesk.channels.rasa import rasa_router
     from frontdesk.channels.web import web_router
 
@@ -289,6 +290,8 @@ def _mount_web(app: FastAPI, desk: FrontDesk, project: Project) -> None:
     )
     if channels.rasa.enabled:
         app.include_router(rasa_router(desk, limits, brand, settings.brands[brand].messages))
+    if channels.openai.enabled:
+        app.include_router(openai_router(desk, limits, settings.brands, brand, channels.openai.api_key))
 
 
 def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refresher) -> None:

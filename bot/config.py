@@ -275,11 +275,20 @@ class RasaRest(Table):
     enabled: bool = True
 
 
+class OpenAIWire(Table):
+    """OpenAI's chat completions under /v1; its users are never trusted with account data. See docs/openai.md."""
+
+    enabled: bool = True
+    api_key: SecretStr | None = None
+    """What clients send as their key, at least 16 characters; empty: only programs on this machine may ask."""
+
+
 class Channels(Table):
     """Which channels are on."""
 
     web: Web = Web()
     rasa: RasaRest = RasaRest()
+    openai: OpenAIWire = OpenAIWire()
     slack: Slack | None = None
     telegram: Telegram | None = None
 
