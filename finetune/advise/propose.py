@@ -5,7 +5,7 @@ Five rules are stated, not fitted, because the data say them outright:
 2. an action is configured for the intent: account;
 3. agents state facts in more of their replies than `max_error`: never the voice;
 4. the customer's own record without an action: handoff;
-5. without replies to learn from, the voice is never a sure choice.
+5. without replies to learn from, the voice is never a sure choice; nor is anything in another language than English.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from frontdesk.bot.intervals import wilson
+from frontdesk.bot.router.languages import foreign
 from frontdesk.bot.types import Kind
 from frontdesk.finetune.advise.consider import considerations, signals, stating
 from frontdesk.finetune.advise.cues import holds
@@ -67,7 +68,8 @@ def propose(dossier: Dossier, *, max_error: float, weights: Weights | None = Non
     because = sorted(((n, pulls[n] - against[n]) for n in pulls), key=lambda one: -one[1])
     telling = tuple(one for one in because if one[1] > 0)
     learnable = route != "voice" or len(dossier.replies or ()) >= FEW
-    sure = rule in ("person", "action") or (score >= fitted.sure_from and learnable)
+    language = foreign(". ".join(dossier.examples), {"en"})
+    sure = rule in ("person", "action") or (score >= fitted.sure_from and learnable and not language)
     return Proposal(
         intent=dossier.intent,
         route=route,
@@ -75,7 +77,7 @@ def propose(dossier: Dossier, *, max_error: float, weights: Weights | None = Non
         sure=sure,
         reason=_reason(dossier, route, rule, telling, found, fitted),
         considerations=considerations(dossier),
-        missing=tuple(_missing(dossier, route, sure)),
+        missing=tuple(_missing(dossier, route, sure, language)),
         shares=shares,
         because=telling,
         rule=rule,
@@ -134,7 +136,7 @@ def _said(name: str, value: float | None, mean: float) -> str:
     return WORDS[name] if value is None or value >= mean else OPPOSITES[name]
 
 
-def _missing(dossier: Dossier, route: Kind, sure: bool) -> list[str]:
+def _missing(dossier: Dossier, route: Kind, sure: bool, language: str | None) -> list[str]:
     """Say what evidence there is not: always what the route cannot do without, the rest when the score is low."""
     found = []
     if route == "knowledge" and dossier.looked is not None:
@@ -146,6 +148,8 @@ def _missing(dossier: Dossier, route: Kind, sure: bool) -> list[str]:
         found.append(f"{len(dossier.replies)} replies are too few to learn from; {FEW} are the least.")
     if sure:
         return found
+    if language:
+        found.append(f"The messages are in another language ({language}); the words looked for are English.")
     if dossier.looked is None:
         found.append("No documents were asked: run `frontdesk ingest`.")
     if not dossier.replies:

@@ -129,6 +129,13 @@ def test_what_is_missing_is_said() -> None:
     assert any("too few to learn from" in text for text in advice(few).missing)
 
 
+def test_another_language_is_never_sure() -> None:
+    texts = ("Hallo zusammen", "Guten Morgen, liebes Team", "Schönen guten Tag wünsche ich Ihnen")
+    proposal = advice(Dossier(intent="hallo", examples=texts, replies=("Hello, how can I help?",) * 20))
+    assert not proposal.sure
+    assert any("(de)" in text for text in proposal.missing)
+
+
 def test_unknown_signals_count_as_average() -> None:
     weights = Weights.shipped()
     found = signals(HELLO)
