@@ -23,6 +23,8 @@ class Meter:
 
         handler = UsageMetadataCallbackHandler()
         chat.callbacks = [handler]
+        if hasattr(chat, "stream_usage"):  # LangChain asks servers other than OpenAI's for it only when told to
+            chat.stream_usage = True
         return cls(handler)
 
     @property
