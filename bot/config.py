@@ -41,6 +41,7 @@ class Messages(Table):
     verify: str = "I can only talk about orders once you are signed in. Please sign in, or ask for a person."
     ask_slot: str = "Could you tell me your {slot}?"
     """Asks for a slot that has no question of its own; `{slot}` is its name."""
+    files: str = "I can't open pictures or other files yet, so I go by what you write."
     apology: str = "Something went wrong on our side. I've passed your message to a colleague."
     person_button: str = "Talk to a person"
     back: str = "I'm here again. What can I do for you?"
@@ -254,18 +255,28 @@ class Web(Table):
 
 
 class Slack(Table):
-    """Slack's Events API."""
+    """Slack: events by webhook (`signing_secret`), by Socket Mode (`app_token`), or both; see docs/slack.md."""
 
-    signing_secret: SecretStr
     bot_token: SecretStr
+    signing_secret: SecretStr | None = None
+    """Opens the webhook: it proves that a request is Slack's."""
+    app_token: SecretStr | None = None
+    """Opens Socket Mode: we call Slack, so that no public address is needed (`xapp-...`)."""
     api_url: str = "https://slack.com/api/"
+
+    @model_validator(mode="after")
+    def _has_a_way_in(self) -> Slack:
+        if self.signing_secret is None and self.app_token is None:
+            raise ValueError("give signing_secret (webhook) or app_token (Socket Mode)")
+        return self
 
 
 class Telegram(Table):
-    """Telegram's webhook."""
+    """Telegram: updates by webhook, or by long polling without a `secret_token`; see docs/telegram.md."""
 
     bot_token: SecretStr
-    secret_token: SecretStr
+    secret_token: SecretStr | None = None
+    """Opens the webhook, where it comes back with every update; without it the bot fetches its updates."""
     api_url: str = "https://api.telegram.org"
 
 
@@ -273,6 +284,8 @@ class RasaRest(Table):
     """Rasa's REST wire; its sender is never trusted with account data."""
 
     enabled: bool = True
+    token: SecretStr | None = None
+    """Guards /model/parse, sent as `?token=` like Rasa's own; without it anybody may ask what a text says."""
 
 
 class OpenAIWire(Table):

@@ -88,6 +88,9 @@ class Engine:
         """
         draft = Draft()
         try:
+            if unread := self._unread(message, conversation):
+                draft.sentences.append(await send(unread))
+                draft.routes = (_UNREAD,) if _wordless(message) else ()
             for route in await asyncio.to_thread(self._routes, message, conversation):
                 async for sentence in self._answered(message, conversation, route, draft):
                     draft.sentences.append(await send(sentence))
@@ -103,13 +106,15 @@ class Engine:
         return draft.reply()
 
     def _routes(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
-        """Return what is settled (a person's conversation), else what the router says.
+        """Return what is settled (a person's conversation), else what the router says; nothing where nobody spoke.
 
         A slot that was just asked for resumes its question, unless the router is sure of something else.
         """
         kept = held(message, conversation)
         if kept:
             return (kept,)
+        if _wordless(message):
+            return ()
         routes = self.routers[message.brand].route(message, conversation)
         answers = resumed(message, conversation, self.brands[message.brand])
         return (answers,) if answers and routes[0].kind in ("account", "clarify") else routes
@@ -151,6 +156,14 @@ class Engine:
                 draft.notes.append(verdict.reason)
             yield None if verdict.action == "reroute" else _numbered(verdict.sentence, cited)
 
+    def _unread(self, message: Message, conversation: Conversation) -> Sentence | None:
+        """What is said of a file that came with a message: nobody here can open it. A person may ask for it."""
+        if not message.metadata.get("file") or conversation.state != "bot":
+            return None
+        brand = self.brands[message.brand]
+        buttons = (person_button(brand),) if _wordless(message) else ()
+        return Sentence(text=brand.messages.files, effect=Effect(buttons=buttons))
+
     def _abstention(self, message: Message) -> Sentence:
         brand = self.brands[message.brand]
         return Sentence(text=brand.messages.abstain, effect=Effect(buttons=(person_button(brand),)))
@@ -163,6 +176,14 @@ class Engine:
 
     def _apology(self, message: Message) -> Sentence:
         return Sentence(text=self.brands[message.brand].messages.apology, effect=Effect(state="waiting"))
+
+
+_UNREAD = Route(kind="clarify", intent="", confidence=1.0, reason="a file that came without words")
+
+
+def _wordless(message: Message) -> bool:
+    """Whether a file is all that came: its channel then writes its kind in brackets."""
+    return bool(message.metadata.get("file")) and message.text == f"[{message.metadata['file']}]"
 
 
 def failed(error: Exception) -> Route:

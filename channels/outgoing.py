@@ -70,11 +70,16 @@ class Outgoing:
         log.error("%s refused a message for good: %s", self._platform, reason)
 
     async def call(
-        self, url: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+        seconds: float = TIMEOUT_SECONDS,
     ) -> tuple[int, dict[str, Any]]:
         """POST JSON and return the status and the answer; raises Retry (429, 5xx, no connection) or Doubtful."""
+        timeout = httpx.Timeout(TIMEOUT_SECONDS, read=seconds)
         try:
-            answer = await self._opened().post(url, json=dict(body), headers=dict(headers or {}))
+            answer = await self._opened().post(url, json=dict(body), headers=dict(headers or {}), timeout=timeout)
         except _NOT_SENT as error:
             raise Retry(_USUAL_WAIT, f"{self._platform} cannot be reached ({type(error).__name__})") from None
         except httpx.TransportError as error:
@@ -94,7 +99,7 @@ class Outgoing:
             # Telegram's token is in the address, and httpx logs every address at INFO.
             for name in ("httpx", "httpcore"):
                 logging.getLogger(name).setLevel(logging.WARNING)
-            self._client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS)
+            self._client = httpx.AsyncClient()
         return self._client
 
     def _progress_of(self, event: Event) -> Progress:

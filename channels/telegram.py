@@ -1,15 +1,14 @@
-"""Telegram: updates come in by webhook, replies go out to the chat.
+"""Telegram: updates come in by webhook or by long polling, replies go out to the chat.
 
-Plain httpx: four methods of the Bot API are used, and neither aiogram nor python-telegram-bot stores an update before
-it acknowledges it. Source: https://core.telegram.org/bots/api
+Both ways in end in one place, `TelegramIntake.take`, which commits the message before anything is acknowledged.
+Source: https://core.telegram.org/bots/api
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,43 +19,56 @@ from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.types import Conversation, Customer, Event, Message, now
 from frontdesk.channels.delivery import Retry
 from frontdesk.channels.desk import Desk
+from frontdesk.channels.listening import Listener
 from frontdesk.channels.outgoing import Doubtful, Outgoing
 from frontdesk.channels.problems import read_body
-from frontdesk.channels.requests import SafeRoute, clean, dig, read_object
+from frontdesk.channels.requests import SafeRoute, dig, read_object
 from frontdesk.channels.signatures import telegram_signed
-from frontdesk.channels.telegram_posts import posts, pressed
+from frontdesk.channels.telegram_api import TelegramApi
+from frontdesk.channels.telegram_posts import posts
+from frontdesk.channels.telegram_updates import Reader, Said
 
 log = logging.getLogger(__name__)
 
-GREETING = "Hello"
-"""What someone says who opens the chat with /start."""
-_FILES = ("photo", "document", "voice", "audio", "video", "video_note", "sticker", "location", "contact")
-_OPERATOR_SECONDS = 300.0
+POLL_SECONDS = 25
+"""How long Telegram holds a request for updates open while there are none."""
+UPDATES = ("message", "callback_query")
+_CONFLICT_SECONDS = 30.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Said:
-    """What a customer wrote or pressed in a private chat."""
+class TelegramIntake:
+    """Commits what customers say in updates, whichever way they came; `intents` may be linked to by /start."""
 
-    chat: str
-    user: str
-    text: str
-    callback: str = ""
-    locale: str = ""
-    date: str = ""
-    extra: Mapping[str, str] = field(default_factory=dict)
+    def __init__(
+        self, desk: Desk, limits: Limits, brand: str, sender: TelegramSender, intents: Collection[str] = ()
+    ) -> None:
+        self._desk, self._limits, self._brand, self._sender = desk, limits, brand, sender
+        self._reader = Reader(bot=sender.api.bot, name=sender.api.name, intents=intents)
 
-    @property
-    def conversation_id(self) -> str:
-        """A chat is one conversation."""
-        return f"telegram:{self.chat}"
+    async def take(self, update: Mapping[str, Any]) -> None:
+        """Commit the message in an update, if there is one; returned means that it may be acknowledged.
+
+        Raises StoreError, or ChannelError 503, when it must come again, and ChannelError 4xx for one never taken.
+        """
+        number = dig(update, "update_id")
+        try:
+            said = await self._reader.said(update, self._desk) if number else None
+        except (Retry, Doubtful) as error:
+            raise ChannelError(
+                f"Telegram does not say who the bot is: {error}", status=503, code="unavailable"
+            ) from None
+        if said is None:
+            return
+        key = f"{self._sender.api.bot}:{number}"
+        receipt = await self._desk.accept(_message(said, self._brand, self._limits.text_chars, key), key)
+        if not receipt.duplicate:
+            self._sender.acknowledge(said.chat, said.callback)
 
 
-def telegram_router(desk: Desk, settings: Telegram, limits: Limits, brand: str, sender: TelegramSender) -> APIRouter:
-    """Return the routes under /webhooks/telegram; `sender` shows the customer that the message has arrived."""
+def telegram_router(intake: TelegramIntake, settings: Telegram, limits: Limits) -> APIRouter:
+    """Return the routes under /webhooks/telegram; without a secret token every update is refused."""
     router = APIRouter(prefix="/webhooks/telegram", route_class=SafeRoute)
-    secret = settings.secret_token.get_secret_value()
-    bot = settings.bot_token.get_secret_value().partition(":")[0]
+    secret = settings.secret_token.get_secret_value() if settings.secret_token else ""
 
     @router.get("/")
     async def health() -> dict[str, str]:
@@ -66,82 +78,59 @@ def telegram_router(desk: Desk, settings: Telegram, limits: Limits, brand: str, 
     async def webhook(request: Request) -> Response:
         if not telegram_signed(secret, request.headers.get("x-telegram-bot-api-secret-token")):
             raise ChannelError("The Telegram secret token is wrong.", status=401, code="bad_signature")
-        update = read_object(await read_body(request, limits.body_bytes))
-        said, number = await _said(update, desk), dig(update, "update_id")
-        if said and number:
-            key = f"{bot}:{number}"
-            receipt = await desk.accept(_message(said, brand, limits.text_chars, key), key)
-            if not receipt.duplicate:
-                sender.acknowledge(said.chat, said.callback)
+        await intake.take(read_object(await read_body(request, limits.body_bytes)))
         return Response(status_code=200)
 
     return router
 
 
-async def _said(update: Mapping[str, Any], desk: Desk) -> Said | None:
-    """Return what a customer said to us, or None for everything else: edits, groups, other bots, service messages."""
-    query = update.get("callback_query")
-    if isinstance(query, dict):
-        return await _pressed(query, desk)
-    message = update.get("message")
-    if not isinstance(message, dict) or not _private(message) or _from_bot(message):
+class TelegramPolling:
+    """Fetches updates, for a bot without a public address: one update is confirmed once the inbox has it.
+
+    An offset confirms everything before it, so it is sent only after the commit. What was committed and not confirmed
+    when the process died comes again and is known by its key.
+    """
+
+    def __init__(self, api: TelegramApi, intake: TelegramIntake, pause: float = 1.0) -> None:
+        self._api, self._intake = api, intake
+        self._offset: int | None = None
+        self.listener = Listener("Telegram", self._fetch, pause)
+
+    async def _fetch(self) -> None:
+        """Fetch once and commit what came, in order; raises Retry."""
+        asked = {"timeout": POLL_SECONDS, "allowed_updates": UPDATES}
+        if self._offset is not None:
+            asked["offset"] = self._offset
+        status, answer = await self._api.call("getUpdates", asked, seconds=POLL_SECONDS + 10)
+        if answer.get("ok") is not True:
+            raise _refused(status, dig(answer, "description"))
+        updates = answer.get("result")
+        # All is confirmed now. After a quiet week the next id may be a lower one, which an old offset would hide.
+        self._offset = None
+        for update in updates if isinstance(updates, list) else []:
+            await self._commit(update)
+
+    async def _commit(self, update: Any) -> None:
+        number = dig(update, "update_id")
+        if not number.isdecimal():
+            return log.error("Telegram sent an update without a number")
+        try:
+            await self._intake.take(update)
+        except ChannelError as error:
+            if error.status >= 500:
+                raise
+            log.warning("update %s is passed over: %s", number, error)
+        self._offset = int(number) + 1
         return None
-    text = _typed(message)
-    return _place(message, message, text) if text else None
 
 
-async def _pressed(query: Mapping[str, Any], desk: Desk) -> Said | None:
-    message, data = query.get("message"), dig(query, "data").strip()
-    if not isinstance(message, dict) or not data or not _private(message):
-        return None
-    said = _place(query, message, data, callback=dig(query, "id"))
-    button = pressed(data, await desk.conversation(said.conversation_id)) if said else None
-    title = button.title if button else _title(message, data)
-    if said is None:
-        return None
-    # A short id whose reply is gone still has its title under the message: the words are as good as a payload.
-    text = button.payload if button else title if data.startswith("#") and title else data
-    return Said(
-        chat=said.chat,
-        user=said.user,
-        text=text,
-        callback=said.callback,
-        locale=said.locale,
-        date=said.date,
-        extra={"title": title} if title else {},
-    )
-
-
-def _place(who: Mapping[str, Any], message: Mapping[str, Any], text: str, callback: str = "") -> Said | None:
-    chat, user = dig(message, "chat", "id"), dig(who, "from", "id")
-    if not chat or not user:
-        return None
-    date = "" if callback else dig(message, "date")
-    return Said(chat=chat, user=user, text=text, callback=callback, date=date, locale=dig(who, "from", "language_code"))
-
-
-def _private(message: Mapping[str, Any]) -> bool:
-    return dig(message, "chat", "type") == "private"
-
-
-def _from_bot(message: Mapping[str, Any]) -> bool:
-    return isinstance(message.get("from"), dict) and bool(message["from"].get("is_bot"))
-
-
-def _typed(message: Mapping[str, Any]) -> str:
-    """Return the words of a message; a file without a caption is named, so that it is not met with silence."""
-    words = clean(dig(message, "text") or dig(message, "caption")).strip()
-    if words == "/start" or words.startswith("/start "):
-        return GREETING
-    return words or next((f"[{kind}]" for kind in _FILES if message.get(kind)), "")
-
-
-def _title(message: Mapping[str, Any], data: str) -> str:
-    """Return the title of the pressed button, as it stands under the message."""
-    markup = message.get("reply_markup")
-    rows = markup.get("inline_keyboard") if isinstance(markup, dict) else None
-    buttons = [b for row in rows if isinstance(row, list) for b in row] if isinstance(rows, list) else []
-    return next((dig(b, "text").strip() for b in buttons if dig(b, "callback_data") == data), "")
+def _refused(status: int, words: str) -> Retry:
+    if status == 409 and "webhook" in words:
+        fix = "delete the webhook (docs/telegram.md says how), or set channels.telegram.secret_token to use it"
+        return Retry(_CONFLICT_SECONDS, f"this bot's messages go to a webhook, so they cannot be fetched: {fix}")
+    if status == 409:
+        return Retry(_CONFLICT_SECONDS, "another program fetches this bot's messages with the same token: stop one")
+    return Retry(_CONFLICT_SECONDS, f"getUpdates was refused: {words or status}")
 
 
 def _message(said: Said, brand: str, limit: int, key: str) -> Message:
@@ -166,23 +155,30 @@ def _time(date: str) -> datetime:
 
 
 class TelegramSender:
-    """Sends replies and a person's messages with sendMessage."""
+    """Sends replies and a person's messages with sendMessage; in a group as a reply to what was asked."""
 
     name = "telegram"
 
     def __init__(self, settings: Telegram) -> None:
-        self._api, self._token = settings.api_url.rstrip("/"), settings.bot_token
+        self.api = TelegramApi(settings)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.outgoing = Outgoing("Telegram")
+
+    @property
+    def outgoing(self) -> Outgoing:
+        """What was sent, and how it went."""
+        return self.api.outgoing
 
     async def send(self, event: Event, conversation: Conversation) -> None:
         """Deliver a `done` event or a person's `sentence`; raises Retry when Telegram does not take it now."""
         chat = _chat(conversation.id)
         if chat is None:
             return self.outgoing.drop(f"event {event.id} of {conversation.id} names no chat")
-        return await self.outgoing.send_parts(
-            event, [{"chat_id": chat} | post for post in posts(event.data)], self._send
-        )
+        last = conversation.turns[-1].message.metadata if conversation.turns else {}
+        where = {**last, **(event.data.get("metadata") or {})}
+        parts = [{"chat_id": chat} | _topic(where) | post for post in posts(event.data)]
+        if parts:
+            parts[0] |= _answering(where)
+        return await self.outgoing.send_parts(event, parts, self._send)
 
     def acknowledge(self, chat: str, callback: str) -> None:
         """Show `typing` once, and let a pressed button stop waiting; in the background, failures are only logged."""
@@ -200,26 +196,31 @@ class TelegramSender:
         await self.outgoing.close()
 
     async def _send(self, body: Mapping[str, Any]) -> None:
-        status, answer = await self._call("sendMessage", body)
-        if answer.get("ok") is True:
-            return
-        words = dig(answer, "description") or f"status {status}"
-        if status in {401, 404}:
-            log.error("Telegram refuses channels.telegram.bot_token (%s); replies wait until it is mended", words)
-            raise Retry(_OPERATOR_SECONDS, f"Telegram: {words}")
-        self.outgoing.drop(words)
+        status, answer = await self.api.call("sendMessage", body)
+        if answer.get("ok") is not True:
+            self.outgoing.drop(dig(answer, "description") or f"status {status}")
 
     async def _hint(self, method: str, body: Mapping[str, Any]) -> None:
         try:
-            await self._call(method, body)
+            await self.api.call(method, body)
         except (Retry, Doubtful) as error:
             log.info("Telegram %s was not taken: %s", method, error)
 
-    async def _call(self, method: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-        return await self.outgoing.call(f"{self._api}/bot{self._token.get_secret_value()}/{method}", body)
-
 
 def _chat(conversation_id: str) -> int | None:
-    """The conversation's id is the chat's: every event has it, whoever wrote it."""
-    number = conversation_id.removeprefix("telegram:")
+    """The conversation's id begins with the chat's: every event has it, whoever wrote it."""
+    number = conversation_id.removeprefix("telegram:").partition(":")[0]
     return int(number) if number.lstrip("-").isdecimal() else None
+
+
+def _topic(where: Mapping[str, Any]) -> dict[str, Any]:
+    number = str(where.get("topic") or "")
+    return {"message_thread_id": int(number)} if number.isdecimal() else {}
+
+
+def _answering(where: Mapping[str, Any]) -> dict[str, Any]:
+    """In a group, say whom a reply is for."""
+    number = str(where.get("message_id") or "")
+    if not number.isdecimal():
+        return {}
+    return {"reply_parameters": {"message_id": int(number), "allow_sending_without_reply": True}}

@@ -44,8 +44,9 @@ EDGES = {
     "torch": {"adapters", "finetune"},
     "sklearn": {"bot/router", "finetune", "knowledge"},
     "sqlalchemy": {"bot/store", "knowledge"},
-    "fastapi": {"channels", "bot/app.py"},
+    "fastapi": {"channels", "bot/app.py", "bot/commands/platforms.py"},
     "rasa_sdk": {"bot/dialogue/actions.py"},
+    "websockets": {"channels"},
 }
 SOURCES = sorted(
     path

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse, Response
 
 from frontdesk.channels.fakes.server import Faults
 from frontdesk.channels.signatures import slack_signature
 
 TEAM, BOT_USER = "T0LOCAL", "U0BOT"
+_LOOK_SECONDS = 0.01
 _TEXT_MAX, _SECTION_MAX, _BLOCKS_MAX, _ELEMENTS_MAX = 40_000, 3_000, 50, 25
 
 
@@ -26,12 +27,25 @@ class FakeSlack:
     """The state of the fake; serve `app` with LocalServer and give `url + "/api/"` to the sender as `api_url`."""
 
     bot_token: str = "xoxb-local"
+    app_token: str = "xapp-local"
     signing_secret: str = "local-signing-secret"
     faults: Faults = field(default_factory=Faults)
+    opening: Faults = field(default_factory=Faults)
+    """Faults of apps.connections.open."""
+    socket_faults: Faults = field(default_factory=Faults)
+    """Faults of envelopes: `reset` drops the connection after the event was sent, deaf to its acknowledgement."""
+    scopes: str = "app_mentions:read,channels:history,chat:write,groups:history,im:history"
+    """The scopes of the bot token."""
     gone: set[str] = field(default_factory=set)
     """Channels that do not exist."""
     posted: list[dict[str, Any]] = field(default_factory=list)
     """The messages accepted, in order, as they were sent."""
+    waiting: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Envelopes by id that no client of Socket Mode has acknowledged yet; the next connection gets them again."""
+    connections: int = 0
+    """How often a socket was opened."""
+    farewell: str = ""
+    """The reason to give each open socket for asking it to connect again; set to close them."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -40,6 +54,8 @@ class FakeSlack:
         app = FastAPI(openapi_url=None)
         app.post("/api/chat.postMessage")(self._post_message)
         app.post("/api/auth.test")(self._auth_test)
+        app.post("/api/apps.connections.open")(self._open)
+        app.websocket("/link")(self._socket)
         return app
 
     def message(self, text: str, *, channel: str = "D1", user: str = "U1", **event: Any) -> dict[str, Any]:
@@ -85,6 +101,57 @@ class FakeSlack:
         signature = slack_signature(self.signing_secret, body, stamp)
         return body, {"Content-Type": kind, "X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": signature}
 
+    def send(self, payload: Mapping[str, Any]) -> str:
+        """Send a delivery over Socket Mode, now or once a client connects; returns the envelope's id."""
+        number = f"env-{next(self._ids):06d}"
+        kind = "interactive" if payload.get("type") == "block_actions" else "events_api"
+        self.waiting[number] = {"envelope_id": number, "type": kind, "payload": dict(payload)}
+        return number
+
+    async def _open(self, request: Request) -> Response:
+        fault = self.opening.take()
+        if fault and fault.kind == "busy":
+            return JSONResponse({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": f"{fault.seconds:g}"})
+        if fault:
+            return Response("upstream error", 500)
+        if request.headers.get("authorization") != f"Bearer {self.app_token}":
+            return _refused("invalid_auth")
+        return JSONResponse({"ok": True, "url": f"ws://{request.url.netloc}/link?ticket={next(self._ids)}"})
+
+    async def _socket(self, socket: WebSocket) -> None:
+        """Serve one connection: what waits is sent in order, and forgotten once it is acknowledged."""
+        await socket.accept()
+        self.connections += 1
+        await socket.send_json({"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A0LOCAL"}})
+        deaf: set[str] = set()
+        hearing = asyncio.create_task(self._hear(socket, deaf))
+        sent: set[str] = set()
+        while not hearing.done() and not deaf:
+            for number in [one for one in list(self.waiting) if one not in sent]:
+                fault = self.socket_faults.take()
+                deaf |= {number} if fault and fault.kind == "reset" else set()
+                await asyncio.sleep(fault.seconds if fault else 0)
+                await socket.send_json(self.waiting[number] | {"accepts_response_payload": False})
+                sent.add(number)
+                if deaf:
+                    break
+            if self.farewell:
+                await socket.send_json({"type": "disconnect", "reason": self.farewell})
+                self.farewell = ""
+            await asyncio.sleep(_LOOK_SECONDS)
+        if not hearing.done():
+            hearing.cancel()
+            await socket.close(1011)
+
+    async def _hear(self, socket: WebSocket, deaf: set[str]) -> None:
+        try:
+            while True:
+                number = (await socket.receive_json())["envelope_id"]
+                if number not in deaf:
+                    self.waiting.pop(number, None)
+        except (WebSocketDisconnect, RuntimeError):
+            return
+
     def _envelope(self, event: dict[str, Any]) -> dict[str, Any]:
         return {
             "type": "event_callback",
@@ -101,7 +168,9 @@ class FakeSlack:
     async def _auth_test(self, request: Request) -> Response:
         if request.headers.get("authorization") != f"Bearer {self.bot_token}":
             return _refused("invalid_auth")
-        return JSONResponse({"ok": True, "team_id": TEAM, "user_id": BOT_USER, "bot_id": "B1"})
+        names = {"team": "Local", "user": "shop", "url": "https://local.slack.example/"}
+        body = {"ok": True, "team_id": TEAM, "user_id": BOT_USER, "bot_id": "B1"} | names
+        return JSONResponse(body, headers={"X-OAuth-Scopes": self.scopes})
 
     async def _post_message(self, request: Request) -> Response:
         fault = self.faults.take()

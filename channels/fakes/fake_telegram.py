@@ -14,7 +14,9 @@ from fastapi.responses import JSONResponse, Response
 
 from frontdesk.channels.fakes.server import Faults
 
+USERNAME = "LocalShopBot"
 _TEXT_MAX, _CALLBACK_MAX = 4096, 64
+_LOOK_SECONDS = 0.01
 
 
 @dataclass(kw_only=True)
@@ -31,6 +33,12 @@ class FakeTelegram:
     """The messages accepted, in order, as they were sent."""
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """Every other call: (method, parameters)."""
+    webhook: dict[str, Any] = field(default_factory=lambda: {"url": "", "pending_update_count": 0})
+    """What getWebhookInfo says; with a `url`, updates cannot be fetched."""
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+    """The updates that getUpdates gives; an offset removes those before it."""
+    fetching: Faults = field(default_factory=Faults)
+    """Faults of getUpdates; `reset` drops the connection before its updates arrive."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1000))
 
     @property
@@ -46,9 +54,13 @@ class FakeTelegram:
         return {"Content-Type": "application/json", "X-Telegram-Bot-Api-Secret-Token": self.secret_token}
 
     def message(self, text: str | None, *, chat: int = 7, **message: Any) -> dict[str, Any]:
-        """Return the update of a message in a private chat."""
+        """Return the update of a message in a private chat, or with a negative `chat` in a group."""
         body = self._message(chat) | ({} if text is None else {"text": text}) | message
         return {"update_id": next(self._ids), "message": body}
+
+    def wait_for(self, *updates: dict[str, Any]) -> None:
+        """Keep updates until they are fetched and confirmed."""
+        self.waiting.extend(updates)
 
     def press(self, post: Mapping[str, Any], title: str) -> dict[str, Any]:
         """Return the update of pressing the button called `title` under a message of `sent`."""
@@ -56,15 +68,20 @@ class FakeTelegram:
         button = next(button for row in rows for button in row if button["text"] == title)
         chat = int(post["chat_id"])
         under = self._message(chat) | {"text": post["text"], "reply_markup": post["reply_markup"]}
-        query = {"id": str(next(self._ids)), "from": _customer(chat), "message": under, "data": button["callback_data"]}
+        query = {
+            "id": str(next(self._ids)),
+            "from": _customer(abs(chat)),
+            "message": under,
+            "data": button["callback_data"],
+        }
         return {"update_id": next(self._ids), "callback_query": query}
 
     def _message(self, chat: int) -> dict[str, Any]:
         return {
             "message_id": next(self._ids),
             "date": int(time.time()),
-            "chat": {"id": chat, "type": "private"},
-            "from": _customer(chat),
+            "chat": {"id": chat, "type": "private" if chat > 0 else "supergroup"},
+            "from": _customer(abs(chat)),
         }
 
     async def _call(self, token: str, method: str, request: Request) -> Response:
@@ -74,7 +91,30 @@ class FakeTelegram:
         if method == "sendMessage":
             return await self._send_message(parameters, request)
         self.calls.append((method, parameters))
-        return JSONResponse({"ok": True, "result": True})
+        if method == "getUpdates":
+            return await self._get_updates(parameters, request)
+        me = {"id": int(token.partition(":")[0]), "is_bot": True, "username": USERNAME, "can_join_groups": True}
+        results = {"getMe": me | {"can_read_all_group_messages": False}, "getWebhookInfo": self.webhook}
+        return JSONResponse({"ok": True, "result": results.get(method, True)})
+
+    async def _get_updates(self, parameters: Mapping[str, Any], request: Request) -> Response:
+        """Give what waits, else wait for it; Telegram itself waits for `timeout` seconds."""
+        if self.webhook["url"]:
+            words = (
+                "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete it first"
+            )
+            return _refused(409, words)
+        fault = self.fetching.take()
+        if fault and fault.kind == "busy":
+            return _refused(429, "Too Many Requests", {"retry_after": fault.seconds})
+        if fault and fault.kind == "broken":
+            return Response("Bad Gateway", 502)
+        self.waiting[:] = [one for one in self.waiting if one["update_id"] >= parameters.get("offset", 0)]
+        request.state.reset = fault is not None and fault.kind == "reset"
+        deadline = time.monotonic() + float(parameters.get("timeout", 0))
+        while not self.waiting and time.monotonic() < deadline and not await request.is_disconnected():
+            await asyncio.sleep(_LOOK_SECONDS)
+        return JSONResponse({"ok": True, "result": self.waiting[:100]})
 
     async def _send_message(self, post: dict[str, Any], request: Request) -> Response:
         fault = self.faults.take()

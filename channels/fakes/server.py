@@ -51,6 +51,8 @@ class ResetConnection:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
         state = scope["state"] = {"reset": False}
 
         async def send_or_reset(message: Message) -> None:
@@ -63,6 +65,7 @@ class ResetConnection:
             receive.__self__.transport.abort()  # type: ignore[attr-defined]
             while (await receive())["type"] != "http.disconnect":
                 pass
+        return None
 
 
 class LocalServer:
@@ -70,17 +73,23 @@ class LocalServer:
 
     def __init__(self, app: ASGIApp) -> None:
         config = uvicorn.Config(
-            ResetConnection(app), http="h11", ws="none", lifespan="off", proxy_headers=False, log_config=None
+            ResetConnection(app), http="h11", ws="auto", lifespan="off", proxy_headers=False, log_config=None
         )
         self._server = uvicorn.Server(config)
         self._socket = socket.socket()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.url = ""
 
+    def reserve(self) -> str:
+        """Return the address it will answer at; until it starts, nobody can be reached there."""
+        if not self.url:
+            self._socket.bind(("127.0.0.1", 0))
+            self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        return self.url
+
     def __enter__(self) -> Self:
         """Start, and wait until the port answers."""
-        self._socket.bind(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.reserve()
         self._thread.start()
         deadline = time.monotonic() + START_SECONDS
         while not self._server.started:

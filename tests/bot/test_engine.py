@@ -74,8 +74,9 @@ class Drawing:
         return self.drafts[: len(seeds)], f"{voice}@1"
 
 
-def message(text: str) -> Message:
-    return Message(text=text, conversation_id="x", brand="b", channel="web", customer=Customer(id="c"), id="1")
+def message(text: str, file: str = "") -> Message:
+    customer, came = Customer(id="c"), {"file": file} if file else {}
+    return Message(text=text, conversation_id="x", brand="b", channel="web", customer=customer, id="1", metadata=came)
 
 
 def route(kind: Kind, intent: str = "returns", alternatives: tuple[tuple[str, float], ...] = ()) -> Route:
@@ -91,6 +92,7 @@ def respond(
     to: Route | tuple[Route, ...],
     answerers: Mapping[Kind, Answerer] | None = None,
     about: Conversation | None = None,
+    file: str = "",
 ) -> tuple[Reply, list[str]]:
     """Return the reply and what was sent on the way."""
     everyone: dict[Kind, Answerer] = {"clarify": ClarifyAnswerer(BRANDS), "handoff": HandoffAnswerer(BRANDS)}
@@ -106,7 +108,7 @@ def respond(
         sent.append(sentence.text)
         return sentence
 
-    return asyncio.run(engine.respond(message(text), about or conversation(), send)), sent
+    return asyncio.run(engine.respond(message(text, file), about or conversation(), send)), sent
 
 
 def cited(text: str) -> Sentence:
@@ -133,6 +135,21 @@ def test_nothing_left_means_an_honest_abstention_with_a_way_to_a_person(sentence
     reply, sent = respond("how long?", route("knowledge"), {"knowledge": Scripted(*sentences)})
     assert sent == [BRAND.messages.abstain]
     assert [b.payload for b in reply.buttons] == ["/human_agent"]
+
+
+def test_a_file_is_not_passed_over_in_silence() -> None:
+    knowledge: Mapping[Kind, Answerer] = {"knowledge": Scripted(cited("You have 45 days."))}
+    reply, sent = respond("how long?", route("knowledge"), knowledge, file="photo")
+    assert sent == [BRAND.messages.files, "You have 45 days."]
+    assert reply.buttons == ()
+    reply, sent = respond("[photo]", route("knowledge"), knowledge, file="photo")
+    assert sent == [BRAND.messages.files]
+    assert [b.payload for b in reply.buttons] == ["/human_agent"]
+    assert [r.reason for r in reply.routes] == ["a file that came without words"]
+    _, sent = respond("[photo]", route("knowledge"), about=conversation("waiting"), file="photo")
+    assert sent == [BRAND.messages.waiting]
+    _, sent = respond("[photo]", route("knowledge"), knowledge)
+    assert sent == ["You have 45 days."], "somebody typed that"
 
 
 def test_a_failing_part_ends_in_an_apology_and_a_person() -> None:

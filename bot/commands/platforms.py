@@ -1,0 +1,82 @@
+"""The wiring of Slack and Telegram, each by the ways in that its settings open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from frontdesk.bot.delivery import Push
+from frontdesk.bot.desk import FrontDesk
+from frontdesk.bot.project import Project
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from frontdesk.channels.listening import Listener
+
+
+class Sender(Push, Protocol):
+    """A platform's sender, with connections to close."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ways:
+    """How a platform's messages come in: to a webhook of ours, by a listener that fetches them, or both."""
+
+    webhook: APIRouter | None = None
+    listener: Listener | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """A platform that the settings switch on; `ways` makes its ways in for a desk."""
+
+    sender: Sender
+    ways: Callable[[FrontDesk], Ways]
+
+
+def platforms_of(project: Project) -> dict[str, Platform]:
+    """Return the platforms of a project by channel; nothing is connected yet. Raises MissingExtra."""
+    made = {"slack": _slack(project), "telegram": _telegram(project)}
+    return {name: platform for name, platform in made.items() if platform}
+
+
+def _slack(project: Project) -> Platform | None:
+    settings, limits, brand = project.settings.channels.slack, project.settings.limits, project.settings.brand_id
+    if settings is None:
+        return None
+    from frontdesk.channels.slack import SlackIntake, SlackSender, slack_router
+    from frontdesk.channels.slack_socket import SlackSocket
+
+    sender = SlackSender(settings)
+
+    def ways(desk: FrontDesk) -> Ways:
+        intake = SlackIntake(desk, limits, brand)
+        return Ways(
+            webhook=slack_router(intake, settings, limits) if settings.signing_secret else None,
+            listener=SlackSocket(settings, sender.api, intake, limits).listener if settings.app_token else None,
+        )
+
+    return Platform(sender=sender, ways=ways)
+
+
+def _telegram(project: Project) -> Platform | None:
+    settings, limits, brand = project.settings.channels.telegram, project.settings.limits, project.settings.brand_id
+    if settings is None:
+        return None
+    from frontdesk.channels.telegram import TelegramIntake, TelegramPolling, TelegramSender, telegram_router
+
+    sender, intents = TelegramSender(settings), frozenset(project.settings.brands[brand].routes)
+
+    def ways(desk: FrontDesk) -> Ways:
+        intake = TelegramIntake(desk, limits, brand, sender, intents)
+        if settings.secret_token:
+            return Ways(webhook=telegram_router(intake, settings, limits))
+        return Ways(listener=TelegramPolling(sender.api, intake).listener)
+
+    return Platform(sender=sender, ways=ways)

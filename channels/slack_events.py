@@ -1,0 +1,147 @@
+"""What an event or a button press of Slack says to us, whichever wire it came over."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from frontdesk.channels.desk import Desk
+from frontdesk.channels.requests import clean, dig
+
+log = logging.getLogger(__name__)
+
+GREETING = "Hello"
+"""What someone says who only calls the bot by its name."""
+FILE = "file"
+"""What a file is called; the words of a message that has no others are `[file]`."""
+_REFERENCE = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
+_SUBTYPES = frozenset({"", "file_share"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a person did in Slack: wrote or pressed something, somewhere, in a thread or not."""
+
+    team: str
+    channel: str
+    user: str
+    text: str
+    key: str
+    """What makes this turn unique within the workspace."""
+    thread: str = ""
+    direct: bool = False
+    ts: str = ""
+    title: str = ""
+    """What stood on the button that was pressed."""
+    file: str = ""
+    """The kind of what came with the message."""
+
+    @property
+    def customer_id(self) -> str:
+        """The person who said it."""
+        return f"slack:{self.team}:{self.user}"
+
+    @property
+    def conversation_id(self) -> str:
+        """A direct channel is one conversation; elsewhere each thread is one."""
+        place = f"slack:{self.team}:{self.channel}"
+        return place if self.direct else f"{place}:{self.thread or self.ts}"
+
+    @property
+    def reply_thread(self) -> str:
+        """The thread to answer in; empty in a direct channel outside any thread."""
+        return self.thread if self.direct else self.thread or self.ts
+
+
+async def said_in(body: Mapping[str, Any], desk: Desk) -> Said | None:
+    """Return what a person said to us, or None for everything else that Slack reports."""
+    if body.get("type") == "app_rate_limited":
+        log.error("Slack sends no more events for this minute: more than 30,000 in an hour")
+    if body.get("type") == "block_actions":
+        return _pressed(body)
+    if body.get("type") != "event_callback" or not isinstance(body.get("event"), dict):
+        return None
+    said, event, bot = _written(body), body["event"], _bot_user(body)
+    if not said or _from_machine(event, bot):
+        return None
+    mentioned = bool(bot) and f"<@{bot}" in dig(event, "text")
+    if said.direct or mentioned or dig(event, "type") == "app_mention" or await _goes_on(said, desk):
+        return said
+    return None
+
+
+def _written(body: Mapping[str, Any]) -> Said | None:
+    """Return the message in an event.
+
+    Its key is (team, channel, ts) and not the event id: one mention arrives as `app_mention` and as `message`, with
+    two event ids, and must be one turn. Redeliveries have the same ts, so it covers them too.
+    """
+    event = body["event"]
+    team, channel, user, ts = dig(body, "team_id"), dig(event, "channel"), dig(event, "user"), dig(event, "ts")
+    known = dig(event, "type") in {"message", "app_mention"} and dig(event, "subtype") in _SUBTYPES
+    if not (known and team and channel and user and ts):
+        return None
+    return Said(
+        team=team,
+        channel=channel,
+        user=user,
+        text=_readable(dig(event, "text")) or (f"[{FILE}]" if event.get("files") else GREETING),
+        key=f"{team}:{channel}:{ts}",
+        thread=dig(event, "thread_ts"),
+        direct=channel.startswith("D") or event.get("channel_type") == "im",
+        ts=ts,
+        file=FILE if event.get("files") else "",
+    )
+
+
+def _pressed(body: Mapping[str, Any]) -> Said | None:
+    """Return the button press in a block_actions payload; its key is (user, message, action, time of the press)."""
+    actions = body.get("actions")
+    action = actions[0] if isinstance(actions, list) and actions else {}
+    team, channel, user = dig(body, "team", "id"), dig(body, "channel", "id"), dig(body, "user", "id")
+    ts, value, pressed = dig(body, "message", "ts"), dig(action, "value").strip(), dig(action, "action_ts")
+    if not (team and channel and user and ts and value and pressed):
+        return None
+    return Said(
+        team=team,
+        channel=channel,
+        user=user,
+        text=value,
+        key=f"{team}:{user}:{ts}:{dig(action, 'action_id')}:{pressed}",
+        thread=dig(body, "message", "thread_ts"),
+        direct=channel.startswith("D"),
+        ts=ts,
+        title=dig(action, "text", "text"),
+    )
+
+
+def _from_machine(event: Mapping[str, Any], bot: str) -> bool:
+    """Whether a bot wrote it, ours or another: two bots would answer each other for ever."""
+    return bool(event.get("bot_id") or event.get("bot_profile")) or dig(event, "user") == bot
+
+
+async def _goes_on(said: Said, desk: Desk) -> bool:
+    """Whether a thread's own customer goes on without naming us; what others say there is not for us."""
+    conversation = await desk.conversation(said.conversation_id) if said.thread else None
+    return bool(conversation and conversation.customer and conversation.customer.id == said.customer_id)
+
+
+def _bot_user(body: Mapping[str, Any]) -> str:
+    authorizations = body.get("authorizations")
+    return dig(authorizations[0], "user_id") if isinstance(authorizations, list) and authorizations else ""
+
+
+def _readable(text: str) -> str:
+    """Return what the person typed: mentions gone, links and channels as words, escapes undone."""
+    words = _REFERENCE.sub(_reference, text).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return clean(words).strip()
+
+
+def _reference(match: re.Match[str]) -> str:
+    target, label = match[1], match[2]
+    if target.startswith(("@", "!")):
+        return ""
+    return f"#{label or target[1:]}" if target.startswith("#") else label or target
