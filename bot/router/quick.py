@@ -3,7 +3,7 @@
 Rule: texts are settled from the surest down, as far as both tiers together make no more errors on held-out predictions
 than the full tier alone, the rates in scope and out of scope weighing alike. An error is a wrong answer, or a wrong
 name for what the full tier names rightly or asks about. What is promised is equality on held-out texts, from which
-neither tier has learned; how far it may be off is told by the interval of `net_loss`.
+neither tier has learned; how far it may be off elsewhere, a test set tells.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ class Tiers:
 
 
 def fit_quick(known: Tiers, strange: Tiers, fitted: Calibration, max_error: float) -> Quick | None:
-    """Return when to settle; None when nothing can be settled at no cost.
+    """Return when to settle; None when nothing can be settled at no cost, or nothing tells what out of scope is like.
 
     `known` is ordinary traffic; of `strange` the texts out of scope are used, which count for as much as `max_error`
     of the traffic where sureness is fitted.
     """
     signs, right, outside = _rows(known, strange)
-    weight = np.where(outside, max_error * len(known.right) / max(int(outside.sum()), 1), 1.0)
-    if len(np.unique(right)) == 1:
+    if not outside.any():
         return None
+    weight = np.where(outside, max_error * len(known.right) / int(outside.sum()), 1.0)
     weights, bias = _logistic(signs, right, weight)
     odds = signs @ weights + bias
     least = max(-fitted.outside_threshold, _log_odds(fitted.confidence_threshold))
     losses = np.append(known.losses(fitted), strange.losses(fitted)[strange.quick.truth < 0])
-    strata = np.append(known.quick.truth < 0, np.ones(int(outside.sum()), dtype=bool))
+    strata = np.append(known.quick.truth < 0, outside[outside])
     threshold = _widest(odds, losses, strata, least)
     if threshold is None:
         return None
@@ -86,9 +86,12 @@ def _log_odds(share: float) -> float:
 
 
 def _logistic(signs: Doubles, right: Flags, weight: Doubles) -> tuple[Doubles, float]:
+    """Fit the log-odds that n-grams are right; a neutral row each way keeps a one-sided set finite."""
     from sklearn.linear_model import LogisticRegression
 
     mean, scale = signs.mean(axis=0), np.maximum(signs.std(axis=0), 1e-6)
-    model = LogisticRegression(max_iter=1000).fit((signs - mean) / scale, right, sample_weight=weight)
+    rows = np.vstack([(signs - mean) / scale, np.zeros((2, signs.shape[1]))])
+    model = LogisticRegression(max_iter=1000)
+    model.fit(rows, np.append(right, [False, True]), sample_weight=np.append(weight, [1.0, 1.0]))
     weights = model.coef_[0] / scale
     return weights, float(model.intercept_[0] - weights @ mean)

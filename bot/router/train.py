@@ -149,7 +149,7 @@ def _fitted(
 ) -> tuple[Model, Trial]:
     """Fit everything that depends on held-out predictions."""
     if learned:
-        weight, hint, every = fit_weight(known.full, learned), strange is None, known
+        weight, hint, every = fit_weight(known.full, learned), len(head.outside) > 0, known
         known = _heard(every, learned, weight, learned.back, hint)
         strange = strange or _heard(every, learned, weight, learned.honest, hint)
         head = replace(head, directions=learned.directions * weight, offsets=learned.offsets * weight)

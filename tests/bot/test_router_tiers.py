@@ -1,0 +1,183 @@
+"""The router's tiers: n-grams settle what they are sure of, a tuned encoder has its say in the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from frontdesk.bot.errors import ModelError
+from frontdesk.bot.router import tuning
+from frontdesk.bot.router.calibrate import Ints
+from frontdesk.bot.router.model import ENCODER, Model
+from frontdesk.bot.router.nlu import Example
+from frontdesk.bot.router.train import Trial, fit, train_router
+from frontdesk.bot.router.tuning import Tuned, kept_back
+from frontdesk.bot.router.versions import RouterVersions, load
+from frontdesk.bot.types import Encoder
+
+STEMS = {
+    "return_policy": ["can i return the {}", "send back my {}", "return policy for a {}", "returning {} how"],
+    "order_status": ["where is my {}", "has the {} shipped", "track my {} order", "when will my {} arrive"],
+    "greeting": ["hello from {}", "good morning {}", "hi {} people", "hey {}"],
+    "human_agent": ["i want a person about {}", "agent please {}", "talk to a human {}", "real person for {}"],
+}
+THINGS = ["kettle", "teapot", "lamp", "blanket", "skillet", "grinder", "mug", "jar", "rug", "tray"]
+ROWS = [
+    Example(text=stem.format(thing), intent=intent)
+    for intent, stems in STEMS.items()
+    for stem in stems
+    for thing in THINGS
+]
+
+
+class Hashed:
+    """A tiny encoder that can be tuned: signed hashed words, unit length; tuning changes where words fall."""
+
+    def __init__(self, layers: bytes = b"") -> None:
+        self._layers = layers
+        self.read: list[str] = []
+
+    @property
+    def fingerprint(self) -> str:
+        return f"words-{self._layers.hex()}"
+
+    def tuned(self, layers: bytes) -> Encoder:
+        return Hashed(layers)
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.read += texts
+        rows = np.zeros((len(texts), 64), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in text.lower().split():
+                code = crc32(self._layers + word.encode())
+                row[code % 64] += 1 if code & 64 else -1
+            row /= max(float(np.linalg.norm(row)), 1e-9)
+        return rows
+
+
+class Plain:
+    """The same without tuning."""
+
+    fingerprint = "words-"
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return Hashed().encode(texts)
+
+
+def means(texts: Sequence[str], truth: Ints, step: tuning.Progress) -> Tuned:
+    """A tuner: layers of its own, each class at the mean of its texts."""
+    layers = b"own"
+    vectors = Hashed(layers).encode(texts)
+    directions = np.stack([vectors[truth == k].mean(axis=0) for k in range(int(truth.max()) + 1)])
+    step("tuning", 1, 1)
+    return Tuned(layers=layers, directions=10 * directions, offsets=np.zeros(len(directions), dtype=np.float32))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[Model, Trial]:
+    return fit(ROWS, Hashed(), max_error=0.05)
+
+
+@pytest.fixture
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "ENOUGH", 100)
+
+
+def test_a_settled_message_never_reaches_the_encoder(fitted: tuple[Model, Trial]) -> None:
+    model, encoder = fitted[0], Hashed()
+    verdict = model.judge(["where is my lamp", "qwzx blorf"], encoder)
+    assert verdict.settled.tolist() == [True, False]
+    assert encoder.read == ["qwzx blorf"]
+    assert model.head.labels[verdict.shares[0].argmax()] == "order_status"
+    assert verdict.confidence[0] >= model.calibration.confidence_threshold
+    assert verdict.outside[0] <= model.calibration.outside_threshold
+
+
+def test_texts_judged_together_and_alone_agree(fitted: tuple[Model, Trial]) -> None:
+    model, texts = fitted[0], ["where is my lamp", "blorf", "a person", "return", "has it shipped to me"]
+    together = model.judge(texts, Hashed())
+    alone = [model.judge([text], Hashed()) for text in texts]
+    assert together.settled.tolist() == [bool(one.settled[0]) for one in alone]
+    assert together.shares == pytest.approx(np.concatenate([one.shares for one in alone]), abs=1e-5)
+
+
+def test_two_tiers_err_no_more_than_the_full_one_on_held_out_texts(fitted: tuple[Model, Trial]) -> None:
+    model, trial = fitted
+    full = model.calibration.judge(trial.known.reading)
+    wrong = [int((verdict.shares.argmax(axis=1) != trial.known.truth).sum()) for verdict in (trial.verdict, full)]
+    assert trial.verdict.settled.mean() > 0.5
+    assert wrong[0] <= wrong[1]
+
+
+def test_nothing_is_settled_when_nothing_tells_what_is_out_of_scope() -> None:
+    model, _ = fit([row for row in ROWS if row.intent != "greeting"], Hashed(), max_error=0.05)
+    assert model.calibration.quick is None
+
+
+def test_without_a_quick_tier_everything_is_weighed(fitted: tuple[Model, Trial]) -> None:
+    model = fitted[0]
+    slow = Model(head=model.head, calibration=model.calibration.model_copy(update={"quick": None}))
+    assert not slow.judge(["where is my lamp"], Hashed()).settled.any()
+
+
+class TestTuned:
+    def test_a_version_keeps_its_encoder(self, tmp_path: Path, few_are_enough: None) -> None:
+        report = self.train(tmp_path)
+        assert report
+        version = RouterVersions(tmp_path / "out").load()
+        assert (version.folder / ENCODER).read_bytes() == b"own"
+        model = load(tmp_path / "out", Hashed())
+        assert model.tuned and model.tuned.fingerprint == Hashed(b"own").fingerprint
+        verdict = model.weigh(["where is my lamp"], Hashed())
+        assert model.head.labels[verdict.shares[0].argmax()] == "order_status"
+        judged = [row for row in version.examples() if row.said]
+        assert len(judged) == len(ROWS) // 10
+        assert np.mean([row.said == row.intent for row in judged]) > 0.9
+
+    def test_an_encoder_that_takes_no_layers_cannot_serve_it(self, tmp_path: Path, few_are_enough: None) -> None:
+        self.train(tmp_path)
+        with pytest.raises(ModelError, match="frontdesk train"):
+            load(tmp_path / "out", Plain())
+
+    def test_altered_layers_are_refused(self, tmp_path: Path, few_are_enough: None) -> None:
+        self.train(tmp_path)
+        (tmp_path / "out" / "1" / ENCODER).write_bytes(b"owm")
+        with pytest.raises(ModelError, match="not those that training wrote"):
+            load(tmp_path / "out", Hashed())
+
+    def test_few_examples_are_not_tuned_on(self) -> None:
+        def never(texts: Sequence[str], truth: Ints, step: tuning.Progress) -> Tuned:
+            raise AssertionError("tuned on few examples")
+
+        model, trial = fit(ROWS, Hashed(), max_error=0.05, tuner=never)
+        assert model.tuned is None
+        assert not trial.layers
+
+    def test_with_examples_out_of_scope(self, few_are_enough: None) -> None:
+        strange = [Example(text=f"how tall is mount {k} in feet", intent="out_of_scope") for k in range(30)]
+        model, trial = fit([*ROWS, *strange], Hashed(), max_error=0.05, tuner=means)
+        assert (trial.known.truth < 0).sum() == 3
+        verdict = model.judge(["how tall is mount fuji in feet", "has the jar shipped"], Hashed())
+        assert (verdict.outside > model.calibration.outside_threshold).tolist() == [True, False]
+
+    def test_the_same_rows_are_kept_back_when_others_come(self) -> None:
+        texts = [f"text number {k}" for k in range(200)]
+        back = kept_back(texts, np.zeros(200, dtype=np.int64))
+        assert back.sum() == 20
+        more = kept_back([*texts, "one more"], np.zeros(201, dtype=np.int64))
+        assert (back == more[:200]).all() or (back ^ more[:200]).sum() == 1
+
+    @staticmethod
+    def train(folder: Path) -> bool:
+        lines = ["nlu:"]
+        for intent in STEMS:
+            lines += [f"- intent: {intent}", "  examples: |"]
+            lines += [f"    - {row.text}" for row in ROWS if row.intent == intent]
+        (folder / "nlu.yml").write_text("\n".join(lines))
+        report = train_router(folder / "nlu.yml", Hashed(), max_error=0.05, out=folder / "out", tuner=means)
+        return report.tuned
