@@ -36,7 +36,7 @@ class Counted(BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         usage = UsageMetadata(input_tokens=40, output_tokens=2, total_tokens=42) if self.stream_usage else None
         named = {"model_name": "counted"}
-        yield ChatGenerationChunk(message=AIMessageChunk("Yes.", usage_metadata=usage, response_metadata=named))
+        yield ChatGenerationChunk(message=AIMessageChunk(content="Yes.", usage_metadata=usage, response_metadata=named))
 
 
 def test_tokens_are_counted_in_another_thread() -> None:
