@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,10 +36,12 @@ from frontdesk.bot.guards.acts import missing_acts
 from frontdesk.bot.guards.firewall import PLACEHOLDER, facts_in
 from frontdesk.bot.handoff import HandoffAnswerer
 from frontdesk.bot.project import Project
-from frontdesk.bot.router.route import load_router
+from frontdesk.bot.router.entities import Entities
+from frontdesk.bot.router.nlu import read_nlu
+from frontdesk.bot.router.route import Router, load_router
 from frontdesk.bot.store import Store
 from frontdesk.bot.text import said
-from frontdesk.bot.types import Encoder
+from frontdesk.bot.types import Encoder, now
 from frontdesk.finetune.transcripts import Pair
 from frontdesk.knowledge.bases import KnowledgeBases, told
 from frontdesk.knowledge.chat import chat_model
@@ -51,6 +54,8 @@ if TYPE_CHECKING:
 
     from frontdesk.bot.commands.platforms import Sender
     from frontdesk.channels.listening import Listener
+
+log = logging.getLogger(__name__)
 
 
 class Speaking(Speaker, Protocol):
@@ -75,6 +80,7 @@ class Bot:
     knowledge: KnowledgeBases
     voices: Speaking
     engine: Engine
+    routers: Mapping[str, Router] = field(default_factory=dict)
 
     def warm_up(self) -> None:
         """Load what the first message would otherwise wait for."""
@@ -158,8 +164,9 @@ def assemble(project: Project) -> Bot:
     knowledge.load()
     brands = {name: settings.spoken(brand, brand.voice) for name, brand in settings.brands.items()}
     routers = {
-        name: load_router(project.state / "router", encoder, brand.routes, brand.titles, brand.languages)
+        name: load_router(project.state / "router", encoder, brand.routes, brand.titles, brand.languages, entities)
         for name, brand in brands.items()
+        for entities in [entities_of(project, brand)]
     }
     actions = Actions(project.folder)
     if any(brand.actions for brand in brands.values()):
@@ -176,7 +183,18 @@ def assemble(project: Project) -> Bot:
         },
         checks=(FactFirewall(), SupportCheck()),
     )
-    return Bot(project=project, encoder=encoder, knowledge=knowledge, voices=voices, engine=engine)
+    return Bot(project=project, encoder=encoder, knowledge=knowledge, voices=voices, engine=engine, routers=routers)
+
+
+def entities_of(project: Project, brand: Brand) -> Entities:
+    """Return what finds a brand's entities: its slots, and nlu.yml where that can be read."""
+    patterns = {name: slot.pattern for name, slot in brand.slots.items()}
+    try:
+        read = read_nlu(project.folder / "nlu.yml")
+    except ConfigError as error:  # the trained router serves on; only names of entities are missing
+        log.warning("%s", error)
+        return Entities(patterns=patterns)
+    return Entities(read.lexicon, read.rows, patterns)
 
 
 def check_actions(actions: Actions, brands: Mapping[str, Brand]) -> None:
@@ -238,6 +256,7 @@ def create_app(bot: Bot) -> FastAPI:
     for webhook in [way.webhook for way in ways if way.webhook]:
         app.include_router(webhook)
     _mount_web(app, desk, project)
+    _mount_parse(app, bot)
     _mount_operator(app, desk, bot, refresher)
     _mount_health(app, store)
     return app
@@ -292,6 +311,17 @@ def _mount_web(app: FastAPI, desk: FrontDesk, project: Project) -> None:
         app.include_router(rasa_router(desk, limits, brand, settings.brands[brand].messages))
     if channels.openai.enabled:
         app.include_router(openai_router(desk, limits, settings.brands, brand, channels.openai.api_key))
+
+
+def _mount_parse(app: FastAPI, bot: Bot) -> None:
+    """Mount Rasa's /model/parse over the default brand's router."""
+    from frontdesk.channels.rasa_parse import parse_router
+
+    settings = bot.project.settings
+    rasa, router = settings.channels.rasa, bot.routers.get(settings.brand_id)
+    if rasa.enabled and router:
+        token = rasa.token.get_secret_value() if rasa.token else None
+        app.include_router(parse_router(lambda text: router.understand(text, now().date()), settings.limits, token))
 
 
 def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refresher) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from frontdesk.bot.config import Action, Brand
+from frontdesk.bot.config import Action, Brand, Slot
 from frontdesk.bot.dialogue.actions import Actions, Outcome, Said
 from frontdesk.bot.dialogue.clarify import person_button
 from frontdesk.bot.errors import ModelError
@@ -48,7 +48,8 @@ class AccountAnswerer:
             )
             return
         remembered = {} if _ANOTHER.search(message.text) else conversation.slots
-        slots = {**remembered, **slots_in(message.text, brand), **known_slots(route.slots, brand)}
+        here = slots_in(message.text, brand, bare=True)
+        slots = {**remembered, **here, **known_slots(route.slots, brand)}
         missing = [name for name in action.slots if not slots.get(name)]
         if missing:
             asking = Effect(slots={PENDING: route.intent})
@@ -81,25 +82,38 @@ def resumed(message: Message, conversation: Conversation, brand: Brand) -> Route
         not isinstance(intent, str)
         or not asked_just_now
         or message.text.startswith("/")
-        or not slots_in(message.text, brand)
+        or not slots_in(message.text, brand, bare=True)
     ):
         return None
     return Route(kind="account", intent=intent, confidence=1.0, reason=f"gives what {intent} asked for")
 
 
-def slots_in(text: str, brand: Brand) -> dict[str, str]:
-    """Return the brand's slots whose pattern occurs in `text`, upper-cased."""
-    found = {name: re.search(slot.pattern, text, re.IGNORECASE) for name, slot in brand.slots.items()}
-    return {name: match.group().upper() for name, match in found.items() if match}
+def slots_in(text: str, brand: Brand, *, bare: bool = False) -> dict[str, str]:
+    """Return the brand's slots whose pattern occurs in `text`, upper-cased; with `bare`, the shorter forms too."""
+    found = {
+        name: _first(slot.pattern, text) or (bare and _first(slot.bare, text)) for name, slot in brand.slots.items()
+    }
+    return {name: value.upper() for name, value in found.items() if value}
+
+
+def _first(pattern: str, text: str) -> str:
+    match = re.search(pattern, text, re.IGNORECASE) if pattern else None
+    return match.group() if match else ""
 
 
 def known_slots(slots: Mapping[str, str], brand: Brand) -> dict[str, str]:
-    """Return those slots of a payload that the brand declares and whose value fits the whole pattern."""
+    """Return those slots of a route that the brand declares, with a value that fits the whole pattern if it has one."""
     return {
-        name: value.upper()
+        name: fit
         for name, value in slots.items()
-        if name in brand.slots and re.fullmatch(brand.slots[name].pattern, value, re.IGNORECASE)
+        if name in brand.slots and (fit := _fitting(value, brand.slots[name]))
     }
+
+
+def _fitting(value: str, slot: Slot) -> str:
+    if not slot.pattern:
+        return value
+    return value.upper() if re.fullmatch(slot.pattern, value, re.IGNORECASE) else ""
 
 
 def ask_for(slot: str, brand: Brand) -> str:

@@ -1,7 +1,6 @@
 """Example messages per intent: Rasa 3.x `nlu.yml`, read with the line of everything that is wrong.
 
-Format: https://rasa.com/docs/rasa/training-data-format (intents and entity annotations; synonyms, lookups and regexes
-are accepted and not read yet).
+Format: https://rasa.com/docs/rasa/training-data-format: intents with entity annotations, synonyms, lookups, regexes.
 """
 
 from __future__ import annotations
@@ -9,8 +8,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -21,7 +20,7 @@ OUT_OF_SCOPE = "out_of_scope"
 """The reserved intent of what the bot does not do; `oos` and `nlu_fallback` mean the same."""
 
 _OUTSIDE = frozenset({"oos", "out_of_scope", "nlu_fallback"})
-_OTHER_KINDS = frozenset({"synonym", "lookup", "regex"})
+_OTHER_KINDS = ("synonym", "lookup", "regex")
 _ENTITY = re.compile(r"\[(?P<text>[^\]]+?)\](?:\((?P<name>[^:)\s]+?)(?::(?P<value>[^)]+))?\)|(?P<json>\{[^}]+\}))")
 _FIX = "see the example messages that `frontdesk init` makes."
 
@@ -34,6 +33,8 @@ class Entity:
     value: str
     start: int
     end: int
+    extractor: str = ""
+    """What found it in a message, in Rasa's names where it has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +48,21 @@ class Example:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lexicon:
+    """What `nlu.yml` says of entities: `synonyms` text -> value, `lookups` and `regexes` name -> phrases, patterns."""
+
+    synonyms: Mapping[str, str] = field(default_factory=dict)
+    lookups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    regexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Examples:
-    """All examples of a project, and what is doubtful about them."""
+    """All examples of a project, what it says of entities, and what is doubtful about them."""
 
     rows: tuple[Example, ...]
     warnings: tuple[str, ...] = ()
+    lexicon: Lexicon = field(default_factory=Lexicon)
 
 
 def intent_name(name: str) -> str:
@@ -69,8 +80,9 @@ def read_nlu(path: Path) -> Examples:
         raise ConfigError(f"cannot be read: {error}", where=str(path), fix="save it as UTF-8 text.") from None
     except (yaml.YAMLError, RecursionError) as error:
         raise _broken_yaml(path, error) from None
-    rows = [example for item in _items(path, root) for example in _intent(path, item)]
-    return checked(rows, str(path))
+    items = list(_items(path, root))
+    rows = [example for item in items if "intent" in item for example in _intent(path, item)]
+    return replace(checked(rows, str(path)), lexicon=_lexicon(path, items))
 
 
 def checked(rows: list[Example], where: str) -> Examples:
@@ -120,7 +132,7 @@ def _fields(path: Path, node: yaml.Node) -> dict[str, yaml.Node]:
 
 
 def _items(path: Path, root: yaml.Node | None) -> Iterator[dict[str, yaml.Node]]:
-    """Yield the fields of each intent entry under `nlu:`."""
+    """Yield the fields of each entry under `nlu:`."""
     if root is None:
         raise ConfigError("the file is empty.", where=str(path), fix=_FIX)
     nlu = _fields(path, root).get("nlu")
@@ -128,10 +140,32 @@ def _items(path: Path, root: yaml.Node | None) -> Iterator[dict[str, yaml.Node]]
         raise _wrong(path, nlu or root, "expected a list under `nlu:`.")
     for node in nlu.value:
         fields = _fields(path, node)
-        if "intent" in fields:
-            yield fields
-        elif not _OTHER_KINDS & fields.keys():
+        if not fields.keys() & {"intent", *_OTHER_KINDS}:
             raise _wrong(path, node, "expected `- intent: NAME`, synonym, lookup or regex.")
+        yield fields
+
+
+def _lexicon(path: Path, items: list[dict[str, yaml.Node]]) -> Lexicon:
+    """Read the synonyms, lookups and regexes; a pattern that does not compile is a ConfigError with its line."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {kind: {} for kind in _OTHER_KINDS}
+    for item in items:
+        for kind in found.keys() & item.keys():
+            name, examples = str(item[kind].value), item.get("examples")
+            texts = list(_texts(path, examples)) if examples else []
+            if kind == "regex":
+                _compiled(path, texts)
+            found[kind][name] = (*found[kind].get(name, ()), *(text for text, _ in texts))
+    synonyms = {text.casefold(): value for value, texts in found["synonym"].items() for text in (*texts, value)}
+    return Lexicon(synonyms=synonyms, lookups=found["lookup"], regexes=found["regex"])
+
+
+def _compiled(path: Path, texts: list[tuple[str, int]]) -> None:
+    for text, line in texts:
+        try:
+            re.compile(text)
+        except re.error as error:
+            what = f"{text!r} is not a regular expression: {error}."
+            raise ConfigError(what, where=f"{path}:{line}", fix="correct the pattern.") from None
 
 
 def _intent(path: Path, fields: dict[str, yaml.Node]) -> list[Example]:

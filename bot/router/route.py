@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
+from frontdesk.bot.router.entities import Entities
 from frontdesk.bot.router.features import clean
 from frontdesk.bot.router.judge import Judge, Judged
 from frontdesk.bot.router.languages import OTHER_LANGUAGE, foreign
 from frontdesk.bot.router.manner import anger, asks
 from frontdesk.bot.router.model import Model
-from frontdesk.bot.router.nlu import OUT_OF_SCOPE
+from frontdesk.bot.router.nlu import OUT_OF_SCOPE, Entity
 from frontdesk.bot.router.parts import parts
 from frontdesk.bot.router.versions import RouterVersions, Serving
 from frontdesk.bot.types import Conversation, Encoder, Kind, Message, Route
@@ -27,6 +29,9 @@ _FOLLOW_UP = re.compile(
     re.IGNORECASE,
 )
 _SHORT = 8
+PAYLOAD = "RegexMessageHandler"
+"""Rasa's name of what reads a payload."""
+NO_ENTITIES = Entities()
 LONGEST = 4000
 """Characters in which several requests are looked for."""
 _LAST_SAID = 3
@@ -39,10 +44,22 @@ def load_router(
     routes: Mapping[str, Kind],
     titles: Mapping[str, str],
     languages: Collection[str] = ("en",),
+    entities: Entities = NO_ENTITIES,
 ) -> Router:
     """Return the router served from `folder`; raises ModelError when absent, altered or of another encoder."""
     serving = Serving(RouterVersions(folder), encoder)
-    return Router(routes=routes, titles=titles, serving=serving.now, encoder=encoder, languages=languages)
+    return Router(
+        routes=routes, titles=titles, serving=serving.now, encoder=encoder, languages=languages, entities=entities
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Understood:
+    """What a text says on its own: the intents, the likeliest first, and the entities."""
+
+    text: str
+    ranking: tuple[tuple[str, float], ...]
+    entities: tuple[Entity, ...]
 
 
 class Router:
@@ -59,7 +76,9 @@ class Router:
         serving: Callable[[], Model],
         encoder: Encoder,
         languages: Collection[str] = ("en",),
+        entities: Entities = NO_ENTITIES,
     ) -> None:
+        self._entities = entities
         self._languages, self._named = frozenset(languages), frozenset(titles)
         self._judge = Judge(routes=routes, serving=serving, encoder=encoder)
         self._titles = {title.casefold(): intent for intent, title in titles.items()}
@@ -72,7 +91,25 @@ class Router:
         if language := foreign(text, self._languages):
             return (_not_twice(_in_another(language), conversation),)
         asked = self._requests(message.text, text)
-        return arranged([self._settled(one, text, conversation) for one in asked])
+        routes = [self._settled(one, text, conversation) for one in asked]
+        return arranged([self._filled(route, route.text or text, message.sent_at.date()) for route in routes])
+
+    def understand(self, text: str, today: date) -> Understood:
+        """Return the intents and entities of a text, outside of any conversation; routes play no part."""
+        read = clean(text)
+        if given := self._given(read):
+            slots = [Entity(name=k, value=v, start=0, end=len(text), extractor=PAYLOAD) for k, v in given.slots.items()]
+            return Understood(text=text, ranking=((given.intent, 1.0),), entities=tuple(slots))
+        (judged,) = self._judge([read])
+        ranking = judged.ranked
+        if judged.route.intent == OUT_OF_SCOPE:
+            ranking = ((OUT_OF_SCOPE, round(judged.route.confidence, 4)), *ranking)
+        return Understood(text=text, ranking=ranking, entities=self._entities.find(text[:LONGEST], today))
+
+    def _filled(self, route: Route, text: str, today: date) -> Route:
+        """The route with the first value of each entity in its part as a slot."""
+        found = {one.name: one.value for one in reversed(self._entities.find(text, today))}
+        return replace(route, slots={**found, **route.slots}) if found else route
 
     def _requests(self, raw: str, text: str) -> list[Judged]:
         """The parts of a message that ask for something; a greeting or thanks beside them is no request."""

@@ -1,0 +1,89 @@
+"""Rasa's /model/parse: the shape, the token, and bad requests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from frontdesk.bot.config import Limits
+from frontdesk.channels.rasa_parse import parse_router
+from tests.channels.wire import served
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    name: str
+    value: str
+    start: int
+    end: int
+    extractor: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    ranking: tuple[tuple[str, float], ...]
+    entities: tuple[Value, ...]
+
+
+def understand(text: str) -> Said:
+    at = text.find("LL-")
+    number = Value(name="order_id", value="LL-1", start=at, end=at + 4, extractor="RegexEntityExtractor")
+    return Said(
+        ranking=(("order_status", 0.9), *((f"other_{k}", 0.01) for k in range(20))),
+        entities=(number,) if at >= 0 else (),
+    )
+
+
+def parse(body: Any, query: str = "", token: str | None = None) -> Any:
+    async def go() -> Any:
+        async with served(parse_router(understand, Limits(text_chars=100), token)) as client:
+            content = body if isinstance(body, bytes) else json.dumps(body)
+            return await client.post(f"/model/parse{query}", content=content)
+
+    return asyncio.run(go())
+
+
+def test_the_shape_is_rasas() -> None:
+    response = parse({"text": "where is LL-1?", "message_id": "m1"})
+    assert response.status_code == 200
+    found = response.json()
+    assert (found["text"], found["message_id"]) == ("where is LL-1?", "m1")
+    assert found["intent"] == {"name": "order_status", "confidence": 0.9}
+    [entity] = found["entities"]
+    assert {key: entity[key] for key in ("entity", "value", "start", "end", "extractor")} == {
+        **{"entity": "order_id", "value": "LL-1", "start": 9, "end": 13},
+        "extractor": "RegexEntityExtractor",
+    }
+    assert {"confidence", "role", "group"} < entity.keys()
+    assert len(found["intent_ranking"]) == 10
+    assert found["intent_ranking"][0] == found["intent"]
+    assert found["text_tokens"] == [[0, 5], [6, 8], [9, 13]]
+    assert "default" in found["response_selector"]
+
+
+@pytest.mark.parametrize(("query", "status"), [("?token=s3cret", 200), ("", 401), ("?token=", 401), ("?token=ñ", 401)])
+def test_a_configured_token_is_asked_for(query: str, status: int) -> None:
+    assert parse({"text": "hi"}, query, token="s3cret").status_code == status
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "status"),
+    [
+        (b"{", "", 400),
+        (b"\xff", "", 400),
+        ([], "", 400),
+        ({}, "", 400),
+        ({"text": 3}, "", 400),
+        ({"text": "  "}, "", 400),
+        ({"text": "x" * 101}, "", 413),
+        ({"text": "hi"}, "?emulation_mode=LUIS", 400),
+    ],
+)
+def test_bad_requests_say_what_is_wrong(body: Any, query: str, status: int) -> None:
+    response = parse(body, query)
+    assert response.status_code == status
+    assert response.json()["error"]["message"]
