@@ -43,21 +43,31 @@ class Reviewer:
         self._versions = RouterVersions(project.state / "router")
         tagger = NameTagger(user_cache())
         self._redactors = {key: brand_redactor(brand, tagger) for key, brand in named.items()}
+        self._unnamed: dict[str, str] = {}
+        self._same: dict[str, tuple[str, ...]] = {}
         self._writing = threading.Lock()
 
     def queue(self, brand: str, days: int) -> list[Alike]:
         """Return what is to be reviewed: each text once, without personal data, those alike together."""
         found = [one for one in self._store.doubtful(now() - timedelta(days=days)) if one.brand == brand]
         known = {row.text.casefold() for row in read_nlu(self._project.nlu).rows}
-        by_key: dict[str, list[Doubtful]] = {}
-        for one in found:
-            by_key.setdefault(one.key, []).append(one)
-        same = list(by_key.values())
-        texts = unnamed([its[0].text for its in same], self._redactors[brand])
-        rows = [(its, text) for its, text in zip(same, texts, strict=True) if text.casefold() not in known]
+        by_text: dict[str, list[Doubtful]] = {}
+        for one, text in zip(found, self._shown([one.text for one in found], brand), strict=True):
+            if text.casefold() not in known:
+                by_text.setdefault(text, []).append(one)
+        rows = [(its, text) for text, its in by_text.items()]
+        self._same |= {its[0].key: tuple({one.key for one in its[1:]} - {its[0].key}) for its, _ in rows}
         rarity = _rarity(known)
         groups = self._grouper.groups([text for _, text in rows])
         return [_alike([rows[at] for at in group], rarity) for group in groups]
+
+    def _shown(self, texts: Sequence[str], brand: str) -> list[str]:
+        """Return the texts without personal data, finding it only in those that are new."""
+        known = self._unnamed
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        made = dict(zip(new, unnamed(new, self._redactors[brand]), strict=True))
+        self._unnamed = shown = {text: made[text] if text in made else known[text] for text in texts}
+        return [shown[text] for text in texts]
 
     def examples(self) -> Examples:
         """Return the intents of nlu.yml, and how many of its examples the served router has not learned."""
@@ -79,7 +89,10 @@ class Reviewer:
             raise ConfigError(f"{intent!r} is no name for an intent.", fix=fix)
         if name and not all(readable(text) for _, text in rows):
             raise ConfigError("an example is empty.", fix="write what the customer asks, or dismiss the message.")
-        count = self._store.decide([Decision(key=key, intent=name, text=text if name else "") for key, text in rows])
+        decisions = [Decision(key=key, intent=name, text=text if name else "") for key, text in rows]
+        also = [Decision(key=other, intent=name) for key, _ in rows for other in self._same.get(key, ())]
+        count = self._store.decide(decisions)
+        self._store.decide(also)
         self.write()
         return count
 
@@ -138,7 +151,7 @@ def _alike(rows: Sequence[tuple[Sequence[Doubtful], str]], rarity: Mapping[str, 
 def _doubted(its: Sequence[Doubtful], text: str) -> Doubted:
     newest = next((one for one in its if one.chosen), its[0])
     return Doubted(
-        key=newest.key,
+        key=its[0].key,
         text=text,
         said=len(its),
         conversation_id=newest.conversation_id,

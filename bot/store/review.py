@@ -48,7 +48,10 @@ class Doubtful:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What a person made of a doubtful message: an example `text` of `intent`, or nothing (both empty)."""
+    """What a person made of a doubtful message: `text` as an example of `intent`, or nothing.
+
+    No text: the same example is written for another message. No intent either: it was dismissed.
+    """
 
     key: str
     intent: str = ""
@@ -82,7 +85,7 @@ def decide(connection: Connection, decisions: Sequence[Decision]) -> int:
             "intent": one.intent,
             "text": one.text,
             "decided_at": time.time(),
-            "to_write": one.intent != "",
+            "to_write": one.text != "",
         }
         for one in new.values()
     ]
