@@ -77,7 +77,7 @@ def propose(dossier: Dossier, *, max_error: float, weights: Weights | None = Non
         sure=sure,
         reason=_reason(dossier, route, rule, telling, found, fitted),
         considerations=considerations(dossier),
-        missing=tuple(_missing(dossier, route, sure, language)),
+        missing=tuple(_missing(dossier, route, sure, language)) or _torn(shares, sure),
         shares=shares,
         because=telling,
         rule=rule,
@@ -134,6 +134,14 @@ def _reason(
 
 def _said(name: str, value: float | None, mean: float) -> str:
     return WORDS[name] if value is None or value >= mean else OPPOSITES[name]
+
+
+def _torn(shares: dict[str, float], sure: bool) -> tuple[str, ...]:
+    """Say that the examples speak for two kinds of intent, where nothing else is missing and still it is unsure."""
+    first, second = sorted(shares, key=lambda kind: -shares[kind])[:2]
+    names = {"record": "the customer's record or a person"}
+    kinds = f"{names.get(first, first)} ({shares[first]:.2f}) and {names.get(second, second)} ({shares[second]:.2f})"
+    return () if sure else (f"Its examples speak for {kinds}: split the intent, or add examples of what is meant.",)
 
 
 def _missing(dossier: Dossier, route: Kind, sure: bool, language: str | None) -> list[str]:

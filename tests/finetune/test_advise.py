@@ -129,6 +129,17 @@ def test_what_is_missing_is_said() -> None:
     assert any("too few to learn from" in text for text in advice(few).missing)
 
 
+def test_an_unsure_proposal_always_says_what_would_help() -> None:
+    mixed = Dossier(
+        intent="mixed",
+        examples=(*HELLO.examples, *HELLO.examples, *DAYS.examples),
+        replies=("Hello!",) * 20,
+        looked=DAYS.looked,
+    )
+    assert not advice(mixed).sure
+    assert "split the intent" in advice(mixed).missing[-1]
+
+
 def test_another_language_is_never_sure() -> None:
     texts = ("Hallo zusammen", "Guten Morgen, liebes Team", "Schönen guten Tag wünsche ich Ihnen")
     proposal = advice(Dossier(intent="hallo", examples=texts, replies=("Hello, how can I help?",) * 20))
