@@ -203,7 +203,7 @@ def _steps(made: List, runs: Sequence[slice]) -> Iterator[Quote]:
     """Yield the steps together, in as few pieces as a reply carries."""
     for run in runs if made.says else ():
         parts = made.block.parts[run]
-        said = lists.lines(made.intro, made.said[run], (made.first or 0) + run.start)
+        said = lists.lines("" if run.start else made.intro, made.said[run], (made.first or 0) + run.start)
         yield Quote(start=parts[0][0] if run.start else made.start, end=parts[-1][1], text=said)
 
 

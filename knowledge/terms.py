@@ -7,6 +7,8 @@ import unicodedata
 from functools import lru_cache
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['’][^\W_]+)?")
+_NUMBERING = re.compile(r"^[ \t]*\d{1,2}[.)][ \t]+", re.MULTILINE)
+"""The number of a step, which is no word of it."""
 _VOWEL = re.compile(r"[aeiouy]")
 _DOUBLE = re.compile(r"([bdfgklmnprt])\1$")
 
@@ -24,8 +26,10 @@ STOP_WORDS = frozenset(_STOP.split())
 
 
 def terms(text: str) -> list[str]:
-    """Return the search terms of `text`, in order, with repeats."""
-    folded = unicodedata.normalize("NFKD", text.lower().replace("’", "'").replace("e-mail", "email"))
+    """Return the search terms of `text`, in order, with repeats; the numbers of list items are none."""
+    folded = unicodedata.normalize(
+        "NFKD", _NUMBERING.sub("", text).lower().replace("’", "'").replace("e-mail", "email")
+    )
     plain = "".join(char for char in folded if not unicodedata.combining(char))
     return [stem(word) for word in _WORD.findall(plain) if word not in STOP_WORDS]
 

@@ -8,6 +8,7 @@ from frontdesk.knowledge.blocks import blocks, plain
 from frontdesk.knowledge.lists import SAID_CHARS
 from frontdesk.knowledge.passages import split
 from frontdesk.knowledge.quotes import of, worth
+from frontdesk.knowledge.support import shared
 from frontdesk.knowledge.values import Document
 
 
@@ -119,6 +120,13 @@ def test_a_short_section_under_a_symptom_is_quoted_whole() -> None:
     steps = "1. Take the lid off.\n2. Swap the seal.\n\nThen test it."
     text = f"# If the kettle leaks\n\nThe seal may be worn. Do this:\n\n{steps}"
     assert f"The seal may be worn.\nDo this:\n{steps}" in said(text)
+
+
+def test_numbered_steps_are_the_own_words_of_their_source_whatever_its_numbers() -> None:
+    document = Document(id="d", title="", text="Do this:\n\n1. Fill it up.\n1. Boil it.\n")
+    (passage,) = split(document, 700)
+    (quote,) = passage.quotes
+    assert shared(quote.text, plain(document.text)) == 1.0
 
 
 def said(text: str) -> list[str]:
