@@ -9,6 +9,7 @@ import typer
 from frontdesk.bot.commands import (
     advise,
     ask,
+    channels,
     chat,
     doctor,
     evaluate,
@@ -42,6 +43,7 @@ app.command("advise")(advise.advise)
 app.command("chat")(chat.chat)
 app.command("ask")(ask.ask)
 app.command("serve")(serve.serve)
+app.add_typer(channels.app, name="channels")
 app.add_typer(evaluate.app, name="eval")
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
