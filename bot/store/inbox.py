@@ -159,12 +159,14 @@ def receipts(connection: Connection, channel: str, prefix: str, limit: int) -> l
     `prefix` is lower-case hexadecimal: in every collation "g" comes after whatever may follow it.
     """
     within = inbox.c.event_id.between(prefix, prefix + "g")
-    newest = select(inbox).where(inbox.c.channel == channel, within).order_by(inbox.c.id.desc()).limit(limit).subquery()
+    newest = select(inbox.c.id).where(inbox.c.channel == channel, within).order_by(inbox.c.id.desc()).limit(limit)
+    later = inbox.alias()
     waits = exists().where(
-        inbox.c.conversation_id == newest.c.conversation_id, inbox.c.closed_at.is_(None), inbox.c.id > newest.c.id
+        later.c.conversation_id == inbox.c.conversation_id, later.c.closed_at.is_(None), later.c.id > inbox.c.id
     )
-    found = select(newest.c.conversation_id, newest.c.message_id, newest.c.position).where(~waits)
-    return [Receipt(**row._mapping) for row in connection.execute(found.order_by(newest.c.id.desc()))]
+    found = select(inbox.c.conversation_id, inbox.c.message_id, inbox.c.position)
+    found = found.where(inbox.c.id.in_(newest.scalar_subquery()), ~waits).order_by(inbox.c.id.desc())
+    return [Receipt(**row._mapping) for row in connection.execute(found)]
 
 
 # Statements of the main path are built once: building one costs more than running it.
