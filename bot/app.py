@@ -12,7 +12,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -103,18 +103,12 @@ def knowledge_of(project: Project, encoder: Encoder | None = None, helpers: Help
     return KnowledgeBases(project.state, settings, encoder or encoder_of(settings.models), helpers)
 
 
-def scorers_of(models: Models) -> Helpers:
-    """Return the shipped scorers that quotes are chosen and sentences checked with, not yet loaded."""
-    reader, support = (PairScorer(name, user_cache(), models.threads) for name in ("reader", "support"))
-    return Helpers(reader=reader, support=support)
-
-
 def helpers_of(project: Project) -> Helpers:
     """Return what answers are made with; raises MissingExtra or ConfigError when the chat model cannot be made."""
     settings, models = project.settings.knowledge, project.settings.models
     chat = chat_model(settings.chat_model) if settings.chat_model else None
-    return replace(
-        scorers_of(models),
+    return Helpers(
+        support=PairScorer("support", user_cache(), models.threads),
         chat=chat,
         rerank=CrossEncoder(settings.cross_encoder, models.threads) if settings.cross_encoder else None,
         phraser=ChatPhraser(chat) if chat else None,

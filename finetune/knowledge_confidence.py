@@ -18,7 +18,6 @@ from typing import Any
 
 from frontdesk.adapters.encoder import MiniLM
 from frontdesk.adapters.graphs import user_cache
-from frontdesk.adapters.pair_scorer import PairScorer
 from frontdesk.bot import config
 from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.answer import Asked, Extractive
@@ -27,7 +26,6 @@ from frontdesk.knowledge.calibrate import fitted
 from frontdesk.knowledge.evaluate import documents_of
 from frontdesk.knowledge.examples import Example, asked
 from frontdesk.knowledge.index import Generation
-from frontdesk.knowledge.values import Helpers
 
 PACKAGE = Path(__file__).parent.parent / "knowledge"
 
@@ -49,11 +47,9 @@ def indexed(documents: Path, encoder: Encoder, cache: Path) -> Iterator[Generati
         knowledge.close()
 
 
-def collect(
-    documents: Path, questions: Path, encoder: Encoder, cache: Path, helpers: Helpers
-) -> tuple[list[Example], int]:
+def collect(documents: Path, questions: Path, encoder: Encoder, cache: Path) -> tuple[list[Example], int]:
     """Return what is found for the questions of one set, and how many passages its index has."""
-    answers = Extractive(encoder, helpers)
+    answers = Extractive(encoder)
     with indexed(documents, encoder, cache) as index:
         found = asked(
             lambda i, question: answers.candidates(Asked(index=i, question=question)), index, rows_of(questions)
@@ -74,9 +70,8 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     chosen = parser.parse_args()
     encoder = MiniLM(user_cache())
-    helpers = Helpers(reader=PairScorer("reader", user_cache()))
     pairs = [tuple(map(Path, one.rsplit("=", 1))) for one in chosen.sets]
-    parts = [collect(documents, questions, encoder, chosen.cache, helpers) for documents, questions in pairs]
+    parts = [collect(documents, questions, encoder, chosen.cache) for documents, questions in pairs]
     examples = [example for found, _ in parts for example in found]
     nothing = dict.fromkeys(next(one.features for one in examples if one.features), 0.0)
     passages = sum(count for _, count in parts)

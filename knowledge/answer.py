@@ -78,7 +78,7 @@ class Extractive:
         disagreements: Disagreements | None = None,
     ) -> None:
         self._encoder, self._confidences, self._disagreements = encoder, confidences, disagreements
-        self._selector = Selector(encoder, disagreements.resolve if disagreements else resolve, helpers.reader)
+        self._selector = Selector(encoder, disagreements.resolve if disagreements else resolve)
         self._helpers = helpers
         self._checker = SupportChecker(helpers.support)
         self._writer = Writer(helpers.chat, self._checker, seconds) if helpers.chat else None

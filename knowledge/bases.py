@@ -12,7 +12,7 @@ from frontdesk.bot.config import Settings
 from frontdesk.bot.types import Conversation, Encoder, Message, Route, Sentence
 from frontdesk.knowledge.base import Knowledge
 from frontdesk.knowledge.index import Progress, silent
-from frontdesk.knowledge.values import ALONE, Helpers, IngestReport
+from frontdesk.knowledge.values import ALONE, Helpers, IngestReport, Question
 
 SHARED = "shared"
 
@@ -59,6 +59,11 @@ class KnowledgeBases:
         """Open every base; raises KnowledgeError as `Knowledge.load` does."""
         for base in self.bases.values():
             base.load()
+
+    def warm_up(self) -> None:
+        """Ask every base once, so that no customer waits for a scorer to be loaded."""
+        for base in self.bases.values():
+            base.explain(Question(text="How can I reach you?"))
 
     def keep_right(self) -> bool:
         """Keep the right to ingest into every base until `close`; False when another process has one of them."""

@@ -1,4 +1,4 @@
-"""What is said of the quotes that were weighed: the best one, and what belongs to it, in the document's own order."""
+"""What is said of the quotes that were weighed: the best one with what stands around it, as the document has it."""
 
 from __future__ import annotations
 
@@ -11,51 +11,79 @@ from frontdesk.knowledge.values import Considered
 if TYPE_CHECKING:
     from frontdesk.knowledge.select import Choice
 
-MOST = 3
-NEAR, ELSEWHERE = 0.1, 0.04
-"""A further quote must score within this of the best one, of the same document and of another."""
-ANSWERS = 0.5
-"""The least a further quote must be to the reader, when there is one."""
+CHARS = 350
+"""As much of a section is said around the best quote: a condition and its exception seldom stand in one sentence."""
+LEAST = 0.35
+"""What stands around the best quote must score within this of it."""
+ELSEWHERE, MOST = 0.04, 2
+"""A quote of another document must score within this of the best one; so many are added at most."""
 
 
 def composed(weighed: Sequence[Choice], barred: Mapping[int, str]) -> tuple[tuple[Choice, ...], tuple[Considered, ...]]:
-    """Return what is said, and every choice with why it was dropped, best first.
+    """Return what is said, in the document's own order, and every choice with why it was dropped, best first.
 
-    `weighed` is ordered, best first; `barred` gives by `id` the reason why a choice may not be said. Quotes of the best
-    one's document are said in its order: steps and conditions follow each other as they were written.
+    `weighed` is ordered, best first; `barred` gives by `id` the reason why a choice may not be said.
     """
-    chosen: list[Choice] = []
-    considered: list[Considered] = []
-    for choice in weighed:
-        why = barred.get(id(choice)) or _objection(choice, chosen)
-        considered.append(shown(choice, why))
-        if not why:
-            chosen.append(choice)
-    return tuple(_in_order(chosen)), tuple(considered)
+    left = [choice for choice in weighed if id(choice) not in barred]
+    said = _excerpt(left) + _elsewhere(left) if left else []
+    kept = {id(choice) for choice in said}
+    reasons = (barred.get(id(one)) or ("" if id(one) in kept else _objection(one, said)) for one in weighed)
+    return tuple(said), tuple(shown(one, why) for one, why in zip(weighed, reasons, strict=True))
 
 
-def _objection(choice: Choice, chosen: Sequence[Choice]) -> str:
-    """Return why a choice does not join those chosen so far; empty when it does."""
-    if not chosen:
-        return ""
-    best = chosen[0]
-    if len(chosen) == MOST:
-        return f"{MOST} sentences are enough"
-    near = NEAR if choice.hit.document.id == best.hit.document.id else ELSEWHERE
-    if choice.score < best.score - near:
+def _excerpt(left: Sequence[Choice]) -> list[Choice]:
+    """Return the best quote with those after and before it in its section, as long as they fit."""
+    best = left[0]
+    if _whole(best):
+        return [best]
+    near = [one for one in left if one.score >= best.score - LEAST and _section(one) == _section(best)]
+    mates = [one for one in near if not _whole(one) and not _overlap(one, best)]
+    mates.sort(key=lambda one: one.quote.start)
+    after = _apart([one for one in mates if one.quote.start > best.quote.start])
+    before = _apart([one for one in mates[::-1] if one.quote.start < best.quote.start])
+    said, room = [best], CHARS - len(best.quote.text)
+    while after or before:
+        turn = after if after and (len(said) % 2 or not before) else before
+        room -= len(turn[0].quote.text)
+        if room < 0:
+            break
+        said.append(turn.pop(0))
+    return sorted(said, key=lambda one: one.quote.start)
+
+
+def _whole(choice: Choice) -> bool:
+    """Whether a quote is said alone: a list of steps is complete, and a table's rows are about different things."""
+    return "\n" in choice.quote.text or choice.hit.document.text[choice.quote.start] == "|"
+
+
+def _apart(choices: Sequence[Choice]) -> list[Choice]:
+    """Return the choices without those that overlap one before them."""
+    kept: list[Choice] = []
+    for one in choices:
+        if not any(_overlap(one, other) for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _elsewhere(left: Sequence[Choice]) -> list[Choice]:
+    """Return what other documents say that is about as good and new."""
+    said = [left[0]]
+    for one in left[1:]:
+        other = one.hit.document.id != left[0].hit.document.id
+        if other and len(said) <= MOST and not _objection(one, said):
+            said.append(one)
+    return said[1:]
+
+
+def _objection(choice: Choice, said: Sequence[Choice]) -> str:
+    """Return why a choice is not said beside others; empty when it may be."""
+    best = max(said, key=lambda one: one.score)
+    if choice.score < best.score - ELSEWHERE:
         return f"scores {best.score - choice.score:.2f} less than the best"
-    if best.read and choice.read < ANSWERS:
-        return "does not answer by itself"
-    if any(_same(choice, other) for other in chosen):
+    if any(_same(choice, other) for other in said):
         return "says what a better one says"
-    return "another section of the same document" if any(_mixed(choice, other) for other in chosen) else ""
-
-
-def _in_order(chosen: Sequence[Choice]) -> list[Choice]:
-    """Return the choices as they are said: the best one's document first, in its order, then the others'."""
-    here = [choice for choice in chosen if choice.hit.document.id == chosen[0].hit.document.id]
-    elsewhere = [choice for choice in chosen if choice.hit.document.id != chosen[0].hit.document.id]
-    return sorted(here, key=lambda choice: choice.quote.start) + elsewhere
+    here = choice.hit.document.id == best.hit.document.id
+    return "another part of the same document" if here else ""
 
 
 def shown(choice: Choice, why: str) -> Considered:
@@ -73,14 +101,15 @@ def shown(choice: Choice, why: str) -> Considered:
     )
 
 
-def _mixed(one: Choice, other: Choice) -> bool:
-    """Whether they stand in different sections of one document: two methods joined would make a wrong third."""
-    return one.hit.document.id == other.hit.document.id and one.hit.passage.heading != other.hit.passage.heading
+def _section(choice: Choice) -> tuple[str, ...]:
+    return (choice.hit.document.id, *choice.hit.passage.heading)
+
+
+def _overlap(one: Choice, other: Choice) -> bool:
+    near = one.quote.start < other.quote.end and other.quote.start < one.quote.end
+    return near and one.hit.document.id == other.hit.document.id
 
 
 def _same(one: Choice, other: Choice) -> bool:
-    overlap = one.quote.start < other.quote.end and other.quote.start < one.quote.end
-    if overlap and one.hit.document.id == other.hit.document.id:
-        return True
     a, b = set(terms(one.quote.text)), set(terms(other.quote.text))
-    return len(a & b) >= 0.7 * min(len(a), len(b))
+    return _overlap(one, other) or len(a & b) >= 0.7 * min(len(a), len(b))

@@ -1,11 +1,10 @@
-"""Weighing what may be quoted against a question: a reader, meaning, telling words, rank, kind of question."""
+"""Weighing what may be quoted against a question: meaning, telling words, rank of the passage, kind of question."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import log
 from typing import TYPE_CHECKING
 
 from frontdesk.bot.types import Encoder
@@ -15,7 +14,7 @@ from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.neighbours import neighbours
 from frontdesk.knowledge.phrasings import reworded
 from frontdesk.knowledge.terms import terms
-from frontdesk.knowledge.values import Considered, Hit, Question, Quote, Scope, Scorer, text_hash
+from frontdesk.knowledge.values import Considered, Hit, Question, Quote, Scope, text_hash
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,14 +24,13 @@ if TYPE_CHECKING:
 
     Resolve = Callable[[Sequence["Choice"], Scope], Resolved]
 
-CANDIDATES, READ = 64, 16
-"""The most quotes that are weighed for a question, and the most of these that the reader reads."""
+CANDIDATES = 64
+"""The most quotes that are weighed for a question."""
 NEAR = 0.1
-"""Quotes that score within this of the best one may contradict it, or be said with it."""
-READER = 1.0
+"""Quotes that score within this of the best one may contradict it."""
 PASSAGE, RANK, COVER, ABOUT, FIGURE = 0.5, 0.4, 0.2, 0.8, 0.1
-"""Beside the quote's own meaning: what the reader's opinion counts for, its passage's meaning and rank, telling words,
-the names the document goes by, a time for a when, a figure for a how-much question."""
+"""Beside the quote's own meaning: what its passage's meaning and rank count for, telling words, the names the document
+goes by, a time for a when, a figure for a how-much question."""
 TURNS, FADING = 8, 0.8
 """How far back the conversation names what it is about, and what a turn further back counts for."""
 
@@ -64,10 +62,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A quote, the passage it stands in, its score, and what the score is made of.
-
-    `read` is the reader's probability that the quote answers; 0 when it was not read.
-    """
+    """A quote, the passage it stands in, its score, and what the score is made of."""
 
     hit: Hit
     quote: Quote
@@ -75,7 +70,6 @@ class Choice:
     cosine: float
     cover: float
     about: float
-    read: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +88,10 @@ class Selection:
 
 
 class Selector:
-    """Weighs quotes against a question; without a `reader` by meaning and words alone."""
+    """Weighs quotes against a question."""
 
-    def __init__(self, encoder: Encoder, resolve: Resolve | None = None, reader: Scorer | None = None) -> None:
-        self._encoder, self._resolve, self._reader = encoder, resolve, reader
+    def __init__(self, encoder: Encoder, resolve: Resolve | None = None) -> None:
+        self._encoder, self._resolve = encoder, resolve
 
     def select(self, index: Generation, question: Question, hits: Sequence[Hit]) -> Selection:
         """Return what of `hits` is said, best first; nothing when they hold no quotable sentence."""
@@ -131,19 +125,7 @@ class Selector:
             _scored(index, wanted, hit, quote, float(cosine), hits[0].score)
             for (hit, quote), cosine in zip(offered, cosines, strict=True)
         ]
-        scored.sort(key=lambda choice: -choice.score)
-        return self._read(wanted, scored) if self._reader else scored
-
-    def _read(self, wanted: Wanted, scored: list[Choice]) -> list[Choice]:
-        """Let the reader order the first of them."""
-        assert self._reader is not None
-        first = scored[:READ]
-        opinions = self._reader.score([(wanted.texts[0], _named(one.hit, one.quote)) for one in first]).tolist()
-        read = [
-            replace(one, read=opinion, score=one.score + READER * opinion)
-            for one, opinion in zip(first, opinions, strict=True)
-        ]
-        return sorted([*read, *scored[READ:]], key=lambda choice: -choice.score)
+        return sorted(scored, key=lambda choice: -choice.score)
 
     def _vectors(self, index: Generation, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of quotes: those of the index, and encoded here what it has not."""
@@ -193,14 +175,7 @@ def features(index: Generation, wanted: Wanted, hits: Sequence[Hit], scored: Seq
         "margin": min(best.score - other, 0.5),
         "first": float(best.hit is hits[0]),
         "figure": float(wanted.kind is None or bool(wanted.kind.search(best.quote.text))),
-        "read": logit(best.read),
     }
-
-
-def logit(probability: float) -> float:
-    """Return the log-odds of a probability, at most about 4.6 from zero."""
-    kept = min(max(probability, 0.01), 0.99)
-    return log(kept / (1 - kept))
 
 
 def covered(text: str, weights: Mapping[str, float]) -> float:

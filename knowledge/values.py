@@ -202,11 +202,9 @@ class Phraser(Protocol):
 class Helpers:
     """What answers are made with besides the encoder: a scorer of what a text carries, a model that words them.
 
-    `reader` scores whether a quote under its names (second) answers a question (first), `rerank` whether a passage
-    does; `phraser` words a question differently.
+    `rerank` scores how well a passage (second) answers a question (first), `phraser` words a question differently.
     """
 
-    reader: Scorer | None = None
     support: Scorer | None = None
     chat: BaseChatModel | None = None
     rerank: Scorer | None = None

@@ -89,10 +89,7 @@ def answers(
     elif documents is None or not asked:
         raise ConfigError("nothing to measure.", fix="give --documents and --questions, or --fit in a bot project.")
     else:
-        from frontdesk.bot.app import scorers_of
-
-        rows = read_rows(documents, "id", "text")
-        _told("Answers", evaluate_answers(rows, asked, _encoder(), scorers_of(Models())), out, as_json)
+        _told("Answers", evaluate_answers(read_rows(documents, "id", "text"), asked, _encoder()), out, as_json)
 
 
 def _fitted(project: Project, brand: str | None, rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
