@@ -75,7 +75,7 @@ def advised(bot: Bot, brand: str, *, looks: int, timed: int, progress: Callable[
     return Advice(
         brand=table.name,
         dossiers=tuple(found),
-        proposals=tuple(_masked(table, found, proposals)),
+        proposals=tuple(masked(table, found, proposals)),
         costs=tuple(desk.costs(proposals, found, timed)) if timed else (),
     )
 
@@ -107,7 +107,7 @@ def _style(bot: Bot, brand: Brand) -> Callable[[Sequence[str]], float] | None:
     return lambda replies: scorer.share(brand.voice, replies)
 
 
-def _masked(brand: Brand, found: Sequence[Dossier], proposals: Sequence[Proposal]) -> Iterator[Proposal]:
+def masked(brand: Brand, found: Sequence[Dossier], proposals: Sequence[Proposal]) -> Iterator[Proposal]:
     """Take personal data out of the replies that are shown."""
     from frontdesk.adapters.graphs import user_cache
     from frontdesk.bot.commands.oversight import Masker

@@ -61,7 +61,7 @@ def propose(dossier: Dossier, *, max_error: float, weights: Weights | None = Non
     shares = fitted.shares(found)
     kind, rule = _kind(dossier, shares, max_error)
     route = _route(kind, dossier)
-    score = 1.0 if rule in ("person", "action") else shares[kind] / sum(shares[k] for k in shares if _open(k, rule))
+    score = 1.0 if rule in ("person", "action") else shares[kind]
     pulls = fitted.pulls(found, kind)
     rivals = [other for other in shares if other != kind]
     against = {name: max(fitted.pulls(found, other)[name] for other in rivals) for name in pulls}
@@ -97,10 +97,6 @@ def _kind(dossier: Dossier, shares: dict[str, float], max_error: float) -> tuple
     if best == "voice" and stated and wilson(len(stated), len(dossier.replies or ()))[0] > max_error:
         return max((kind for kind in shares if kind != "voice"), key=lambda kind: shares[kind]), "facts"
     return best, ""
-
-
-def _open(kind: str, rule: str) -> bool:
-    return not (rule == "facts" and kind == "voice")
 
 
 def _route(kind: str, dossier: Dossier) -> Kind:

@@ -105,6 +105,7 @@ def test_replies_that_state_facts_keep_the_voice_out() -> None:
     assert advice(plain).route == "voice"
     assert advice(stating).route != "voice"
     assert advice(stating).rule == "facts"
+    assert not advice(stating).sure
 
 
 def test_the_evidence_is_shown_with_numbers_and_examples() -> None:
