@@ -27,6 +27,7 @@ from frontdesk.channels.footnotes import marked
 from frontdesk.channels.openai_edge import CompletionRoute, Door, problem_json, shown
 from frontdesk.channels.openai_wire import Answer, Completion, content, data
 from frontdesk.channels.problems import parse, read_body
+from frontdesk.channels.shapes import done_json
 from frontdesk.channels.turns import collect
 
 CHANNEL = "openai"
@@ -250,10 +251,10 @@ def _digest(value: Any) -> str:
 
 
 def _closing(event: Event) -> Mapping[str, Any] | None:
-    """Return the reply when this is its end, None before; raises ChannelError 500 when there will be none."""
+    """Return the REPLY when this is its end, None before; raises ChannelError 500 when there will be none."""
     if event.kind == "error":
         raise ChannelError("The message could not be answered.", status=500, code="internal_error")
-    return event.data if event.kind == "done" else None
+    return done_json(event.data) if event.kind == "done" else None
 
 
 def _late() -> ChannelError:

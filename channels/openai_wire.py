@@ -1,7 +1,7 @@
 """The shapes of OpenAI's chat completions: what is asked and what is answered.
 
 Wire: https://platform.openai.com/docs/api-reference/chat. Ours beside it: `citations` where the text stands, as in a
-REPLY of the web API, and `metadata` with the conversation, the routes, the buttons and the voice.
+REPLY of the web API, and `frontdesk` with the conversation, the routes, the buttons and the voice.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Answer:
         """Return the chat.completion."""
         message = {"role": "assistant", "content": text, "refusal": None, **cited(text, reply)}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-        return self._named("chat.completion", [choice]) | {"usage": self.usage(text), "metadata": self._ours(reply)}
+        return self._named("chat.completion", [choice]) | {"usage": self.usage(text), "frontdesk": self._ours(reply)}
 
     def chunk(self, delta: Mapping[str, Any], finish: str | None = None) -> Json:
         """Return one chat.completion.chunk."""
@@ -119,7 +119,7 @@ class Answer:
 
     def last(self, text: str, reply: Mapping[str, Any]) -> Json:
         """Return the chunk that ends the answer `text`, with its citations."""
-        return self.chunk(cited(text, reply), "stop") | {"metadata": self._ours(reply)}
+        return self.chunk(cited(text, reply), "stop") | {"frontdesk": self._ours(reply)}
 
     def counted(self, text: str) -> Json:
         """Return the chunk with the usage, which has no choices."""
@@ -134,7 +134,7 @@ class Answer:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model, "choices": choices}
 
     def _ours(self, reply: Mapping[str, Any]) -> Json:
-        return {"conversation_id": self.conversation_id} | {key: reply[key] for key in _OURS if key in reply}
+        return {"conversation_id": self.conversation_id} | {key: reply[key] for key in _OURS}
 
 
 def content(text: str, citations: list[Mapping[str, Any]], buttons: list[Mapping[str, Any]]) -> str:

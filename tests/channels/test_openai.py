@@ -118,12 +118,13 @@ def test_an_answer_with_its_source() -> None:
     assert (answer.object, answer.model, answer.choices[0].finish_reason) == ("chat.completion", "shop", "stop")
     assert answer.id.startswith("chatcmpl-")
     assert answer.created > 1_700_000_000
+    assert answer.model_dump_json()
     message = answer.choices[0].message
     assert (message.role, message.content) == ("assistant", ANSWER)
     assert message.citations[0]["quote"] == "You may return it within 45 days."
     note = message.annotations[0].url_citation
     assert (note.url, message.content[note.start_index : note.end_index]) == ("https://shop.example/returns", "[1]")
-    assert answer.metadata["routes"][0]["intent"] == "return_policy"
+    assert answer.frontdesk["routes"][0].keys() == {"kind", "intent", "confidence", "reason"}
     assert answer.usage.prompt_tokens == 2
     assert answer.usage.total_tokens == 2 + answer.usage.completion_tokens
 
@@ -176,8 +177,8 @@ def test_a_history_is_one_conversation_and_is_stored_once(tmp_path: Path) -> Non
             chunks = await streamed(client, *history)
             text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
             last = await ask(client, *history, text, "thanks")
-            name = last.metadata["conversation_id"]
-            assert (first.metadata["conversation_id"], chunks[-1].metadata["conversation_id"]) == (name, name)
+            name = last.frontdesk["conversation_id"]
+            assert (first.frontdesk["conversation_id"], chunks[-1].frontdesk["conversation_id"]) == (name, name)
             kept = await desk.conversation(f"openai:{name}")
             assert kept
             return [turn.message.text for turn in kept.turns], engine.heard
@@ -394,7 +395,7 @@ def test_the_official_client_on_a_real_connection() -> None:
             last = [event.chunk for event in stream if event.type == "chunk"][-1]
             final = stream.get_final_completion()
     assert final.choices[0].message.content == ANSWER
-    assert cast(Any, last).metadata["conversation_id"] == cast(Any, answer).metadata["conversation_id"]
+    assert cast(Any, last).frontdesk["conversation_id"] == cast(Any, answer).frontdesk["conversation_id"]
 
 
 def test_langchain_talks_to_it(tmp_path: Path) -> None:
