@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import beta
 
 from frontdesk.adapters.encoder import MiniLM
@@ -26,8 +25,7 @@ from frontdesk.bot.commands.output import quiet_libraries
 from frontdesk.bot.router.calibrate import HeldOut, calibrate, error_at
 from frontdesk.bot.router.evaluate import calibration_error
 from frontdesk.bot.router.features import clean
-from frontdesk.bot.router.heads import Table, fit_head, has_outside
-from frontdesk.bot.router.model import Reading
+from frontdesk.bot.router.heads import Table, fit_head, has_outside, part_of
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE, intent_name
 from frontdesk.bot.types import Encoder
 
@@ -60,18 +58,11 @@ def pooled(folder: Path, encoder: Encoder, learned: int, more: int) -> HeldOut:
     return HeldOut(reading=reading, truth=asked.truth, rows=np.arange(len(asked.texts)))
 
 
-def part(held: HeldOut, rows: NDArray[np.int64]) -> HeldOut:
-    """Return some of the rows."""
-    reading = Reading(scores=held.reading.scores[rows], hints=held.reading.hints[rows])
-    return HeldOut(reading=reading, truth=held.truth[rows], rows=held.rows[rows])
-
-
 def resampled(held: HeldOut, seed: int, max_error: float) -> dict[str, float]:
     """Fit thresholds on one half and measure them on the other."""
-    order = np.random.default_rng(seed).permutation(len(held.truth))
-    half = len(order) // 2
-    fitted = calibrate(part(held, order[:half]), part(held, order[:half]), max_error)
-    fresh = part(held, order[half:])
+    drawn = np.random.default_rng(seed).permutation(len(held.truth)) < len(held.truth) // 2
+    fitting, fresh = part_of(held, drawn), part_of(held, ~drawn)
+    fitted = calibrate(fitting, fitting, max_error)
     verdict = fitted.judge(fresh.reading)
     right = verdict.shares.argmax(axis=1) == fresh.truth
     confidence, turned = verdict.confidence.astype(float), verdict.outside > fitted.outside_threshold

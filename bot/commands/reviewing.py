@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from frontdesk.bot.store import Store
     from frontdesk.finetune.redact import Finding, Redactor
 
+Row = tuple[Sequence["Doubtful"], str]
+"""A text without personal data, and all messages that say it, the newest first."""
 NAME_WORDS = 2
+_HIDDEN = re.compile(r"\[[a-z ]+\]|name@example\.com")
 
 
 class Reviewer:
@@ -58,8 +62,13 @@ class Reviewer:
         rows = [(its, text) for text, its in by_text.items()]
         self._same |= {its[0].key: tuple({one.key for one in its[1:]} - {its[0].key}) for its, _ in rows}
         rarity = _rarity(known)
-        groups = self._grouper.groups([text for _, text in rows])
-        return [_alike([rows[at] for at in group], rarity) for group in groups]
+        groups: list[Alike] = []
+        for alike in self._grouper.groups([text for _, text in rows]):
+            by_intent: dict[str, list[Row]] = {}
+            for at in alike:
+                by_intent.setdefault(_proposed(rows[at][0]), []).append(rows[at])
+            groups += [_alike(intent, its, rarity) for intent, its in by_intent.items()]
+        return sorted(groups, key=lambda group: len(group.messages), reverse=True)
 
     def _shown(self, texts: Sequence[str], brand: str) -> list[str]:
         """Return the texts without personal data, finding it only in those that are new."""
@@ -138,13 +147,15 @@ def _stand_in(kind: str, value: str) -> str:
     return f"[{kind.replace('_', ' ')}]"
 
 
-def _alike(rows: Sequence[tuple[Sequence[Doubtful], str]], rarity: Mapping[str, float]) -> Alike:
-    """Return a group as it is shown; a customer's choice counts before the router's guess."""
+def _proposed(its: Sequence[Doubtful]) -> str:
+    """Return the intent of a text as its customers chose it, else as the router guessed; empty out of scope."""
+    chosen = Counter(one.chosen for one in its if one.chosen).most_common(1)
+    return chosen[0][0] if chosen else its[0].intent if its[0].doubt == "unsure" else ""
+
+
+def _alike(intent: str, rows: Sequence[Row], rarity: Mapping[str, float]) -> Alike:
+    """Return a group as it is shown: alike in words, and in the intent that is proposed."""
     messages = tuple(_doubted(its, text) for its, text in rows)
-    chosen = Counter(one.chosen for its, _ in rows for one in its if one.chosen)
-    guessed = Counter(its[0].intent for its, _ in rows if its[0].doubt == "unsure" and its[0].intent)
-    best = (chosen or guessed).most_common(1)
-    intent = best[0][0] if best and (chosen or best[0][1] * 2 > len(rows)) else ""
     return Alike(messages=messages, intent=intent, name=_name([text for _, text in rows], rarity))
 
 
@@ -172,6 +183,7 @@ def _rarity(texts: set[str]) -> dict[str, float]:
 
 def _name(texts: Sequence[str], rarity: Mapping[str, float]) -> str:
     """Return a name for what the texts have in common: their most telling frequent words, in their order."""
+    texts = [_HIDDEN.sub(" ", text) for text in texts]
     counts = Counter(word for text in texts for word in dict.fromkeys(words(text)) if word.isascii() and word.isalpha())
     rarest = max(rarity.values(), default=1.0)
     ranked = sorted(counts, key=lambda word: -counts[word] * rarity.get(word, rarest) ** 2)
