@@ -14,6 +14,7 @@ from frontdesk.bot.commands import (
     doctor,
     evaluate,
     export,
+    import_rasa,
     ingest,
     init,
     review,
@@ -47,6 +48,7 @@ app.add_typer(channels.app, name="channels")
 app.add_typer(evaluate.app, name="eval")
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
+app.command("import-rasa")(import_rasa.import_rasa)
 
 
 def main() -> None:

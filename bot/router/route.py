@@ -87,9 +87,9 @@ class Router:
         """Return the route of each thing the customer asks, in order. Never empty, never raises on any text."""
         text = clean(message.text)
         if given := self._given(text):
-            return (_not_twice(given, conversation),)
+            return (not_twice(given, conversation),)
         if language := foreign(text, self._languages):
-            return (_not_twice(_in_another(language), conversation),)
+            return (not_twice(_in_another(language), conversation),)
         asked = self._requests(message.text, text)
         routes = [self._settled(one, text, conversation) for one in asked]
         return arranged([self._filled(route, route.text or text, message.sent_at.date()) for route in routes])
@@ -123,12 +123,12 @@ class Router:
         route = replace(judged.route, text=part)
         if route.kind == "clarify" and not part:
             if language := foreign(text, self._languages, lost=True):
-                return _not_twice(_in_another(language), conversation)
+                return not_twice(_in_another(language), conversation)
             route = self._with_context(text, conversation) or route
         cues = anger(judged.text)
         if cues and (route.kind == "clarify" or (route.kind == "voice" and _angry_before(conversation))):
             return replace(route, kind="handoff", intent=HUMAN, reason=f"angry ({', '.join(cues)}); {route.reason}")
-        return self._known_first(judged, _not_twice(route, conversation)) if route.kind == "clarify" else route
+        return self._known_first(judged, not_twice(route, conversation)) if route.kind == "clarify" else route
 
     def _known_first(self, judged: Judged, route: Route) -> Route:
         """Where the doubt is about a question, the documents are asked before the customer is."""
@@ -194,8 +194,8 @@ def _slots(text: str) -> dict[str, str]:
     return {str(name): str(value) for name, value in data.items() if isinstance(value, str | int | float)}
 
 
-def _not_twice(found: Route, conversation: Conversation) -> Route:
-    """A second clarification in a row, or the choices of an earlier one again, becomes a person."""
+def not_twice(found: Route, conversation: Conversation) -> Route:
+    """Return the route; a second clarification in a row, or the choices of an earlier one again, becomes a person."""
     if found.kind != "clarify":
         return found
     replies = [turn.reply for turn in conversation.turns if turn.reply]

@@ -1,0 +1,138 @@
+"""`frontdesk import-rasa` on a small Rasa project: what is taken, what is not and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from frontdesk.bot.commands import app
+from frontdesk.bot.commands.rasa_project import read_rasa
+from frontdesk.bot.errors import ConfigError
+from frontdesk.bot.project import read_settings
+from frontdesk.bot.router.nlu import read_nlu
+
+FILES = {
+    "domain.yml": """
+version: "3.1"
+intents: [greet, hours, track, faq, agent, mood, nlu_fallback]
+entities: [order_id]
+slots:
+  order_id: {type: text, mappings: [{type: from_entity, entity: order_id}]}
+  mood: {type: text, mappings: [{type: from_text}]}
+responses:
+  utter_greet:
+  - text: "Hello. How can I help?"
+    buttons: [{title: "Track my parcel", payload: "/track"}]
+  utter_hours: [{text: "We are open from 9 to 5."}]
+  utter_faq/ask_return: [{text: "You have 30 days to send things back."}]
+  utter_ask_order_id: [{text: "Which order?"}]
+forms:
+  track_form: {required_slots: [order_id]}
+""",
+    "data/nlu.yml": r"""
+version: "3.1"
+nlu:
+- intent: greet
+  examples: |
+    - hi
+    - hello there
+- intent: hours
+  examples: |
+    - when are you open
+    - opening hours
+- intent: track
+  examples: |
+    - where is [A-12](order_id)
+    - track my parcel
+- intent: faq/ask_return
+  examples: |
+    - can i send it back
+    - how do returns work
+- intent: agent_handoff
+  examples: |
+    - a human please
+    - get me somebody
+- intent: mood
+  examples: |
+    - i feel great
+    - so sad
+- regex: order_id
+  examples: |
+    - A-\d+
+- synonym: parcel
+  examples: |
+    - package
+""",
+    "data/rules.yml": """
+rules:
+- {rule: greet, steps: [{intent: greet}, {action: utter_greet}]}
+- {rule: hours, steps: [{intent: hours}, {action: utter_hours}]}
+- {rule: faq, steps: [{intent: faq}, {action: utter_faq}]}
+- {rule: track, steps: [{intent: track}, {action: track_form}, {active_loop: track_form}]}
+- rule: submit
+  condition: [{active_loop: track_form}]
+  steps: [{action: track_form}, {active_loop: null}, {action: action_track}]
+""",
+    "config.yml": "recipe: default.v1\npipeline: []\n",
+    "actions/actions.py": (
+        "from rasa_sdk import Action\n\nclass Track(Action):\n    def name(self):\n        return 'action_track'\n"
+    ),
+}
+
+
+@pytest.fixture
+def rasa(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        path = tmp_path / "rasa" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "rasa"
+
+
+def test_a_rasa_project_becomes_a_bot_project(rasa: Path, tmp_path: Path) -> None:
+    out = tmp_path / "bot"
+    result = CliRunner().invoke(app, ["import-rasa", str(rasa), "--out", str(out), "--brand", "Shop", "--json"])
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    brand = read_settings(out / "frontdesk.toml").brand(None)
+    assert brand.routes == {
+        "greet": "voice",
+        "hours": "knowledge",
+        "track": "account",
+        "faq_ask_return": "knowledge",
+        "agent_handoff": "handoff",
+        "mood": "handoff",
+        "out_of_scope": "clarify",
+    }
+    assert brand.replies == {"greet": ("Hello. How can I help?",)}
+    assert (brand.actions["track"].action, brand.actions["track"].slots) == ("action_track", ("order_id",))
+    assert (brand.slots["order_id"].pattern, brand.slots["order_id"].ask) == (r"A-\d+", "Which order?")
+    assert brand.titles["track"] == "Track my parcel"
+    assert "30 days" in (out / "knowledge" / "rasa" / "faq_ask_return.md").read_text()
+    assert "9 to 5" in (out / "knowledge" / "rasa" / "hours.md").read_text()
+    assert (out / "actions" / "__init__.py").is_file()
+    examples = read_nlu(out / "nlu.yml")
+    assert len(examples.rows) == 12
+    assert examples.lexicon.regexes == {"order_id": (r"A-\d+",)}
+    assert examples.lexicon.synonyms["package"] == "parcel"
+    left = {row["what"]: row["why"] for row in told["not_taken"]}
+    assert {"intent mood", "slot mood", "config.yml"} <= left.keys()
+    assert all(left.values())
+
+
+def test_nothing_is_written_over(rasa: Path, tmp_path: Path) -> None:
+    (tmp_path / "nlu.yml").write_text("mine")
+    result = CliRunner().invoke(app, ["import-rasa", str(rasa), "--out", str(tmp_path)])
+    assert isinstance(result.exception, ConfigError)
+    assert (tmp_path / "nlu.yml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.yml", "x: [\n"), ("a.yml", "x: 1\n"), ("a.yml", ""), ("b.txt", "")])
+def test_a_folder_that_is_no_rasa_project_says_so(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read_rasa(tmp_path)
+    assert caught.value.fix
