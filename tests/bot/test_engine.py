@@ -11,7 +11,7 @@ import pytest
 from frontdesk.bot.config import Brand
 from frontdesk.bot.dialogue.clarify import ClarifyAnswerer
 from frontdesk.bot.dialogue.voice import VoiceAnswerer
-from frontdesk.bot.engine import Engine, moved_to
+from frontdesk.bot.engine import Draft, Engine, moved_to
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.guards import FactFirewall, SupportCheck
 from frontdesk.bot.handoff import HandoffAnswerer, moved
@@ -267,3 +267,10 @@ class Alternating:
 
     def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
         return self.left.pop(0).answer(message, conversation, route)
+
+
+def test_a_list_stands_in_a_paragraph_of_its_own() -> None:
+    said = ["Do this:\n1. Unplug it.\n2. Wait.", "It takes a minute.", "Then it works."]
+    draft = Draft(sentences=[Sentence(text=text) for text in said])
+    assert draft.reply().text == "Do this:\n1. Unplug it.\n2. Wait.\n\nIt takes a minute. Then it works."
+    assert Draft().reply().text == ""
