@@ -1,8 +1,7 @@
 """Train a pair scorer on a CPU: `python -m frontdesk.finetune.pair_scorer PAIRS.jsonl --held HELD.jsonl --out FOLDER`.
 
 A row is `{"first", "second", "label": 0 or 1, "weight"?}`. LoRA (2106.09685) on every linear layer of MiniLM, and a
-head over the pair; about 1 MB is written. A run that was stopped goes on from its last checkpoint; `--start` begins at
-another scorer of the same rank.
+head over the pair; about 1 MB is written. A run that was stopped goes on from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from torch import Tensor, nn
 
 from frontdesk.adapters.encoder import WEIGHTS_SHA256, model_folder, padded
 from frontdesk.adapters.minilm_graph import SECOND, WIDTH
-from frontdesk.adapters.pair_scorer import FILE, KINDS, MANIFEST, pair_tokenizer, read_pairs, read_scorer
+from frontdesk.adapters.pair_scorer import FILE, KINDS, MANIFEST, pair_tokenizer, read_pairs
 from frontdesk.finetune.pretrain.state import Progress, load_state, save_state
 
 SAVE_EVERY = 100
@@ -94,36 +93,20 @@ class PairModel(nn.Module):
 
     def tensors(self) -> dict[str, NDArray[np.float16]]:
         """Return what is shipped: LoRA matrices with their scale in B, kinds and head, in half precision."""
-        return {name: (t.detach() * scale).half().contiguous().numpy() for name, (t, scale) in self._shipped().items()}
-
-    def begin_at(self, tensors: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over what was shipped of another scorer; raises ValueError when its shapes are others."""
-        with torch.no_grad():
-            for name, (tensor, scale) in self._shipped().items():
-                if tensors[name].shape != tuple(tensor.shape):
-                    raise ValueError(f"{name} has the shape {tensors[name].shape}, not {tuple(tensor.shape)}")
-                tensor.copy_(torch.from_numpy(tensors[name] / scale))
-
-    def _shipped(self) -> dict[str, tuple[Tensor, float]]:
-        found: dict[str, tuple[Tensor, float]] = {"kinds": (self.kinds.weight, 1.0)}
-        found |= {f"head.{name}": (value, 1.0) for name, value in self.head.named_parameters()}
+        found: dict[str, Tensor] = {"kinds": self.kinds.weight}
+        found |= {f"head.{name}": value for name, value in self.head.named_parameters()}
         for name, value in self.bert.named_parameters():
             if ".lora_" in name:
                 layer, side = name.removeprefix("base_model.model.").split(".lora_")
-                found[f"{layer}.{side[0]}"] = (value, self.scale if side[0] == "B" else 1.0)
-        return found
+                found[f"{layer}.{side[0]}"] = value * (self.scale if side[0] == "B" else 1.0)
+        return {name: value.detach().half().contiguous().numpy() for name, value in found.items()}
 
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 def train(
-    pairs: Sequence[Pair],
-    held: Sequence[Pair],
-    out: Path,
-    recipe: Recipe,
-    about: Mapping[str, Any],
-    start: Path | None = None,
+    pairs: Sequence[Pair], held: Sequence[Pair], out: Path, recipe: Recipe, about: Mapping[str, Any]
 ) -> PairModel:
     """Train on `pairs`, or go on from `out/checkpoint`; write scorer and manifest (with `about`) to `out`.
 
@@ -132,8 +115,6 @@ def train(
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
     model, began = PairModel(recipe), time.perf_counter()
-    if start:
-        model.begin_at(read_scorer(start))
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(".lora_" in name or not name.startswith("bert."))
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=recipe.rate, weight_decay=0.01)
@@ -247,17 +228,14 @@ def main() -> None:
     parser.add_argument("pairs", type=Path)
     parser.add_argument("--held", type=Path, required=True, help="pairs that set where a probability of .5 lies")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--start", type=Path, help="the folder of a scorer to begin at")
     parser.add_argument("--epochs", type=int, default=Recipe.epochs)
     parser.add_argument("--rank", type=int, default=Recipe.rank)
-    parser.add_argument("--rate", type=float, default=Recipe.rate)
     parser.add_argument("--length", type=int, default=Recipe.length, help="the most tokens of a pair that are read")
     parser.add_argument("--threads", type=int, default=Recipe.threads)
     chosen = parser.parse_args()
-    given = {name: getattr(chosen, name) for name in ("epochs", "rank", "rate", "length", "threads")}
-    recipe = Recipe(**given)
+    recipe = Recipe(epochs=chosen.epochs, rank=chosen.rank, length=chosen.length, threads=chosen.threads)
     held = read_rows(chosen.held)
-    model = train(read_rows(chosen.pairs), held, chosen.out, recipe, {"data": chosen.pairs.name}, chosen.start)
+    model = train(read_rows(chosen.pairs), held, chosen.out, recipe, {"data": chosen.pairs.name})
     scores, labels = logits(model, held, recipe), np.array([pair.label for pair in held])
     right = [float(((scores > 0) == labels)[labels == label].mean()) for label in (0, 1)]
     print(json.dumps({"recall_of_0": round(right[0], 4), "recall_of_1": round(right[1], 4)}))

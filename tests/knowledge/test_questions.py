@@ -93,3 +93,20 @@ def test_the_demo_documents_named_are_in_the_template() -> None:
     template = HERE.parents[1] / "bot" / "template"
     named = {identity for row in rows_of("demo") for identity in row["doc_ids"]} if "demo" in SETS else set()
     assert all((template / identity).is_file() for identity in named)
+
+
+@pytest.mark.parametrize("name", ["banking", "dstc10", "pages", "plausible"])
+def test_marked_questions_are_well_formed(name: str) -> None:
+    rows = [json.loads(line) for line in (HERE / "marked/questions" / f"{name}.jsonl").read_text().splitlines()]
+    needed, known = {"doc", "question", "spans"}, {"doc", "question", "spans", "near", "history"}
+    assert all(needed <= row.keys() <= known for row in rows)
+    assert all(start < end for row in rows for start, end in [*row["spans"], *row.get("near", [])])
+    assert len({(row["doc"], row["question"]) for row in rows}) == len(rows)
+    assert 0.1 < sum(not row["spans"] for row in rows) / len(rows) < 0.3
+
+
+def test_our_pages_hold_what_is_marked_in_them() -> None:
+    for line in (HERE / "marked/questions/pages.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        page = (HERE / "marked/pages" / row["doc"]).read_text(encoding="utf-8")
+        assert all(end <= len(page) and page[start:end].strip() for start, end in row["spans"])
