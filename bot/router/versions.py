@@ -289,8 +289,9 @@ def _verified(folder: Path) -> Version:
     except ValidationError as error:
         what = error.errors()[0]
         raise ModelError(f"the manifest is damaged: {what['msg']}.", where=str(folder), fix=_TRAIN) from None
-    named = manifest.format == FORMAT and str(manifest.version) == folder.name
-    if not named or hashes != manifest.files or not {WEIGHTS, EXAMPLES} <= present:
+    if manifest.format != FORMAT:
+        raise ModelError("trained by another release of frontdesk.", where=str(folder), fix=_TRAIN)
+    if str(manifest.version) != folder.name or hashes != manifest.files or not {WEIGHTS, EXAMPLES} <= present:
         raise ModelError("the router's files are not those that training wrote.", where=str(folder), fix=_TRAIN)
     return Version(folder=folder, manifest=manifest)
 
