@@ -1,6 +1,6 @@
 """When n-grams alone may settle a message: fitted so that skipping the encoder costs no accuracy.
 
-Rule: texts are settled from the surest down, as far as both tiers together make no more errors on held-out predictions
+Rule: texts are settled from the surest down, until both tiers together first make more errors on held-out predictions
 than the full tier alone, the rates in scope and out of scope weighing alike. An error is a wrong answer, or a wrong
 name for what the full tier names rightly or asks about. What is promised is equality on held-out texts, from which
 neither tier has learned; how far it may be off elsewhere, a test set tells.
@@ -73,12 +73,13 @@ def _rows(known: Tiers, strange: Tiers) -> tuple[Doubles, Flags, Flags]:
 
 
 def _widest(odds: Doubles, losses: Doubles, strata: Flags, least: float) -> float | None:
-    """The lowest odds, `least` or more, down to which the two strata's loss rates do not add up to more than 0."""
+    """The lowest odds, `least` or more, above which the two strata's loss rates never add up to more than 0."""
     share = np.where(strata, 1 / max(int(strata.sum()), 1), 1 / max(int((~strata).sum()), 1))
     order = np.argsort(-odds, kind="stable")
     order = order[odds[order] >= least]
-    kept = np.flatnonzero(np.cumsum((losses * share)[order]) <= 1e-12)
-    return float(odds[order][kept[-1]]) if len(kept) else None
+    over = np.cumsum((losses * share)[order]) > 1e-12
+    kept = int(over.argmax()) if over.any() else len(order)
+    return float(odds[order[kept - 1]]) if kept else None
 
 
 def _log_odds(share: float) -> float:
