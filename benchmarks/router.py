@@ -96,8 +96,8 @@ def classifier(rows: Rows, learn: Callable[[Rows], Probabilities]) -> Trained:
     """An arm of any classifier with out of scope as a class; calibrated (Platt 1999) on a tenth, then fitted on all."""
     from sklearn.linear_model import LogisticRegression
 
-    back = [row for row in rows if crc32(row[0].encode()) % 10 == 0]
-    held = _read(learn([row for row in rows if crc32(row[0].encode()) % 10]), [text for text, _ in back])
+    rest, back = _tenth(rows)
+    held = _read(learn(rest), [text for text, _ in back])
     truth = np.asarray([intent for _, intent in back])
     right = np.append(held.intents == truth, [True, False])
     platt = LogisticRegression().fit(np.append(held.confidence, np.repeat(held.confidence.mean(), 2))[:, None], right)
@@ -109,6 +109,14 @@ def classifier(rows: Rows, learn: Callable[[Rows], Probabilities]) -> Trained:
         return Said(intents=said.intents, confidence=sure, outside=said.outside)
 
     return Trained(ask=ask, limit=conformal_limit(held.outside[truth != OUT_OF_SCOPE], TURNED_AWAY))
+
+
+def _tenth(rows: Rows) -> tuple[Rows, Rows]:
+    """Return nine tenths and the tenth that is kept for calibration."""
+    code = [crc32(b"kept back " + text.encode()) % 10 for text, _ in rows]
+    return [row for row, k in zip(rows, code, strict=True) if k], [
+        row for row, k in zip(rows, code, strict=True) if not k
+    ]
 
 
 def _read(scores: Probabilities, texts: Sequence[str]) -> Said:
@@ -172,9 +180,8 @@ def semantic_router(rows: Rows) -> Trained:
     base = import_module("semantic_router.encoders").DenseEncoder
     encoder = MiniLM(user_cache())
     vector = type("Vectors", (base,), {"__call__": lambda self, docs: encoder.encode(docs).tolist()})
-    learn = [row for row in rows if crc32(row[0].encode()) % 10]
+    learn, back = _tenth(rows)
     router = package.IndexedRouter(encoder=vector(name="minilm"), routes=_routes(package, learn))
-    back = [row for row in rows if crc32(row[0].encode()) % 10 == 0]
     with suppress(ValueError):  # it will not calibrate where it made no mistake
         router.fit([text for text, _ in back], [None if intent == OUT_OF_SCOPE else intent for _, intent in back])
     inside = [text for text, intent in back if intent != OUT_OF_SCOPE]
