@@ -194,19 +194,18 @@ def _slots(text: str) -> dict[str, str]:
     return {str(name): str(value) for name, value in data.items() if isinstance(value, str | int | float)}
 
 
+def _offered(route: Route) -> set[str]:
+    """The intents that a clarification names; none when the message is like nothing we know."""
+    return set() if route.intent == OUT_OF_SCOPE else {name for name, _ in route.alternatives}
+
+
 def not_twice(found: Route, conversation: Conversation) -> Route:
     """Return the route; a second clarification in a row, or the choices of an earlier one again, becomes a person."""
     if found.kind != "clarify":
         return found
     replies = [turn.reply for turn in conversation.turns if turn.reply]
     just_asked = [route for reply in replies[-1:] for route in reply.routes if route.kind == "clarify"]
-    choices = {name for name, _ in found.alternatives}
-    offered = [
-        {name for name, _ in route.alternatives}
-        for reply in replies
-        for route in reply.routes
-        if route.kind == "clarify" and route.intent != OUT_OF_SCOPE
-    ]
-    if just_asked or (choices and found.intent != OUT_OF_SCOPE and choices in offered):
+    asked = [_offered(route) for reply in replies for route in reply.routes if route.kind == "clarify"]
+    if just_asked or _offered(found) in asked:
         return replace(found, kind="handoff", reason=f"asked once already; {found.reason}")
     return found

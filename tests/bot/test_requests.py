@@ -98,7 +98,7 @@ def test_the_same_choices_are_never_offered_twice() -> None:
     assert not_twice(again, told(clarified("a", "c"), greeting)).kind == "clarify"
     assert not_twice(again, told(clarified("b", "a"), greeting)).kind == "handoff"
     assert not_twice(again, told(clarified("x"))).kind == "handoff"
-    assert not_twice(clarified("out_of_scope"), told(clarified("out_of_scope"), greeting)).kind == "clarify"
+    assert not_twice(clarified("out_of_scope"), told(clarified("out_of_scope"), greeting)).kind == "handoff"
 
 
 def test_anger_again_leads_to_a_person_and_clear_questions_are_still_answered(ask: Ask) -> None:
