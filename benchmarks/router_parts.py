@@ -32,8 +32,8 @@ from frontdesk.bot.router.parts import Splitting, cuts, evidence, parts
 from frontdesk.bot.router.train import fit
 
 ROOT = Path(__file__).parents[1]
-JOINS = (". ", "? ", " and ", ", and ", " also ", ", also ", " and also ", "; ", " plus ", "\n", " then ", ", ")
-JOINS += (". also, ", " btw ", ". and ", " but ")
+JOINS = [". ", "? ", " and ", ", and ", " also ", ", also ", " and also ", "; ", " plus ", "\n", " then ", ", "]
+JOINS += [". also, ", " btw ", ". and ", " but "]
 CUT_WRONGLY = 0.01
 PAIRS, TRAINED_ON = 300, 4000
 

@@ -116,8 +116,7 @@ class TestReviewer:
     def test_a_message_goes_to_the_examples_without_personal_data(self, project: Project, store: Store) -> None:
         brand = project.settings.brand_id
         talk, reviewer = Talk(store), Reviewer(project, store, WordHash())
-        say = {"text": "pls send order LL-10423 to ann@acme.org back", **UNSURE}
-        talk.say("a", say["text"], {**UNSURE, "alternatives": LIKELY})
+        talk.say("a", "pls send order LL-10423 to ann@acme.org back", {**UNSURE, "alternatives": LIKELY})
         store_brand = {one.brand for one in store.doubtful(LONG_AGO)}
         assert store_brand == {"larkspur"}
         (group,) = reviewer.queue(brand, 7)

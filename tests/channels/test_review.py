@@ -132,7 +132,12 @@ def test_json_needs_the_token_and_the_page_a_session() -> None:
         assert answer.json() == {"decided": 1}
         wrong = await client.post("/admin/review", json={"intent": "-", "rows": body["rows"]}, headers=headers)
         assert (wrong.status_code, wrong.json()["error"]["code"]) == (409, "not_written")
-        for bad in ({"rows": []}, {"rows": [{"key": "x"}]}, {"rows": body["rows"], "more": 1}):
+        wrong_bodies: list[dict[str, object]] = [
+            {"rows": []},
+            {"rows": [{"key": "x"}]},
+            {"rows": body["rows"], "more": 1},
+        ]
+        for bad in wrong_bodies:
             assert (await client.post("/admin/review", json=bad, headers=headers)).status_code == 400
 
     run(go)
