@@ -107,7 +107,7 @@ class Knowledge(Sources):
     passage_chars: int = Field(default=700, ge=200, le=4000)
     refresh_minutes: int = Field(default=0, ge=0)
     """How often a running server reads the sources again; 0 for only when `frontdesk ingest` is run."""
-    max_error: float = Field(default=0.2, gt=0, lt=1)
+    max_error: float = Field(default=0.17, gt=0, lt=1)
     """The share of answers, among those given, that may be from a wrong document: abstention is fitted to it."""
     chat_model: ChatModel | None = None
     """Empty: answers are quoted from the documents, without a language model."""

@@ -76,7 +76,8 @@ def test_a_stranger_is_greeted_cited_told_their_order_and_given_a_person(page: P
 
 
 def test_a_demo_customer_hears_the_status_from_the_database(page: Page) -> None:
-    page.get_by_role("radio", name="Nora Whitfield").check(force=True)
+    with page.expect_response(lambda response: response.url.endswith("/demo/token")):
+        page.get_by_role("radio", name="Nora Whitfield").check(force=True)
     frame = asked(page, "where is my order")
     expect(frame.locator(".them .bubble").last).to_contain_text("LL-10423")
     shot(page, "order")
