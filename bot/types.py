@@ -19,6 +19,9 @@ Identity = Literal["anonymous", "channel", "challenge", "token"]
 State = Literal["bot", "waiting", "human"]
 Role = Literal["customer", "agent"]
 EventKind = Literal["sentence", "buttons", "typing", "state", "done", "error"]
+Trigger = Literal["asked", "anger", "clarify", "risky", "policy", "safety", "routed", "failure", "agent"]
+"""Why a person is needed: asked for, anger, asked back again and again, doubt about what is risky, what an action may
+not do alone, danger, an intent that people answer, a failure; `agent`: a person came unasked."""
 
 VERIFIED: frozenset[Identity] = frozenset({"challenge", "token"})
 """The identities strong enough to hear about an account."""
@@ -79,6 +82,7 @@ class Route:
     slots: Mapping[str, str] = field(default_factory=dict)
     text: str = ""  # the part of the message that this is about; empty: all of it
     otherwise: Route | None = None  # where it goes when this route has nothing to say
+    trigger: Trigger | None = None  # why a person is needed, where that is more than the intent's own route
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +116,7 @@ class Effect:
     state: State | None = None
     action: str | None = None
     voice: str | None = None
+    reason: str = ""  # with the state `waiting`: what people are told of why it comes to them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +152,31 @@ class Turn:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Handoff:
+    """One stay of a conversation with people: why it came, who has it, how far it is. Times are UTC."""
+
+    id: int
+    conversation_id: str
+    brand: str
+    trigger: Trigger
+    intent: str = ""
+    reason: str = ""
+    opened_at: datetime = field(default_factory=now)
+    agent: str = ""
+    """Who has it; empty while nobody does."""
+    claimed_at: datetime | None = None
+    answered_at: datetime | None = None  # when a person wrote first
+    spoke_at: datetime | None = None  # when a person wrote last
+    heard_at: datetime | None = None  # since when the customer waits for a person's next words
+    told_at: datetime | None = None  # when the customer heard that it takes long
+    ended_at: datetime | None = None
+    outcome: str = ""
+    """`resolved`: a person gave it back; `left`: the customer did; `idle`: nobody wrote any more."""
+    last_message: str = ""
+    """The last message before it ended; what follows begins afresh."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Conversation:
     """The ordered turns of one customer with one brand, what is remembered, and who holds it."""
 
@@ -157,6 +187,8 @@ class Conversation:
     turns: tuple[Turn, ...] = ()
     slots: Mapping[str, Any] = field(default_factory=dict)
     state: State = "bot"
+    handoff: Handoff | None = None  # the latest one, open or ended
+    ahead: int = 0  # how many conversations wait for a person before this one
 
 
 @dataclass(frozen=True, kw_only=True)
