@@ -5,14 +5,16 @@ Tables are frozen and strict about their keys; `repr` masks secrets.
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from frontdesk.bot.account_config import RESERVED, ActionEndpoint, ActionServer, Challenge, Table
+from frontdesk.bot.account_config import Action as Action
+from frontdesk.bot.account_config import Slot as Slot
 from frontdesk.bot.errors import ConfigError
-from frontdesk.bot.types import Identity, Kind
+from frontdesk.bot.types import Kind
 
 FILE = "frontdesk.toml"
 # fmt: off
@@ -24,12 +26,6 @@ ACTS = frozenset([
 """What a reply can be required to do; bot/guards/acts.py recognises each."""
 
 
-class Table(BaseModel):
-    """One table of the file: frozen, and strict about its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
 class Messages(Table):
     """What the bot says when code, not a model, decides the words."""
 
@@ -38,41 +34,27 @@ class Messages(Table):
     abstain: str = "I don't have that in my documents, and I'd rather not guess. I can bring in a person if you like."
     handoff: str = "I'm passing this to a colleague, who will answer you here."
     waiting: str = "A colleague has your messages and will answer you here."
+    affirm_button: str = "Yes, please"
+    deny_button: str = "No"
+    yes_or_no: str = "I only do it after a clear yes."
+    unchanged: str = "All right, I've changed nothing."
+    dropped: str = "All right, let's leave that."
+    again: str = "I didn't quite get that."
+    done: str = "That's done."
+    uncertain: str = "I can't tell yet whether that went through, so I won't try it twice. A colleague checks it."
+    person_decides: str = "That's not mine to decide, so I'm passing it to a colleague, who will answer you here."
+    challenge: str = "Before I open an order I have to check that it's yours."
+    challenge_failed: str = "I can't match that. Please check what you wrote, or ask for a person."
+    challenge_closed: str = "I can't check any more for now. Please sign in, or ask for a person."
     verify: str = "I can only talk about orders once you are signed in. Please sign in, or ask for a person."
     ask_slot: str = "Could you tell me your {slot}?"
     """Asks for a slot that has no question of its own; `{slot}` is its name."""
     files: str = "I can't open pictures or other files yet, so I go by what you write."
     apology: str = "Something went wrong on our side. I've passed your message to a colleague."
+    busy: str = "Very many people are writing at the moment. Please send that again in a few seconds."
     person_button: str = "Talk to a person"
     back: str = "I'm here again. What can I do for you?"
     back_button: str = "Go on with the assistant"
-
-
-class Action(Table):
-    """An account intent: the rasa-sdk action that answers it, the slots it needs, who may ask."""
-
-    action: str
-    slots: tuple[str, ...] = ()
-    identity: Identity = "token"
-
-
-class Slot(Table):
-    """A value remembered in a conversation: how it looks in text and how to ask for it."""
-
-    pattern: str = ""
-    """Empty: it is filled by the entities of its name in nlu.yml, and by `email` and `date`, which are known."""
-    bare: str = ""
-    """A shorter form, without its prefix, that counts only where an account intent is sure or has asked for it."""
-    ask: str = ""
-
-    @field_validator("pattern", "bare")
-    @classmethod
-    def _compiles(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
-        return value
 
 
 class ChatModel(Table):
@@ -131,6 +113,9 @@ class Brand(Table):
     """What every reply to an intent must do: apologise, offer_person, ..."""
     actions: dict[str, Action] = Field(default_factory=dict)
     slots: dict[str, Slot] = Field(default_factory=dict)
+    responses: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Texts that actions name (`utter_...`), with `{slot}` for a slot's value; one of several is taken."""
+    challenge: Challenge | None = None
     avoid: tuple[str, ...] = ()
     """Words and phrases that no voice of this brand may learn or say; a voice's own stand under [voices.NAME]."""
     messages: Messages = Messages()
@@ -148,6 +133,14 @@ class Brand(Table):
         for intent, action in self.actions.items():
             if unknown := set(action.slots) - set(self.slots):
                 raise ValueError(f"actions.{intent} needs undeclared slots: {', '.join(sorted(unknown))}")
+            if action.read_back.startswith("utter_") and action.read_back not in self.responses:
+                raise ValueError(f"actions.{intent}.read_back: no response {action.read_back}")
+        if taken := RESERVED & set(self.slots):
+            raise ValueError(f"slots.{min(taken)}: this name is filled by code alone")
+        if (proof := self.challenge) and (
+            {*proof.slots, proof.opens} - set(self.slots) or proof.opens not in proof.slots
+        ):
+            raise ValueError("challenge: its slots are declared in slots, and what it opens is one of them")
         for intent, acts in self.acts.items():
             if unknown := set(acts) - set(ACTS):
                 known = ", ".join(sorted(ACTS))
@@ -232,6 +225,8 @@ class Limits(Table):
     text_chars: int = Field(default=8000, ge=1)
     body_bytes: int = Field(default=1_048_576, ge=1024)
     wait_seconds: float = Field(default=20.0, gt=0)
+    queue: int = Field(default=200, ge=1)
+    """The most messages that may wait for their answer, on all channels; further ones are asked to come again."""
 
 
 class DemoCustomer(Table):
@@ -304,6 +299,7 @@ class Channels(Table):
     openai: OpenAIWire = OpenAIWire()
     slack: Slack | None = None
     telegram: Telegram | None = None
+    actions: ActionServer | None = None
 
 
 class Settings(Table):
@@ -319,6 +315,7 @@ class Settings(Table):
     knowledge: Knowledge = Knowledge()
     limits: Limits = Limits()
     channels: Channels = Channels()
+    action_endpoint: ActionEndpoint | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="after")
