@@ -10,8 +10,7 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,7 +22,6 @@ from frontdesk.adapters.pair_scorer import PairScorer
 from frontdesk.adapters.registry import VoiceRegistry
 from frontdesk.adapters.voices import Voices
 from frontdesk.bot.config import Brand, Models
-from frontdesk.bot.delivery import Delivery
 from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.dialogue.account import AccountAnswerer
 from frontdesk.bot.dialogue.actions import Actions
@@ -51,9 +49,6 @@ from frontdesk.knowledge.values import ALONE, Helpers
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-    from frontdesk.bot.commands.platforms import Sender
-    from frontdesk.channels.listening import Listener
 
 log = logging.getLogger(__name__)
 
@@ -235,6 +230,7 @@ def create_app(bot: Bot) -> FastAPI:
     """Return the HTTP server of one bot: its desk starts and stops with the server."""
     from fastapi import FastAPI
 
+    from frontdesk.bot.commands.lifespan import Running
     from frontdesk.bot.commands.platforms import platforms_of
 
     project, settings = bot.project, bot.project.settings
@@ -245,8 +241,9 @@ def create_app(bot: Bot) -> FastAPI:
     listeners = [way.listener for way in ways if way.listener]
     senders = {name: platform.sender for name, platform in platforms.items()}
     refresher = Refresher(bot.knowledge, project.folder, settings.knowledge.refresh_minutes)
-    lifespan = _lifespan(desk, senders, listeners, refresher)
-    app = FastAPI(title="frontdesk", docs_url=None, redoc_url=None, lifespan=lifespan)
+    running = Running(desk, senders, listeners, refresher)
+    app = FastAPI(title="frontdesk", docs_url=None, redoc_url=None, lifespan=running.lifespan)
+    app.state.drain = running.drain
     for webhook in [way.webhook for way in ways if way.webhook]:
         app.include_router(webhook)
     _mount_web(app, desk, project)
@@ -254,30 +251,6 @@ def create_app(bot: Bot) -> FastAPI:
     _mount_operator(app, desk, bot, refresher)
     _mount_health(app, store)
     return app
-
-
-def _lifespan(
-    desk: FrontDesk, senders: Mapping[str, Sender], listeners: Sequence[Listener], refresher: Refresher
-) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """Return what starts and stops with the server: desk, delivery, fetching of messages, reading of sources."""
-    delivery = Delivery(desk.store, senders)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await desk.start()
-        await delivery.start()
-        await refresher.start()
-        await asyncio.gather(*(listener.start() for listener in listeners))
-        try:
-            yield
-        finally:
-            await asyncio.gather(*(listener.stop() for listener in listeners))
-            await refresher.stop()
-            await delivery.stop()
-            await asyncio.gather(*(sender.close() for sender in senders.values()))
-            await desk.stop()
-
-    return lifespan
 
 
 def _mount_web(app: FastAPI, desk: FrontDesk, project: Project) -> None:

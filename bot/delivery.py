@@ -45,13 +45,13 @@ class Delivery:
         if self.senders:
             self._task = asyncio.create_task(self._run(), name="frontdesk-delivery")
 
-    async def stop(self) -> None:
-        """Let what is being sent arrive; the rest stays in the outbox."""
+    async def stop(self, grace: float = GRACE) -> None:
+        """Let what is being sent arrive within `grace` seconds; the rest stays in the outbox."""
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self._sending:
-            _, late = await asyncio.wait(self._sending, timeout=GRACE)
+            _, late = await asyncio.wait(self._sending, timeout=grace)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)

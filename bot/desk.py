@@ -68,7 +68,7 @@ class FrontDesk:
     # What a channel may ask
 
     async def accept(self, message: Message, event_id: str) -> Receipt:
-        """Commit the message under (channel, event id), then wake the workers."""
+        """Commit the message under (channel, event id), then wake the workers; raises Overloaded at limits.queue."""
         if not message.text.strip():
             raise ChannelError("the message is empty.", fix="send some text.", status=422, code="empty_text")
         if len(message.text) > self.limits.text_chars:
@@ -81,7 +81,7 @@ class FrontDesk:
         if message.brand not in self.engine.brands:
             known = ", ".join(self.engine.brands)
             raise ChannelError(f"no brand {message.brand!r}.", fix=f"use one of {known}.", status=422, code="no_brand")
-        return await asyncio.wrap_future(self.store.put_async(message, event_id))
+        return await asyncio.wrap_future(self.store.put_async(message, event_id, self.limits.queue))
 
     async def receipts(self, channel: str, prefix: str) -> list[Receipt]:
         """Return the newest receipts of events whose id begins with `prefix`."""

@@ -41,6 +41,10 @@ class StoreError(FrontdeskError):
     """The store could not commit: do not acknowledge, so that the platform sends the message again."""
 
 
+class Overloaded(StoreError):
+    """As many messages wait to be answered as may: do not acknowledge this one, and have it sent again later."""
+
+
 class MissingExtra(FrontdeskError):
     """An optional part is not installed; names the install command."""
 

@@ -15,11 +15,11 @@ from fastapi.routing import APIRoute
 from pydantic import SecretStr
 from starlette.requests import ClientDisconnect
 
-from frontdesk.bot.errors import ChannelError, ConfigError, FrontdeskError
+from frontdesk.bot.errors import ChannelError, ConfigError, FrontdeskError, Overloaded
 from frontdesk.channels.problems import RETRY_SECONDS
 
 MIN_KEY = 16
-_TYPES = {401: "authentication_error", 403: "permission_error"}
+_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 log = logging.getLogger(__name__)
 
 
@@ -78,7 +78,7 @@ def _local(request: Request) -> bool:
 def problem(error: FrontdeskError) -> Response:
     """Return the answer to a request that cannot be served."""
     told = shown(error)
-    headers = {"Retry-After": str(RETRY_SECONDS)} if told.status == 503 else {}
+    headers = {"Retry-After": str(RETRY_SECONDS)} if told.status in (429, 503) else {}
     return JSONResponse({"error": problem_json(told)}, told.status, {"Cache-Control": "no-store", **headers})
 
 
@@ -93,6 +93,9 @@ def shown(error: FrontdeskError) -> ChannelError:
     """Return what the caller is told of an error: theirs as it is, ours without its inside."""
     if isinstance(error, ChannelError):
         return error
+    if isinstance(error, Overloaded):
+        what, fix = "Too many messages are waiting for their answer.", "send it again in a few seconds."
+        return ChannelError(what, status=429, code="rate_limit_exceeded", fix=fix)
     log.error("request not served: %s", error)
     fix = "send it again in a few seconds."
     return ChannelError("The service cannot take this right now.", status=503, code="unavailable", fix=fix)

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
-from frontdesk.bot.errors import ChannelError, FrontdeskError, StoreError
+from frontdesk.bot.errors import ChannelError, FrontdeskError, Overloaded, StoreError
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 5
@@ -31,10 +31,17 @@ def problem_of(error: FrontdeskError) -> Response:
     """Return the answer to one of our errors: 4xx for the caller, 503 when the fault is ours and may pass."""
     if isinstance(error, ChannelError):
         return problem(error.status, error.code, error.what, error.fix)
+    if isinstance(error, Overloaded):
+        return busy(503)
     log.error("request not served: %s", error)
     code = "store_unavailable" if isinstance(error, StoreError) else "unavailable"
     message, hint = "The service cannot take this right now.", "send it again in a few seconds."
     return problem(503, code, message, hint, {"Retry-After": str(RETRY_SECONDS)})
+
+
+def busy(status: int, message: str = "Too many messages are waiting.") -> Response:
+    """Return the answer to a message that found the queue full: 503 to a platform, a kind 429 to a person."""
+    return problem(status, "busy", message, "send it again in a few seconds.", {"Retry-After": str(RETRY_SECONDS)})
 
 
 async def answered(work: Awaitable[Response]) -> Response:

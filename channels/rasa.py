@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from frontdesk.bot.config import Limits, Messages
-from frontdesk.bot.errors import ChannelError, StoreError
+from frontdesk.bot.errors import ChannelError, Overloaded, StoreError
 from frontdesk.bot.types import Customer, Event, Message, Receipt
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.footnotes import marked, plain, sources
@@ -45,9 +45,10 @@ def rasa_router(desk: Desk, limits: Limits, brand: str, messages: Messages) -> A
         sender = message.conversation_id.removeprefix("rest:")
         try:
             receipt = await desk.accept(message, event_id)
-        except StoreError:
+        except StoreError as error:
             headers = {"Retry-After": str(RETRY_SECONDS), STATUS_HEADER: "503"}
-            return JSONResponse(_said(sender, messages.apology), 503, headers)
+            words = messages.busy if isinstance(error, Overloaded) else messages.apology
+            return JSONResponse(_said(sender, words), 503, headers)
         if request.query_params.get("stream", "").lower() in {"true", "1"}:
             lines = _lines(desk, receipt, limits.wait_seconds, sender, messages)
             return StreamingResponse(lines, media_type="text/event-stream")

@@ -14,14 +14,14 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from frontdesk.bot.config import Brand, Limits, Web
-from frontdesk.bot.errors import ChannelError
+from frontdesk.bot.errors import ChannelError, Overloaded
 from frontdesk.bot.types import Conversation, Customer, Event, Message, Receipt
 from frontdesk.channels.demo import Demo, demo_routes
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.frame import frame_routes
 from frontdesk.channels.identity import HostTokens, may_enter, new_conversation_id, visitor
 from frontdesk.channels.origins import check_origins, guarded
-from frontdesk.channels.problems import parse, read_body
+from frontdesk.channels.problems import busy, parse, read_body
 from frontdesk.channels.requests import clean
 from frontdesk.channels.shapes import done_json, sentence_of, transcript
 from frontdesk.channels.stream import LIFETIME_SECONDS, frame, frames_of, last_event_id, streaming
@@ -73,7 +73,10 @@ class WebChat:
         resume = last_event_id(request.headers.get("last-event-id"))
         customer = self.tokens.customer(body.token) if body.token else None
         message = await self._message(body, customer)
-        receipt = await self.desk.accept(message, message.id)
+        try:
+            receipt = await self.desk.accept(message, message.id)
+        except Overloaded:
+            return busy(429, self.brands[message.brand].messages.busy)
         if receipt.conversation_id != message.conversation_id:
             await self._check_repeat(body, receipt, customer)
         if "text/event-stream" in request.headers.get("accept", ""):

@@ -22,6 +22,7 @@ def serve(
 
     from frontdesk.bot.app import assemble, create_app, operator_token
     from frontdesk.bot.commands.running import announced, reached_at
+    from frontdesk.bot.commands.server import CONNECTION_SECONDS, Server
     from frontdesk.bot.store import Store
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -36,15 +37,17 @@ def serve(
     shown = f"http://{'localhost' if address in {'127.0.0.1', '0.0.0.0', '::1'} else address}:{number}"
     print(f"frontdesk: open {shown}/ (inbox for people: {shown}/inbox, operator token {_told(loaded, operator_token)})")
     with announced(loaded, reached_at(address, number)):
-        uvicorn.run(
-            create_app(bot),
+        app = create_app(bot)
+        config = uvicorn.Config(
+            app,
             host=address,
             port=number,
             log_level="warning",
             access_log=False,
-            timeout_graceful_shutdown=10,
+            timeout_graceful_shutdown=CONNECTION_SECONDS,
             server_header=False,
         )
+        Server(config, app.state.drain).run()
 
 
 def _told(project: Project, token) -> str:  # type: ignore[no-untyped-def]

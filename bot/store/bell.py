@@ -48,6 +48,11 @@ class Signal:
             if not bells:
                 self._bells.pop(key, None)
 
+    def tell_all(self) -> None:
+        """Ring every bell."""
+        for key in list(self._bells):
+            self.tell(key)
+
     def tell(self, key: str) -> None:
         """Ring the bells of `key`."""
         with self._lock:

@@ -15,7 +15,7 @@ BATCH = 100
 
 
 class Follower:
-    """The events of one conversation after a position, without end; create it in a running event loop.
+    """The events of one conversation after a position, until the store ends it; create it in a running event loop.
 
     `__anext__` may be cancelled (a timeout for a keep-alive comment, say) and called again: no event is lost.
     """
@@ -33,6 +33,8 @@ class Follower:
         while not self._ready:
             found = await self._store.call(self._store.events, self._conversation_id, self._after, BATCH)
             self._ready.extend(found)
+            if not found and self._store.ending:
+                raise StopAsyncIteration
             if not found:
                 await self._bell.wait(BACKSTOP_SECONDS)
         event = self._ready.popleft()

@@ -89,8 +89,14 @@ def row_of(message: Message, event_id: str) -> dict[str, Any]:
     }
 
 
-def put(connection: Connection, row: dict[str, Any]) -> Receipt:
-    """Store a message once under (channel, event_id); a repeat returns the first receipt, marked duplicate."""
+def put(connection: Connection, row: dict[str, Any], most: int | None = None) -> Receipt | None:
+    """Store a message once under (channel, event_id); a repeat returns the first receipt, marked duplicate.
+
+    None, and nothing is stored, where `most` messages wait for their answer already: an error would break up the
+    group of writes that it is committed with, just when there are many.
+    """
+    if most is not None and connection.execute(_WAITING, {"most": most}).scalar_one() >= most:
+        return _first_receipt(connection, row)
     touch_lane, add_message, add_conversation = _puts(connection.dialect.name)
     connection.execute(touch_lane, row)
     stored = connection.execute(add_message, row).first()
@@ -144,13 +150,18 @@ def _puts(dialect: str) -> tuple[Executable, Executable, Executable]:
     )
 
 
-def _first_receipt(connection: Connection, row: dict[str, Any]) -> Receipt:
+_WAITING = select(func.count()).select_from(
+    select(inbox.c.id).where(inbox.c.closed_at.is_(None)).limit(bindparam("most")).subquery()
+)
+
+
+def _first_receipt(connection: Connection, row: dict[str, Any]) -> Receipt | None:
     first = connection.execute(
         select(inbox.c.conversation_id, inbox.c.message_id, inbox.c.position).where(
             inbox.c.channel == row["channel"], inbox.c.event_id == row["event_id"]
         )
-    ).one()
-    return Receipt(**first._mapping, duplicate=True)
+    ).first()
+    return first and Receipt(**first._mapping, duplicate=True)
 
 
 def receipts(connection: Connection, channel: str, prefix: str, limit: int) -> list[Receipt]:

@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection
 
-from frontdesk.bot.errors import StoreError
+from frontdesk.bot.errors import Overloaded, StoreError
 from frontdesk.bot.store import gaps, inbox, outbox, review, transcript
 from frontdesk.bot.store.bell import Signal
 from frontdesk.bot.store.database import Database, T, Work, open_database
@@ -47,12 +47,14 @@ class Store:
         self.arrived, self.spoken = Signal(), Signal()
         self._database: Database | None = None
         self._callers = ThreadPoolExecutor(CALLERS, thread_name_prefix="frontdesk-store-call")
+        self.ending = False
+        """Whether what follows a conversation ends once it has everything that is committed."""
         self._closing = threading.Event()
         self._watch: threading.Thread | None = None
 
     def open(self) -> Self:
         """Make the tables and take the file's lock; raises StoreError when another server has it."""
-        self._database = open_database(self.url)
+        self._database, self.ending = open_database(self.url), False
         if self._database.shared:
             self._watch = threading.Thread(target=self._listen, name="frontdesk-store-watch", daemon=True)
             self._watch.start()
@@ -88,15 +90,25 @@ class Store:
         """Commit the message once under (message.channel, event_id); a repeat returns the first receipt, marked."""
         return self.put_async(message, event_id).result()
 
-    def put_async(self, message: Message, event_id: str) -> Future[Receipt]:
-        """Return at once; the future resolves after the commit (`asyncio.wrap_future` awaits it)."""
-        future = self._opened().submit(partial(inbox.put, row=inbox.row_of(message, event_id)))
-        future.add_done_callback(self._announce)
-        return future
+    def put_async(self, message: Message, event_id: str, most: int | None = None) -> Future[Receipt]:
+        """Return at once; the future resolves after the commit (`asyncio.wrap_future` awaits it).
 
-    def _announce(self, future: Future[Receipt]) -> None:
-        if not future.cancelled() and future.exception() is None:
+        With `most`, it raises Overloaded where that many messages wait for their answer and this is a new one.
+        """
+        putting = self._opened().submit(partial(inbox.put, row=inbox.row_of(message, event_id), most=most))
+        receipt: Future[Receipt] = Future()
+        receipt.set_running_or_notify_cancel()
+        putting.add_done_callback(partial(self._put, receipt))
+        return receipt
+
+    def _put(self, receipt: Future[Receipt], putting: Future[Receipt | None]) -> None:
+        if error := putting.exception():
+            receipt.set_exception(error)
+        elif stored := putting.result():
             self.arrived.tell(ARRIVALS)
+            receipt.set_result(stored)
+        else:
+            receipt.set_exception(Overloaded("too many messages wait for their answer.", fix="send it again later."))
 
     def receipts(self, channel: str, prefix: str, limit: int = 8) -> list[Receipt]:
         """Return the newest receipts of events whose id begins with `prefix`, lower-case hexadecimal digits.
@@ -241,6 +253,11 @@ class Store:
         self._write(partial(outbox.postpone, event_id=event_id, delay=delay))
 
     # Underneath
+
+    def end_following(self) -> None:
+        """End whatever follows a conversation, once it has everything that is committed."""
+        self.ending = True
+        self.spoken.tell_all()
 
     def _opened(self) -> Database:
         if self._database is None:

@@ -1,0 +1,127 @@
+"""A server with every channel over the real store, desk and delivery; only the engine is a stand-in of a fixed pace.
+
+As a process: `python -m tests.faults.standin FOLDER PORT SECONDS`, with the settings in FOLDER/frontdesk.toml.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import uvicorn
+from fastapi import FastAPI
+
+from frontdesk.bot.app import _mount_health, _mount_web
+from frontdesk.bot.commands.lifespan import Running
+from frontdesk.bot.commands.platforms import platforms_of
+from frontdesk.bot.commands.server import CONNECTION_SECONDS, Server
+from frontdesk.bot.config import Brand
+from frontdesk.bot.desk import FrontDesk
+from frontdesk.bot.engine import Engine, Send
+from frontdesk.bot.project import Project
+from frontdesk.bot.store import Store
+from frontdesk.bot.types import Conversation, Message, Reply, Route, Sentence
+from frontdesk.channels.fakes.fake_slack import FakeSlack
+from frontdesk.channels.fakes.fake_telegram import FakeTelegram
+
+ROUTE = Route(kind="voice", intent="echo", confidence=1.0, reason="stand-in")
+SETTINGS = """
+[brands.shop]
+name = "Shop"
+[store]
+workers = {workers}
+[limits]
+queue = {queue}
+{channels}
+"""
+PLATFORMS = """
+[channels.slack]
+bot_token = "${FD_SLACK}"
+signing_secret = "${FD_SIGNING}"
+api_url = "SLACK/api/"
+[channels.telegram]
+bot_token = "${FD_TELEGRAM}"
+secret_token = "${FD_SECRET}"
+api_url = "TELEGRAM"
+"""
+SECRETS = {
+    "FD_SLACK": FakeSlack().bot_token,
+    "FD_SIGNING": FakeSlack().signing_secret,
+    "FD_TELEGRAM": FakeTelegram().bot_token,
+    "FD_SECRET": FakeTelegram().secret_token,
+}
+"""The environment that the settings of `platforms` need."""
+
+
+@dataclass(kw_only=True)
+class StandIn:
+    """Says what it was told, after as long as a model would take."""
+
+    seconds: float = 0.0
+    brands: Mapping[str, Brand] = field(default_factory=lambda: {"shop": Brand(name="Shop")})
+
+    async def respond(self, message: Message, conversation: Conversation, send: Send) -> Reply:
+        """Wait, then echo."""
+        await asyncio.sleep(self.seconds)
+        said = await send(Sentence(text=f"You said: {message.text}"))
+        return Reply(text=said.text, routes=(ROUTE,), sentences=(said,), voice="warm@1")
+
+    def sorry(self, message: Message, error: Exception) -> Reply:
+        """Never needed."""
+        raise AssertionError(f"{message.id} was given up: {error!r}")
+
+
+class Idle:
+    """Stands in for what reads the sources again."""
+
+    async def start(self) -> None:
+        """Nothing."""
+
+    async def stop(self) -> None:
+        """Nothing."""
+
+
+def platforms(slack_url: str, telegram_url: str) -> str:
+    """Return the settings of a local Slack and a local Telegram, both by webhook."""
+    return PLATFORMS.replace("SLACK/", f"{slack_url}/", 1).replace('"TELEGRAM"', f'"{telegram_url}"')
+
+
+def project_in(folder: Path, *, workers: int = 8, queue: int = 200, channels: str = "") -> Project:
+    """Write the settings of a stand-in into a folder and return its project."""
+    folder.mkdir(exist_ok=True)
+    (folder / "frontdesk.toml").write_text(SETTINGS.format(workers=workers, queue=queue, channels=channels))
+    return Project.load(folder)
+
+
+def app_of(project: Project, engine: Any) -> FastAPI:
+    """Return the server's app around an engine, wired as the product wires it."""
+    settings = project.settings
+    store = Store(project.store_url)
+    desk = FrontDesk(cast(Engine, engine), store, settings.limits, workers=settings.store.workers)
+    platforms = platforms_of(project)
+    ways = [platform.ways(desk) for platform in platforms.values()]
+    senders = {name: platform.sender for name, platform in platforms.items()}
+    running = Running(desk, senders, [way.listener for way in ways if way.listener], cast(Any, Idle()))
+    app = FastAPI(lifespan=running.lifespan)
+    app.state.drain, app.state.desk = running.drain, desk
+    for webhook in [way.webhook for way in ways if way.webhook]:
+        app.include_router(webhook)
+    _mount_web(app, desk, project)
+    _mount_health(app, store)
+    return app
+
+
+def main() -> None:
+    """Serve until told to end."""
+    app = app_of(Project.load(sys.argv[1]), StandIn(seconds=float(sys.argv[3])))
+    options: dict[str, Any] = {"log_level": "warning", "access_log": False}
+    config = uvicorn.Config(app, port=int(sys.argv[2]), timeout_graceful_shutdown=CONNECTION_SECONDS, **options)
+    Server(config, app.state.drain).run()
+
+
+if __name__ == "__main__":
+    main()

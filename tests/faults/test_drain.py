@@ -1,0 +1,144 @@
+"""SIGTERM to a real server under load: gone in ten seconds, nothing lost, streams resumed without a gap.
+
+FRONTDESK_STREAMS and FRONTDESK_TURNS set how many streams are open and how many turns are under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+
+from frontdesk.bot.store import Store
+from tests.faults.standin import project_in
+from tests.serving import await_ready, free_port
+
+STREAMS = int(os.environ.get("FRONTDESK_STREAMS", "20"))
+TURNS = int(os.environ.get("FRONTDESK_TURNS", "12"))
+ROOT = Path(__file__).parents[2]
+EXIT_SECONDS = 10.0
+
+
+@contextmanager
+def standin(folder: Path, port: int, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the stand-in server in a process of its own."""
+    command = [sys.executable, "-m", "tests.faults.standin", str(folder), str(port), str(seconds)]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        try:
+            await_ready(f"http://127.0.0.1:{port}", process)
+            yield process
+        finally:
+            process.kill()
+
+
+class Reader:
+    """Follows one conversation: the ids of its events, and whether the stream ended in good order."""
+
+    def __init__(self, url: str, conversation_id: str) -> None:
+        self.url = f"{url}/api/conversations/{conversation_id}/events"
+        self.ids: list[int] = []
+        self.replies: list[str] = []
+        self.retry = False
+
+    async def read(self, client: httpx.AsyncClient, until: int) -> None:
+        """Read from where it stopped, until the stream ends or `until` replies were seen."""
+        headers = {"Last-Event-ID": str(self.ids[-1])} if self.ids else {}
+        async with client.stream("GET", self.url, headers=headers) as answer:
+            async for line in answer.aiter_lines():
+                self.retry = self.retry or line.startswith("retry:")
+                if line.startswith("id: "):
+                    self.ids.append(int(line[4:]))
+                if line.startswith("data: ") and (text := json.loads(line[6:]).get("text")) and "voice" in line:
+                    self.replies.append(text)
+                    if len(self.replies) >= until:
+                        return
+
+
+async def said(client: httpx.AsyncClient, url: str, text: str, conversation_id: str | None = None) -> httpx.Response:
+    body = {"text": text, "message_id": str(uuid4())} | (
+        {"conversation_id": conversation_id} if conversation_id else {}
+    )
+    return await client.post(f"{url}/api/chat", json=body)
+
+
+async def load(url: str, process: subprocess.Popen[bytes]) -> tuple[list[Reader], dict[str, str], float]:
+    """Open the streams, begin the turns, send SIGTERM; return the readers, what each was asked, and the seconds."""
+    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=None)) as client:
+        opened = await asyncio.gather(*(said(client, url, "hello") for _ in range(STREAMS)))
+        readers = [Reader(url, answer.json()["conversation_id"]) for answer in opened]
+        reading = [asyncio.create_task(reader.read(client, 10)) for reader in readers]
+        names = [re.sub(r".*conversations/|/events", "", reader.url) for reader in readers[:TURNS]]
+        asking = {name: asyncio.create_task(said(client, url, f"question {name}", name)) for name in names}
+        await asyncio.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        while process.poll() is None:
+            await asyncio.sleep(0.02)
+        took = time.monotonic() - begun
+        await asyncio.gather(*reading)
+        answers = await asyncio.gather(*asking.values())
+    statuses = {answer.status_code for answer in answers}
+    assert statuses <= {200, 202}, statuses
+    return readers, {name: f"You said: question {name}" for name in names}, took
+
+
+async def resume(url: str, readers: list[Reader], asked: dict[str, str]) -> None:
+    """Let every reader go on at the new server until it has every reply."""
+    async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=None)) as client:
+        goals = [1 + any(name in reader.url for name in asked) for reader in readers]
+        going = [r.read(client, goal) for r, goal in zip(readers, goals, strict=True) if len(r.replies) < goal]
+        await asyncio.gather(*going)
+
+
+def test_a_drain_ends_turns_and_streams_and_loses_nothing(tmp_path: Path) -> None:
+    folder, port = tmp_path / "shop", free_port()
+    project_in(folder, queue=1000)
+    url = f"http://127.0.0.1:{port}"
+    with standin(folder, port, 0.5) as process:
+        readers, asked, took = asyncio.run(load(url, process))
+        assert process.returncode == 0
+    with standin(folder, port, 0.0):
+        asyncio.run(resume(url, readers, asked))
+    for reader in readers:
+        wanted = ["You said: hello"] + [text for name, text in asked.items() if name in reader.url]
+        assert (reader.retry, reader.replies) == (True, wanted)
+        assert reader.ids == sorted(set(reader.ids)), "an event came twice"
+    print(f"{STREAMS} streams and {len(asked)} turns: gone after {took:.1f} s")
+    assert took < EXIT_SECONDS
+
+
+def test_turns_that_do_not_end_are_given_back(tmp_path: Path) -> None:
+    folder, port = tmp_path / "shop", free_port()
+    project = project_in(folder)
+    with standin(folder, port, 60.0) as process:
+        assert asyncio.run(cut_off(f"http://127.0.0.1:{port}", process)) < EXIT_SECONDS
+        assert process.returncode == 0
+    with Store(project.store_url) as store:
+        counts = store.counts()
+        assert (counts["pending"], counts["working"], counts["turns"]) == (TURNS, 0, 0)
+        assert len(store.claim("next", 100, 10)) == TURNS
+
+
+async def cut_off(url: str, process: subprocess.Popen[bytes]) -> float:
+    """Begin turns that take longer than a drain may, end the server, return the seconds."""
+    async with httpx.AsyncClient(timeout=60) as client:
+        asking = [asyncio.create_task(said(client, url, f"question {n}")) for n in range(TURNS)]
+        await asyncio.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        while process.poll() is None:
+            await asyncio.sleep(0.02)
+        took = time.monotonic() - begun
+        assert {answer.status_code for answer in await asyncio.gather(*asking)} == {202}
+    return took

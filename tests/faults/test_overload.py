@@ -1,0 +1,122 @@
+"""A full queue: refused before the acknowledgement, known messages still acknowledged, and open again afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from frontdesk.bot.errors import Overloaded
+from frontdesk.bot.store import Store
+from frontdesk.bot.types import Conversation, Customer, Message, Reply
+from frontdesk.channels.fakes.fake_slack import FakeSlack
+from frontdesk.channels.fakes.fake_telegram import FakeTelegram
+from frontdesk.channels.fakes.server import LocalServer
+from tests.faults.standin import SECRETS, StandIn, app_of, platforms, project_in
+
+
+class Held(StandIn):
+    """Answers nobody until it is let go."""
+
+    async def respond(self, message: Message, conversation: Conversation, send: Any) -> Reply:
+        await self.free.wait()
+        return await super().respond(message, conversation, send)
+
+    free: asyncio.Event
+
+
+def message(number: int) -> Message:
+    who = Customer(id="c")
+    return Message(
+        text=str(number), conversation_id=f"c{number % 3}", brand="b", channel="web", customer=who, id=f"m{number}"
+    )
+
+
+def test_the_store_takes_no_more_than_may_wait(store_url: str) -> None:
+    with Store(store_url) as store:
+        taken = [store.put_async(message(n), f"e{n}", most=5) for n in range(5)]
+        assert [future.result().duplicate for future in taken] == [False] * 5
+        group = [store.put_async(message(n), f"e{n}", most=5) for n in (4, 5, 6)]
+        assert group[0].result().duplicate, "what is known is acknowledged"
+        for refused in group[1:]:
+            with pytest.raises(Overloaded):
+                refused.result()
+        assert store.counts()["pending"] == 5
+        [lane] = store.claim("w", 1, 60)
+        pending = store.next(lane)
+        assert pending
+        store.close_turn(lane, pending, {"text": "x"}, {}, None, pending.message.customer)
+        assert not store.put_async(message(5), "e5", most=5).result().duplicate
+
+
+def requests(slack: FakeSlack, telegram: FakeTelegram) -> dict[str, dict[str, Any]]:
+    """One message to each channel, as keyword arguments of `client.request`."""
+    body, headers = slack.signed(slack.message("hi"))
+    asked = {"model": "shop", "messages": [{"role": "user", "content": "hi"}]}
+    sent: dict[str, dict[str, Any]] = {
+        "/webhooks/slack/webhook": {"content": body, "headers": headers},
+        "/webhooks/telegram/webhook": {"content": json.dumps(telegram.message("hi")), "headers": telegram.headers},
+        "/webhooks/rest/webhook": {"json": {"sender": "u", "message": "hi"}},
+        "/api/chat": {"json": {"text": "hi", "message_id": str(uuid4())}},
+        "/v1/chat/completions": {"json": asked, "headers": {"host": "localhost"}},
+    }
+    return sent
+
+
+async def full_then_free(app: Any, slack: FakeSlack, telegram: FakeTelegram, free: asyncio.Event) -> list[Any]:
+    """Fill the queue with one message, send one to each channel, let go, and send them again."""
+    found: list[Any] = []
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+    ):
+        update = telegram.message("first")
+        first: Mapping[str, Any] = {"content": json.dumps(update), "headers": telegram.headers}
+        assert (await client.post("/webhooks/telegram/webhook", **first)).status_code == 200
+        sent = requests(slack, telegram)
+        found.append({url: await client.post(url, **kwargs) for url, kwargs in sent.items()})
+        found.append(await client.post("/webhooks/telegram/webhook", **first))
+        free.set()
+        taken = found[0] | {}
+        for url, kwargs in sent.items():
+            while (await app.state.desk.store.call(app.state.desk.store.counts))["pending"]:
+                await asyncio.sleep(0.01)
+            taken[url] = await client.post(url, **kwargs)
+        found.append(taken)
+    return found
+
+
+def test_each_channel_says_it_in_its_own_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slack, telegram = FakeSlack(), FakeTelegram()
+    for name, secret in SECRETS.items():
+        monkeypatch.setenv(name, secret)
+
+    async def go(channels: str) -> list[Any]:
+        engine = Held()
+        engine.free = asyncio.Event()
+        project = project_in(tmp_path / "shop", queue=1, channels=channels)
+        return await full_then_free(app_of(project, engine), slack, telegram, engine.free)
+
+    with LocalServer(slack.app) as slack_server, LocalServer(telegram.app) as telegram_server:
+        refused, known, taken = asyncio.run(go(platforms(slack_server.url, telegram_server.url)))
+    assert {url: answer.status_code for url, answer in refused.items()} == {
+        "/webhooks/slack/webhook": 503,
+        "/webhooks/telegram/webhook": 503,
+        "/webhooks/rest/webhook": 503,
+        "/api/chat": 429,
+        "/v1/chat/completions": 429,
+    }
+    assert {answer.headers["Retry-After"] for answer in refused.values()} == {"5"}
+    assert refused["/webhooks/rest/webhook"].json()[0]["text"].startswith("Very many people are writing")
+    assert refused["/api/chat"].json()["error"]["message"].startswith("Very many people are writing")
+    wrong = refused["/v1/chat/completions"].json()["error"]
+    assert (wrong["type"], wrong["code"]) == ("rate_limit_error", "rate_limit_exceeded")
+    assert known.status_code == 200, "a repetition of what is committed is acknowledged"
+    assert {answer.status_code for answer in taken.values()} == {200}
