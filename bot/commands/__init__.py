@@ -20,6 +20,7 @@ from frontdesk.bot.commands import (
     review,
     routers,
     serve,
+    test,
     train,
     tune,
     voices,
@@ -46,6 +47,7 @@ app.command("ask")(ask.ask)
 app.command("serve")(serve.serve)
 app.add_typer(channels.app, name="channels")
 app.add_typer(evaluate.app, name="eval")
+app.command("test")(test.test)
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.command("import-rasa")(import_rasa.import_rasa)

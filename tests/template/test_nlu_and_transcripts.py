@@ -195,16 +195,3 @@ def test_approved_replies_keep_the_same_rules() -> None:
             assert facts_in(PLACEHOLDER.sub("", reply)) == [], reply
             assert missing_acts(reply, settings["acts"].get(intent, ())) == [], reply
             assert set(PLACEHOLDER.findall(reply)) <= set(settings["profile"]) | {"brand"}, reply
-
-
-@pytest.mark.parametrize("key", ["name", "customer", "steps"])
-def test_acceptance_conversations_are_complete(key: str) -> None:
-    data = yaml.safe_load((TEMPLATE / "tests" / "conversations.yml").read_text(encoding="utf-8"))
-    assert len(data["conversations"]) >= 12
-    assert all(key in talk for talk in data["conversations"])
-    routes = brand()["routes"]
-    for talk in data["conversations"]:
-        for step in talk["steps"]:
-            assert set(step) <= {"user", "route", "intent", "said", "not_said", "cites"}
-            assert step["route"] in {"voice", "knowledge", "account", "clarify", "handoff"}
-            assert routes.get(step.get("intent"), step["route"]) == step["route"]
