@@ -1,4 +1,4 @@
-"""How a message is put: whether it asks something, and whether its writer is angry."""
+"""How a message is put: whether it asks something, whether it wants something done, whether its writer is angry."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ _ASKS = re.compile(
     r"(?:wh(?:at|ere|en|o)|how)'?s|any (?:chance|way|idea))\b|"
     r"\b(?:tell me|let me know|explain|(?:like|need|want) to know|wonder(?:ing|ed)?|questions? (?:about|on)|"
     r"(?:info|information|details) (?:about|on)|looking for)\b",
+    re.IGNORECASE,
+)
+
+_WANTS = re.compile(
+    rf"^{_OPENING}(?:(?:then|just|first|second|now|oh)\b[\s,!.]*)*"
+    r"(?:send|cancel|refund|change|stop|remove|delete|close|add|swap|show|tell|give|get|put|take|help|sign|track|"
+    r"compare|update|replace|exchange|return|reset|connect|transfer|need|want|let me|set|make|find|play|turn|schedule|"
+    r"book|remind|check|switch|explain|call|i (?:just |really )?(?:want|need|demand|wish)|"
+    r"(?:i|we)(?:'d| would) (?:really |also |just )?(?:like|love|prefer|rather)|i(?: am|'m) looking)\b|"
+    r"\b(?:please|kindly)\b",
     re.IGNORECASE,
 )
 
@@ -35,6 +45,11 @@ _MANY_MARKS = 3
 def asks(text: str) -> bool:
     """Whether the text is put as a question, or asks to be told something."""
     return bool(_ASKS.search(text))
+
+
+def requests(text: str) -> bool:
+    """Whether the text asks something or wants something done; what only tells how things are does neither."""
+    return asks(text) or bool(_WANTS.search(text))
 
 
 def anger(text: str) -> tuple[str, ...]:

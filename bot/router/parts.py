@@ -1,7 +1,9 @@
 """Several things in one message: where it may be cut, and whether it should be.
 
-A message is cut where the model is surer of the parts than of the whole. How much surer is fitted on pairs of public
-messages joined as people join them, and on messages that are one request: benchmarks/router_parts.py writes parts.json.
+A message is cut where the model is surer of the parts than of the whole, and where both sides want something: many
+customers tell what happened before they ask. What counts how much is fitted on pairs of public messages joined as
+people join them, on messages that are one request, and on messages written for this: benchmarks/router_parts.py
+writes parts.json.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,21 +20,32 @@ from pydantic import BaseModel, ConfigDict
 
 from frontdesk.bot.router.features import clean, has_letters
 from frontdesk.bot.router.judge import Judged
+from frontdesk.bot.router.manner import requests
 
 MOST = 5
 """Places looked at in one message; ends of sentences go first."""
 _LEAD = r"(?:(?:and|also|plus|but|then|oh|so|ps|another thing|one more thing|by the way|btw)\b[,:]?\s*)*"
 _CUT = re.compile(
     rf"(?P<end>(?:[.!?;]+\s+|\s*\n\s*){_LEAD})"
-    r"|(?P<word>\s*,?\s+(?:and|also|plus|but|then|oh|btw|by the way|as well as)\b[,:]?\s+(?:(?:also|then|please)\s+)?)"
+    r"|(?P<word>\s*,?\s+(?:(?:and|also|plus|but|then|oh|btw|by the way|as well as)\b|&)[,:]?\s+"
+    r"(?:(?:also|then|please)\s+)?)"
     r"|(?P<comma>\s*[,:]\s+|\s+[-–—]\s+)",
     re.IGNORECASE,
 )
 _BLANKS = re.compile(r"[^\S\n]+")
 _CLIPPED = 8.0
 
-Cut = tuple[int, int, str]
-"""Where a part ends, where the next begins, and what stands between: `end`, `word` or `comma`."""
+_MORE = re.compile(r"\b(?:also|plus|btw|by the way|ps|another thing|one more thing|as well)\b", re.IGNORECASE)
+_REFERS = re.compile(r"\b(?:its?|that|them|they|this|these|those|one)\b", re.IGNORECASE)
+
+
+class Cut(NamedTuple):
+    """Where a part ends, where the next begins, the kind of place (`end`, `word`, `comma`), what stands there."""
+
+    end: int
+    start: int
+    kind: str
+    gap: str
 
 
 class Splitting(BaseModel):
@@ -56,21 +70,35 @@ def shipped() -> Splitting:
 
 def cuts(text: str) -> list[Cut]:
     """Return the places where `text` may be cut, in order; both sides have letters."""
-    found = [(m.start(), m.end(), str(m.lastgroup)) for m in _CUT.finditer(text)]
-    spoken = [cut for cut in found if has_letters(text[: cut[0]]) and has_letters(text[cut[1] :])]
-    first = sorted(spoken, key=lambda cut: (cut[2] != "end", cut[0]))[:MOST]
+    found = [Cut(m.start(), m.end(), str(m.lastgroup), m.group()) for m in _CUT.finditer(text)]
+    spoken = [cut for cut in found if has_letters(text[: cut.end]) and has_letters(text[cut.start :])]
+    first = sorted(spoken, key=lambda cut: (cut.kind != "end", cut.end))[:MOST]
     return sorted(first)
 
 
-def evidence(whole: Judged, left: Judged, right: Judged, between: str) -> NDArray[np.float64]:
-    """Return what speaks for a cut: confidences, scopes, shares in each other, length, what stands there."""
-    (a, sure_a), (b, sure_b), (_, sure) = left.likeliest, right.likeliest, whole.likeliest
+def evidence(whole: Judged, left: Judged, right: Judged, cut: Cut) -> NDArray[np.float64]:
+    """Return what speaks for a cut: what the model makes of whole and sides, and how the sides are put."""
+    return np.asarray([*_judged(whole, left, right), *_put(left, right, cut)], dtype=np.float64)
+
+
+def _judged(whole: Judged, left: Judged, right: Judged) -> list[float]:
+    """Confidences, scopes, shares in each other, and whether the whole is taken for one of the sides."""
+    (a, sure_a), (b, sure_b), (c, sure) = left.likeliest, right.likeliest, whole.likeliest
     scope = [-float(np.clip(one.outside, -_CLIPPED, _CLIPPED)) for one in (left, right, whole)]
     common = left.shares.get(b, 0.0) + right.shares.get(a, 0.0)
     kept = min(whole.shares.get(a, 0.0), whole.shares.get(b, 0.0))
-    short = np.log(min(len(left.text.split()), len(right.text.split())))
     odds = [_odds(value) for value in (sure_a, sure_b, sure)]
-    return np.asarray([*odds, *scope, common, kept, short, between == "end", between == "comma"], dtype=np.float64)
+    return [*odds, min(odds[:2]), *scope, min(scope[:2]), common, kept, c in (a, b)]
+
+
+def _put(left: Judged, right: Judged, cut: Cut) -> list[float]:
+    """The shorter side's length, what stands between, which sides want something, and whether the right one leans."""
+    short = float(np.log(min(len(left.text.split()), len(right.text.split()))))
+    first, second = "?" in cut.gap or requests(left.text), requests(right.text)
+    between = [cut.kind == "end", cut.kind == "comma", bool(_MORE.search(cut.gap)), "?" in cut.gap]
+    wanting = [first and second, not first and not second, second and not first, cut.kind != "end" and not second]
+    leans = bool(_REFERS.search(right.text))
+    return [short, *between, *wanting, leans, leans and not first]
 
 
 def _odds(probability: float) -> float:
@@ -92,27 +120,27 @@ def parts(
     found = {(k, k): atom for k, atom in enumerate(atoms)} | {(0, len(places)): whole}
     longer = [(i, j) for i in range(len(atoms)) for j in range(i + 1, len(atoms)) if (i, j) not in found]
     found |= dict(zip(longer, judge([_between(text, places, i, j) for i, j in longer]), strict=True))
-    return _divided(found, [cut[2] for cut in places], (0, len(places)), splitting or shipped())
+    return _divided(found, places, (0, len(places)), splitting or shipped())
 
 
 def _between(text: str, places: list[Cut], first: int, last: int) -> str:
     """Return the pieces from `first` to `last`, as one cleaned text."""
-    start = places[first - 1][1] if first else 0
-    return clean(text[start : places[last][0] if last < len(places) else len(text)])
+    start = places[first - 1].start if first else 0
+    return clean(text[start : places[last].end if last < len(places) else len(text)])
 
 
 def _divided(
-    found: dict[tuple[int, int], Judged], between: list[str], span: tuple[int, int], fitted: Splitting
+    found: dict[tuple[int, int], Judged], places: list[Cut], span: tuple[int, int], fitted: Splitting
 ) -> list[Judged]:
     """Cut a span at its likeliest place, and its sides again, until no place is likely enough."""
     first, last = span
-    sides = [((first, k), (k + 1, last), between[k]) for k in range(first, last)]
+    sides = [((first, k), (k + 1, last), places[k]) for k in range(first, last)]
     likely = [
-        (fitted.probability(evidence(found[span], found[a], found[b], kind)), a, b)
-        for a, b, kind in sides
+        (fitted.probability(evidence(found[span], found[a], found[b], cut)), a, b)
+        for a, b, cut in sides
         if found[a].likeliest[0] != found[b].likeliest[0]
     ]
     best = max(likely, default=(0.0, span, span))
     if best[0] < fitted.threshold:
         return [found[span]]
-    return [part for side in best[1:] for part in _divided(found, between, side, fitted)]
+    return [part for side in best[1:] for part in _divided(found, places, side, fitted)]
