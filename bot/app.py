@@ -50,6 +50,8 @@ from frontdesk.knowledge.values import ALONE, Helpers
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from frontdesk.channels.files import Files
+
 log = logging.getLogger(__name__)
 
 
@@ -272,12 +274,20 @@ def _mount_web(app: FastAPI, desk: FrontDesk, project: Project) -> None:
             default_brand=brand,
             host_secret=host_secret(project),
             demo=demo,
+            files=files_of(project),
         )
     )
     if channels.rasa.enabled:
         app.include_router(rasa_router(desk, limits, brand, settings.brands[brand].messages))
     if channels.openai.enabled:
         app.include_router(openai_router(desk, limits, settings.brands, brand, channels.openai.api_key))
+
+
+def files_of(project: Project) -> Files:
+    """Return where the project keeps what customers attach."""
+    from frontdesk.channels.files import Files
+
+    return Files(project.state / "files")
 
 
 def _mount_parse(app: FastAPI, bot: Bot) -> None:
@@ -297,6 +307,7 @@ def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refreshe
     from frontdesk.bot.commands.reviewing import Reviewer
     from frontdesk.channels.admin import admin_router
     from frontdesk.channels.inbox import inbox_router
+    from frontdesk.channels.inbox_files import inbox_files_router
 
     token, oversight = operator_token(bot.project), KnowledgeOversight(bot, desk.store)
 
@@ -307,6 +318,7 @@ def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refreshe
         return {"conversations": dict(counts), "voices": voices, "encoder": {"name": bot.encoder.fingerprint}}
 
     app.include_router(inbox_router(desk, operator_token=token))
+    app.include_router(inbox_files_router(files_of(bot.project), operator_token=token))
     review = Reviewer(bot.project, desk.store, bot.encoder)
     jobs = _ingests(refresher) | {"train": partial(_in_thread, review.train)}
     pages = admin_router(operator_token=token, health=health, jobs=jobs, oversight=oversight, review=review)

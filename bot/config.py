@@ -247,6 +247,15 @@ class Web(Table):
     """Whether anybody may be a demo customer on the page at /; never for a real shop."""
     demo_customers: tuple[DemoCustomer, ...] = ()
     demo_questions: tuple[str, ...] = ()
+    file_megabytes: int = Field(default=5, ge=0, le=50)
+    """The largest picture or PDF that a customer may attach; 0 for none."""
+    files_per_day: int = Field(default=20, ge=0)
+    """How many of them one visitor may attach, a conversation or a signed-in customer; 0 for no limit."""
+    messages_per_minute: int = Field(default=30, ge=0)
+    """How many messages one visitor may send; 0 for no limit."""
+    messages_per_day: int = Field(default=500, ge=0)
+    conversations_per_hour: int = Field(default=120, ge=0)
+    """How many conversations may begin from one address of the network; 0 for no limit."""
 
 
 class Slack(Table):

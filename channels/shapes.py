@@ -79,6 +79,8 @@ def message_json(message: Message) -> Json:
     """Return what a customer said; `title` is what they saw when the text is a button's payload."""
     title = message.metadata.get("title")
     shown: Json = {"message_id": message.id, "text": message.text, "sent_at": message.sent_at.isoformat()}
+    files = message.metadata.get("files") if message.channel == "web" else None
+    shown |= {"files": files} if files else {}
     return shown | ({"title": title} if isinstance(title, str) else {})
 
 

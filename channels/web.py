@@ -2,59 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, cast
-from uuid import UUID
+from typing import Any, cast
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from frontdesk.bot.config import Brand, Limits, Web
 from frontdesk.bot.errors import ChannelError, Overloaded
 from frontdesk.bot.types import Conversation, Customer, Event, Message, Receipt
 from frontdesk.channels.demo import Demo, demo_routes
 from frontdesk.channels.desk import Desk
+from frontdesk.channels.files import File, Files
 from frontdesk.channels.frame import frame_routes
 from frontdesk.channels.identity import HostTokens, may_enter, new_conversation_id, visitor
 from frontdesk.channels.origins import check_origins, guarded
 from frontdesk.channels.problems import busy, parse, read_body
+from frontdesk.channels.quotas import Visitors, too_much
 from frontdesk.channels.requests import clean
 from frontdesk.channels.shapes import done_json, sentence_of, transcript
 from frontdesk.channels.stream import LIFETIME_SECONDS, frame, frames_of, last_event_id, streaming
 from frontdesk.channels.turns import LAST, collect
+from frontdesk.channels.web_wire import ChatBody, FeedbackBody, checked_metadata, told_files
 
 CHANNEL = "web"
-METADATA_CHARS = 8000
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ChatBody(_Body):
-    """The body of POST /api/chat."""
-
-    text: str
-    message_id: UUID
-    conversation_id: str | None = Field(default=None, max_length=100)
-    brand: str | None = Field(default=None, max_length=100)
-    token: str | None = Field(default=None, max_length=4096)
-    locale: Annotated[str, Field(pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3})?$")] = ""
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
-
-
-class FeedbackBody(_Body):
-    """The body of POST /api/feedback."""
-
-    conversation_id: str = Field(max_length=100)
-    message_id: str = Field(max_length=100)
-    value: Literal["up", "down"]
-    reason: str | None = Field(default=None, max_length=200)
-    comment: str | None = Field(default=None, max_length=2000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +40,9 @@ class WebChat:
     brands: Mapping[str, Brand]
     default_brand: str
     tokens: HostTokens
+    visitors: Visitors
+    files: Files | None = None
+    file_bytes: int = 0
 
     async def chat(self, request: Request) -> Response:
         """POST /api/chat: commit the message, then answer whole or as a stream."""
@@ -73,10 +50,14 @@ class WebChat:
         resume = last_event_id(request.headers.get("last-event-id"))
         customer = self.tokens.customer(body.token) if body.token else None
         message = await self._message(body, customer)
+        if seconds := self.visitors.message(request, customer, body.conversation_id):
+            return too_much(seconds)
         try:
             receipt = await self.desk.accept(message, message.id)
         except Overloaded:
             return busy(429, self.brands[message.brand].messages.busy)
+        if self.files and body.files:
+            await asyncio.to_thread(self.files.claim, receipt.conversation_id, body.files)
         if receipt.conversation_id != message.conversation_id:
             await self._check_repeat(body, receipt, customer)
         if "text/event-stream" in request.headers.get("accept", ""):
@@ -108,10 +89,25 @@ class WebChat:
         await self.desk.feedback(body.conversation_id, body.message_id, value)
         return JSONResponse({"ok": True})
 
+    async def leave(self, request: Request) -> Response:
+        """POST /api/files?name=&conversation_id=: keep one picture or PDF, which a message may then name."""
+        if self.files is None:
+            raise ChannelError("This chat takes no files.", status=404, code="no_files", fix="write what it shows.")
+        customer = self._reader(request)
+        conversation_id = request.query_params.get("conversation_id")
+        if conversation_id:
+            await self._enter(conversation_id, customer)
+        if seconds := self.visitors.file(request, customer, conversation_id):
+            return too_much(seconds)
+        data = await read_body(request, self.file_bytes)
+        file = await asyncio.to_thread(self.files.keep, data, request.query_params.get("name", ""))
+        return JSONResponse({"file_id": file.id, "name": file.name, "type": file.type, "bytes": file.bytes})
+
     async def _message(self, body: ChatBody, customer: Customer | None) -> Message:
         """Return the message to commit; raises ChannelError for what no desk should see."""
-        text = self._text(body.text)
-        metadata = _checked(body.metadata)
+        files = await asyncio.to_thread(self.files.find, body.files) if self.files else ()
+        text = self._text(body.text, files)
+        metadata = checked_metadata(body.metadata)
         if body.message_id.version is None:
             raise ChannelError("message_id is not a random UUID.", code="invalid_request", fix="make one per message.")
         brand = body.brand or self.default_brand
@@ -129,11 +125,13 @@ class WebChat:
             customer=customer or visitor(conversation_id),
             id=str(body.message_id),
             locale=body.locale,
-            metadata=metadata,
+            metadata=metadata | told_files(files),
         )
 
-    def _text(self, text: str) -> str:
+    def _text(self, text: str, files: Sequence[File]) -> str:
         text = clean("".join(c if c.isprintable() or c in "\n\t" or c > "\x9f" else " " for c in text)).strip()
+        if not text and files:
+            return f"[{files[0].word}]"
         if not text:
             raise ChannelError("The text is empty.", status=422, code="empty_text", fix="write something.")
         if len(text) > self.limits.text_chars:
@@ -214,18 +212,6 @@ class WebChat:
                 yield event
 
 
-def _checked(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the metadata if it is small and can be stored as JSON; raises ChannelError 400."""
-    try:
-        size = len(written := json.dumps(metadata, allow_nan=False))
-    except (ValueError, RecursionError):
-        size, written = METADATA_CHARS + 1, ""
-    if size > METADATA_CHARS or "\\u0000" in written:
-        fix = f"send at most {METADATA_CHARS} characters of plain JSON."
-        raise ChannelError("The metadata cannot be stored.", code="invalid_request", fix=fix)
-    return metadata
-
-
 def web_router(
     desk: Desk,
     *,
@@ -235,22 +221,35 @@ def web_router(
     default_brand: str,
     host_secret: bytes | None = None,
     demo: Demo | None = None,
+    files: Files | None = None,
 ) -> APIRouter:
     """Return every route of the web channel; `demo` (only with settings.demo) adds the customers one can try on.
 
-    `host_secret`, at least 32 bytes, verifies customer tokens. Raises ConfigError for unusable settings.
+    `host_secret`, at least 32 bytes, verifies customer tokens; `files` is where attachments are kept. Raises
+    ConfigError for unusable settings.
     """
     tokens, origins = HostTokens(host_secret), check_origins(settings.allowed_origins)
-    chat = WebChat(desk=desk, limits=limits, brands=brands, default_brand=default_brand, tokens=tokens)
+    megabytes = settings.file_megabytes if files else 0
+    chat = WebChat(
+        desk=desk,
+        limits=limits,
+        brands=brands,
+        default_brand=default_brand,
+        tokens=tokens,
+        visitors=Visitors(settings),
+        files=files if megabytes else None,
+        file_bytes=megabytes * 1_048_576,
+    )
     route = guarded(origins)
     router = APIRouter(route_class=route)
     router.add_api_route("/api/chat", chat.chat, methods=["POST"], response_model=None)
+    router.add_api_route("/api/files", chat.leave, methods=["POST"], response_model=None)
     router.add_api_route("/api/feedback", chat.feedback, methods=["POST"], response_model=None)
     router.add_api_route("/api/conversations/{conversation_id}", chat.read, methods=["GET"], response_model=None)
     path = "/api/conversations/{conversation_id}/events"
     router.add_api_route(path, chat.events, methods=["GET"], response_model=None)
     router.add_api_route("/api/{path:path}", _preflight, methods=["OPTIONS"], response_model=None)
-    router.include_router(frame_routes(brands, default_brand, origins, route))
+    router.include_router(frame_routes(brands, default_brand, origins, megabytes, route))
     shown = demo if settings.demo else None
     router.include_router(demo_routes(brands[default_brand], tokens, shown, limits.body_bytes, route))
     return router

@@ -1,309 +1,47 @@
 // The chat inside the iframe: what is shown, and how it speaks with the host page and with the server.
-import { Answer, Said, h, icon } from "./view.js";
+import { Answer, Said, cross, h, icon } from "./view.js";
 import { Refused, Talk, uuid } from "./talk.js";
+import { Memory } from "./memory.js";
+import { composer } from "./compose.js";
+import { flush, forgetUnsent, unsent } from "./unsent.js";
+import { hostPage, subject, turnBack } from "./host.js";
+import { sourcePanel } from "./panel.js";
+import { language, put, speak, t, w } from "./words.js";
+import { paint } from "./theme.js";
 
-const { brand, name, person: personTitle, parent: host } = document.body.dataset;
-const embedded = host !== "" && window.parent !== window;
-const KEEP_HOURS = 24;
-const KEY = `frontdesk:${brand}`;
+const { brand, name, person: personTitle, language: ownLanguage, files: megabytes, parent: host } = document.body.dataset;
 const HANDOFF = "/human_agent";
 const VOTED = new Set(["voice", "knowledge", "account"]);
-const STATES = {
-  bot: "",
-  waiting: "You're in the queue for a colleague. Keep writing, they'll see all of it.",
-  human: "You're talking with a person now.",
-};
-
-// --- the page ---------------------------------------------------------------------------------------------------
-const log = h("div", { id: "log", role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": "Conversation", tabindex: "0" });
-const typing = h("div", { class: "typing", hidden: true }, h("span", { class: "hidden", role: "status" }), h("i"), h("i"), h("i"));
-const scroll = h("main", { id: "scroll" }, log, typing);
-const banner = h("p", { id: "banner", role: "status", hidden: true });
-const input = h("textarea", { id: "text", rows: "1", maxlength: "8000", placeholder: "Write a message…", "aria-label": "Your message", autocomplete: "off" });
-const submit = h("button", { type: "submit", class: "send", "aria-label": "Send", disabled: true }, icon("M12 19V5M5.5 11.5 12 5l6.5 6.5"));
-const person = h("button", { type: "button", class: "plain", onclick: () => say(HANDOFF, personTitle) }, icon("M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm-7 8a7 7 0 0 1 14 0"), personTitle);
-const close = h("button", { type: "button", class: "round", "aria-label": "Close the chat", onclick: () => tell("close") }, icon("M6 6l12 12M18 6 6 18"));
-const anew = h("button", { type: "button", class: "round", "aria-label": "Start a new conversation", title: "New conversation", onclick: () => { reset(); input.focus(); } }, icon("M4 12a8 8 0 1 0 2.6-5.9M4 4v4.5h4.5"));
-const panel = h("section", { id: "panel", role: "dialog", "aria-labelledby": "panel-title", hidden: true });
-const status = h("span", {}, "Automated assistant");
-const title = h("div", { class: "title" }, h("h1", {}, name), h("p", {}, h("span", { class: "dot", "aria-hidden": "true" }), status));
-const form = h("form", { "aria-label": "Write a message" }, input, submit);
-document.body.append(
-  h("header", {}, h("span", { class: "mark", "aria-hidden": "true" }, name.slice(0, 1)), title, anew, embedded ? close : null),
-  banner, scroll, panel,
-  h("footer", {}, form, h("div", { class: "row" }, person, h("span", { class: "made" }, "Answers show their sources"))),
-);
-
-// --- state ------------------------------------------------------------------------------------------------------
-const answers = new Map();
-let current = null;
-let state = "bot";
-let open = !embedded;
-let unread = 0;
-let greeting = `Hi, this is ${name}'s assistant. Ask me anything, or ask for a person.`;
-let opener = null;
-let tokenCame = null;
-
-const talk = new Talk(brand, {
-  event: (kind, data) => shown[kind]?.(data),
-  link: (up) => notice(up ? STATES[state] : "Connection lost. Trying again…"),
-  freshToken: () => (embedded ? new Promise((got) => { tokenCame = got; tell("token"); setTimeout(got, 8000, null); }) : null),
-  foreign: () => clear(),
-});
-
-const shown = {
-  state(data) {
-    state = data.state;
-    notice(STATES[state]);
-    if (state === "human") busy(false);
-    keep();
-    follow();
-  },
-  typing: () => busy(true),
-  sentence(data) {
-    const answer = data.author ? answerOf(data.message_id, data.author) : (current = answerOf(data.message_id));
-    stay(() => answer.add(data.text, data.nodes, data.citations));
-    if (data.author) busy(false);
-    count();
-  },
-  buttons: (data) => stay(() => answerOf(data.message_id).buttons(data.buttons, pressed)),
-  done(reply) {
-    busy(false);
-    if (reply.text) finish(current || answerOf(uuid()), reply);
-    current = null;
-    keep();
-  },
-  error(data) {
-    busy(false);
-    current = null;
-    stay(() => log.append(h("p", { class: "trouble" }, data.message)));
-  },
-};
-
-function finish(answer, reply) {
-  stay(() => {
-    answer.finish(reply);
-    answer.buttons(reply.buttons, pressed);
-    if (reply.routes.some((route) => VOTED.has(route.kind))) answer.votes((value) => talk.vote(answer.key, value).then(() => true, () => false));
-  });
-}
-
-function answerOf(key, author = "") {
-  if (!answers.has(key)) {
-    const answer = new Answer(author || name, { author, onsource: showSource });
-    answer.key = key;
-    answers.set(key, answer);
-    log.append(answer.element);
-  }
-  return answers.get(key);
-}
-
-// Change the page and stay at its end, unless the reader has scrolled away.
-function stay(change) {
-  const near = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
-  change();
-  if (near) scroll.scrollTop = scroll.scrollHeight;
-}
-
-function busy(on) {
-  if (typing.hidden === !on) return;
-  stay(() => { typing.hidden = !on; });
-  typing.firstChild.textContent = on ? `${name} is writing` : "";
-}
-
-function notice(text) {
-  if (banner.textContent !== text) banner.textContent = text;
-  banner.hidden = !text;
-  banner.className = state;
-  status.textContent = state === "human" ? "A person is with you" : "Automated assistant";
-}
-
-function count() {
-  if (open) return;
-  unread += 1;
-  tell("unread", { count: unread });
-}
-
-// --- sending ----------------------------------------------------------------------------------------------------
-function say(text, label = "") {
-  const said = new Said(label || text);
-  for (const old of log.querySelectorAll(".choices")) old.remove();
-  log.append(said.element);
-  if (state === "bot") busy(true);
-  scroll.scrollTop = scroll.scrollHeight;
-  post({ text, message_id: uuid(), locale: navigator.language || "en", metadata: label ? { title: label } : {} }, said);
-}
-
-async function post(message, said) {
-  try {
-    await talk.send(message);
-    keep();
-  } catch (why) {
-    busy(false);
-    const kind = why instanceof Refused && why.status < 500 && ![401, 408, 429].includes(why.status);
-    said.failed(kind ? why.message || "This could not be sent." : "Not sent.", kind ? null : () => post(message, said));
-  }
-}
-
-function pressed(choice) {
-  say(choice.payload, choice.title);
-  input.focus();
-}
-
-function typed() {
-  submit.disabled = !input.value.trim();
-  input.style.height = "auto";
-  input.style.height = `${Math.min(input.scrollHeight, 140)}px`;
-}
-
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const text = input.value.trim();
-  if (!text) return;
-  input.value = "";
-  typed();
-  say(text);
-});
-input.addEventListener("input", typed);
-input.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-    event.preventDefault();
-    form.requestSubmit();
-  }
-});
-
-// --- a citation, opened -----------------------------------------------------------------------------------------
-function showSource(source, from) {
-  opener = from;
-  const address = /^https:\/\//i.test(source.url) ? new URL(source.url) : null;
-  panel.replaceChildren(
-    h("div", { class: "panel-head" }, h("p", {}, `Source ${source.number}`), h("button", { type: "button", class: "round", "aria-label": "Close the source", onclick: hideSource }, icon("M6 6l12 12M18 6 6 18"))),
-    h("h2", { id: "panel-title" }, source.title),
-    h("blockquote", { tabindex: "0" }, source.quote),
-    address ? h("a", { href: address.href, target: "_blank", rel: "noopener noreferrer nofollow" }, `Open on ${address.host}`) : null ?? "",
-  );
-  panel.hidden = false;
-  panel.querySelector("button").focus();
-}
-
-function hideSource() {
-  panel.hidden = true;
-  if (opener?.isConnected) opener.focus();
-}
-
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  if (!panel.hidden) hideSource();
-  else tell("close");
-});
-
-// --- remembering ------------------------------------------------------------------------------------------------
-function keep() {
-  try {
-    localStorage.setItem(KEY, JSON.stringify({ id: talk.id, signed: Boolean(talk.token), at: Date.now() }));
-  } catch { /* storage is blocked: the conversation lasts as long as the page */ }
-}
-
-function kept() {
-  try {
-    const { id, signed, at } = JSON.parse(localStorage.getItem(KEY)) || {};
-    const readable = !signed || talk.token;
-    return readable && Date.now() - at < KEEP_HOURS * 3600e3 ? id : null;
-  } catch {
-    return null;
-  }
-}
-
-function clear() {
-  answers.clear();
-  current = null;
-  const pending = [...log.querySelectorAll(".mine")].slice(-1);
-  log.replaceChildren(...pending);
-  hideSource();
-}
-
-function welcome() {
-  const answer = new Answer(name, { onsource: showSource });
-  answer.add(greeting, [{ type: "paragraph", children: [{ type: "text", text: greeting }] }], []);
-  log.append(answer.element);
-}
-
-function reset() {
-  talk.forget();
-  state = "bot";
-  notice("");
-  busy(false);
-  clear();
-  log.replaceChildren();
-  try { localStorage.removeItem(KEY); } catch { /* nothing was kept */ }
-  welcome();
-}
-
-async function restore() {
-  const id = kept();
-  if (!id || talk.id) return;
-  try {
-    const seen = await talk.read(id);
-    if (!seen) return;
-    log.setAttribute("aria-live", "off");
-    const meanwhile = [...log.querySelectorAll(".mine")];
-    log.replaceChildren();
-    answers.clear();
-    for (const turn of seen.turns) replay(turn);
-    log.append(...meanwhile);
-    shown.state(seen);
-    requestAnimationFrame(() => { scroll.scrollTop = scroll.scrollHeight; log.setAttribute("aria-live", "polite"); });
-  } catch (why) {
-    if (why instanceof Refused && why.status === 404) { try { localStorage.removeItem(KEY); } catch { /* as above */ } }
-  }
-}
-
-function replay({ message, reply, author }) {
-  if (message) log.append(new Said(message.title || message.text).element);
-  if (!reply?.text) return;
-  const answer = answerOf(message ? message.message_id : reply.message_id, author || "");
-  finish(answer, author ? { ...reply, routes: [] } : reply);
-}
-
-// --- the host page ----------------------------------------------------------------------------------------------
-function tell(type, more) {
-  if (embedded) window.parent.postMessage({ frontdesk: type, ...more }, host);
-}
-
-function follow() {
-  talk.want(document.visibilityState === "visible" && (open || state !== "bot"));
-}
-
-function paint(color) {
-  if (!CSS.supports("color", color)) return;
-  const probe = document.createElement("canvas").getContext("2d");
-  probe.fillStyle = color;
-  probe.fillRect(0, 0, 1, 1);
-  const linear = [...probe.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => (v / 255 <= 0.04045 ? v / 3294.6 : ((v / 255 + 0.055) / 1.055) ** 2.4));
-  const light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
-  document.documentElement.style.setProperty("--accent", color);
-  document.documentElement.style.setProperty("--on", light > 0.179 ? "#111" : "#fff");
-}
+const TYPING_MS = 8000;
+await speak(new URLSearchParams(location.search).get("locale"));
 
 const heard = {
-  init(data) {
-    if (data.color) paint(data.color);
-    if (!data.greeting) return;
-    greeting = String(data.greeting);
-    if (talk.id || log.childElementCount > 1) return;
-    log.replaceChildren();
-    welcome();
+  async init(data) {
+    greeting = String(data.greeting || "");
+    tell("painted", paint(data));
+    await speak(data.locale);
+    reword();
   },
   open(data) {
     open = true;
-    unread = 0;
+    full = data.full;
+    [unread, read] = [0, answers.size];
+    tell("painted", paint(data));
+    keep();
     follow();
-    if (data.focus) input.focus();
-    scroll.scrollTop = scroll.scrollHeight;
+    if (data.focus && full) heading.focus();
+    else if (data.focus) write.focus();
+    toEnd();
   },
   close() {
     open = false;
+    panel.close();
     follow();
+  },
+  size: (data) => { full = data.full; },
+  async locale(data) {
+    await speak(data.locale);
+    reword();
   },
   user(data) {
     const change = subject(talk.token) !== subject(data.token);
@@ -313,27 +51,302 @@ const heard = {
     if (before && change) reset();
     else restore();
   },
-  reset,
+  reset: began,
   ask: (data) => say(String(data.text)),
 };
+const { embedded, tell } = hostPage(host, heard);
 
-// Who a token speaks for; only the server can tell whether that is true.
-function subject(token) {
+// --- the page ---------------------------------------------------------------------------------------------------
+const log = h("div", { id: "log", role: "log", "aria-live": "off", "aria-label": w("log"), tabindex: "0" });
+const aloud = h("div", { id: "aloud", class: "hidden", "aria-live": "polite" });
+const typing = h("div", { class: "typing", hidden: true }, h("span", { class: "hidden", role: "status" }), h("i"), h("i"), h("i"));
+const scroll = h("main", { id: "scroll" }, log, typing);
+const banner = h("p", { id: "banner", role: "status", hidden: true });
+const write = composer((text, files) => say(text, "", files), Number(megabytes));
+const person = h("button", { type: "button", class: "plain", onclick: () => say(HANDOFF, person.textContent) }, icon("M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm-7 8a7 7 0 0 1 14 0"), h("span", {}, w("person")));
+const close = h("button", { type: "button", class: "round", "aria-label": w("close"), title: w("close"), onclick: () => tell("close") }, icon(cross));
+const anew = h("button", { type: "button", class: "round", "aria-label": w("anew"), title: w("anew"), onclick: () => { began(); write.focus(); } }, icon("M4 12a8 8 0 1 0 2.6-5.9M4 4v4.5h4.5"));
+const panel = sourcePanel();
+const status = h("span", {}, w("assistant"));
+const heading = h("h1", { tabindex: "-1" }, name);
+const title = h("div", { class: "title" }, heading, h("p", {}, h("span", { class: "dot", "aria-hidden": "true" }), status));
+document.body.append(
+  h("header", {}, h("span", { class: "mark", "aria-hidden": "true" }, name.slice(0, 1)), title, anew, embedded ? close : null),
+  banner, scroll, h("footer", {}, write.element, h("div", { class: "row" }, person, h("span", { class: "made" }, w("made")))), panel, aloud,
+);
+
+// --- state ------------------------------------------------------------------------------------------------------
+const answers = new Map();
+let current = null;
+let state = "bot";
+let told = "";
+let linked = true;
+let open = !embedded;
+let full = false;
+let unread = 0;
+let read = 0;
+let greeting = "";
+let first = null;
+let tokenCame = null;
+let typist = 0;
+
+const memory = new Memory(brand, { said: elsewhere, reset });
+const talk = new Talk(brand, {
+  event: (kind, data) => shown[kind]?.(data),
+  link(up) { linked = up; notice(); if (up) flush(); },
+  freshToken: () => (embedded ? new Promise((got) => { tokenCame = got; tell("token"); setTimeout(got, 8000, null); }) : null),
+  foreign: () => clear(),
+});
+
+const shown = {
+  state(data) {
+    if (state !== data.state) tell("state", { state: data.state });
+    state = data.state;
+    told = data.notice || "";
+    notice();
+    if (state === "human") busy(false);
+    keep();
+    follow();
+  },
+  typing(data) {
+    busy(true, data.author);
+    if (data.author) typist = setTimeout(busy, TYPING_MS, false);
+  },
+  sentence(data) {
+    const answer = data.author ? answerOf(data.message_id, data.author) : (current = answerOf(data.message_id));
+    stay(() => answer.add(data.text, data.nodes, data.citations));
+    if (data.author) { busy(false); announce(answer); count(); }
+  },
+  buttons: (data) => stay(() => answerOf(data.message_id).buttons(data.buttons, pressed)),
+  done(reply) {
+    busy(false);
+    if (reply.text) {
+      const answer = current || answerOf(uuid());
+      finish(answer, reply);
+      announce(answer, reply.buttons);
+      count();
+    }
+    current = null;
+    keep();
+  },
+  error() {
+    busy(false);
+    current = null;
+    stay(() => log.append(h("p", { class: "trouble" }, w("trouble"))));
+    aloud.append(h("p", {}, t("trouble")));
+  },
+};
+
+function finish(answer, reply) {
+  stay(() => {
+    answer.finish(reply);
+    answer.buttons(reply.buttons, pressed);
+    if (reply.routes.some((route) => VOTED.has(route.kind))) {
+      answer.votes((...vote) => talk.vote(answer.key, ...vote).then(() => true, () => false), () => aloud.append(h("p", {}, t("thanks"))));
+    }
+  });
+}
+
+function answerOf(key, author = "") {
+  if (!answers.has(key)) {
+    const answer = new Answer(author || name, { author, onsource: panel.show });
+    answer.key = key;
+    answers.set(key, answer);
+    place(answer.element, key);
+  }
+  return answers.get(key);
+}
+
+// An answer stands under its message, whatever else was written meanwhile, here or in another tab.
+function place(element, key) {
+  element.dataset.key = key;
+  const before = [...log.children].findLast((other) => other.dataset.key === key);
+  if (before) before.after(element);
+  else log.append(element);
+}
+
+// Change the page and stay at its end, unless the reader has scrolled away. On a low screen the whole page scrolls.
+function stay(change) {
+  const low = document.scrollingElement;
+  const near = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 120;
+  const follows = near(scroll) && near(low);
+  change();
+  if (follows) toEnd();
+}
+
+function toEnd() {
+  for (const box of [scroll, document.scrollingElement]) box.scrollTop = box.scrollHeight;
+}
+
+// A screen reader hears each answer once, whole; the log itself is silent.
+function announce(answer, choices = []) {
+  const parts = [`${answer.name}: ${answer.spoken}`];
+  if (answer.sources.size) parts.push(t("cited", { titles: [...answer.sources.values()].map((source) => source.title).join(", ") }));
+  if (choices.length) parts.push(`${t("suggested")}: ${choices.map((choice) => choice.title).join(", ")}`);
+  while (aloud.childElementCount > 2) aloud.firstChild.remove();
+  aloud.append(h("p", {}, parts.join(" ")));
+}
+
+function busy(on, who = name) {
+  clearTimeout(typist);
+  if (typing.hidden === !on) return;
+  stay(() => { typing.hidden = !on; });
+  typing.firstChild.textContent = on ? t("writing", { name: who }) : "";
+}
+
+function notice() {
+  const text = !navigator.onLine ? t("offline") : !linked ? t("lost") : told || (state === "bot" ? "" : t(state));
+  if (banner.textContent !== text) banner.textContent = text;
+  banner.hidden = !text;
+  banner.className = navigator.onLine && linked ? state : "";
+  put(status, "text", w(state === "human" ? "present" : "assistant"));
+}
+
+function count() {
+  if (open) { read = answers.size; return; }
+  unread += 1;
+  tell("unread", { count: unread });
+}
+
+// --- sending ----------------------------------------------------------------------------------------------------
+function say(text, label = "", files = []) {
+  const message = { text, message_id: uuid(), locale: language, metadata: label ? { title: label } : {} };
+  const said = new Said(label || text, files);
+  for (const old of log.querySelectorAll(".turn > .choices")) old.remove();
+  place(said.element, message.message_id);
+  post(message, said, files);
+  toEnd();
+}
+
+async function post(message, said, files) {
+  said.sent();
+  if (state === "bot") busy(true);
   try {
-    return JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))).sub;
-  } catch {
-    return null;
+    if (files.length) message.files ??= await Promise.all(files.map((file) => talk.leave(file)));
+    await talk.send(message);
+    keep();
+    memory.tell("said", talk.id, { key: message.message_id, text: message.metadata.title || message.text, files: files.map((file) => ({ name: file.name })) });
+  } catch (why) {
+    busy(false);
+    unsent(why, said, () => post(message, said, files));
   }
 }
 
-window.addEventListener("message", (event) => {
-  if (!embedded || event.source !== window.parent || event.origin !== host) return;
-  const type = event.data?.frontdesk;
-  if (Object.hasOwn(heard, type)) heard[type](event.data);
-});
-document.addEventListener("visibilitychange", follow);
+function pressed(choice) {
+  say(choice.payload, choice.title);
+  write.focus();
+}
 
+document.addEventListener("keydown", (event) => {
+  if (panel.open) return;
+  if (event.key === "Escape") tell("close");
+  if (event.key === "Tab" && full) turnBack(event);
+});
+
+// --- remembering ------------------------------------------------------------------------------------------------
+function keep() {
+  if (talk.id) memory.keep(talk.id, Boolean(talk.token), open ? answers.size : read);
+}
+
+function clear() {
+  answers.clear();
+  current = null;
+  const pending = [...log.querySelectorAll(".mine")].slice(-1);
+  log.replaceChildren(...pending);
+  panel.close();
+}
+
+function welcome() {
+  const text = greeting || t("hello", { name });
+  first = new Answer(name, { onsource: panel.show });
+  first.add(text, [{ type: "paragraph", children: [{ type: "text", text }] }], []);
+  log.prepend(first.element);
+}
+
+function reset() {
+  talk.forget();
+  forgetUnsent();
+  [state, told, unread, read] = ["bot", "", 0, 0];
+  notice();
+  busy(false);
+  clear();
+  log.replaceChildren();
+  memory.drop();
+  welcome();
+  tell("unread", { count: 0 });
+}
+
+// The customer, or the page, begins anew: the other tabs too.
+function began() {
+  reset();
+  memory.tell("reset");
+}
+
+async function restore() {
+  const known = memory.kept(Boolean(talk.token));
+  if (!known || talk.id) return;
+  try {
+    const seen = await talk.read(known.id);
+    if (!seen) return;
+    const meanwhile = [...log.querySelectorAll(".mine")].filter((said) => !seen.turns.some((turn) => turn.message?.message_id === said.dataset.key));
+    log.replaceChildren();
+    answers.clear();
+    for (const turn of seen.turns) replay(turn);
+    log.append(...meanwhile);
+    read = known.read ?? answers.size;
+    unread = open ? 0 : Math.max(0, answers.size - read);
+    if (unread) tell("unread", { count: unread });
+    shown.state(seen);
+    requestAnimationFrame(toEnd);
+  } catch (why) {
+    if (why instanceof Refused && why.status === 404) memory.drop();
+  }
+}
+
+function replay({ message, reply, author }) {
+  if (message) place(new Said(message.title || message.text, message.files).element, message.message_id);
+  if (!reply?.text) return;
+  const answer = answerOf(message ? message.message_id : reply.message_id, author || "");
+  finish(answer, author ? { ...reply, routes: [] } : reply);
+}
+
+// Another tab wrote: show it here, in the same conversation.
+function elsewhere(id, turn) {
+  if (talk.id !== id) {
+    if (talk.id) { talk.forget(); clear(); }
+    restore();
+  } else if (![...log.children].some((said) => said.dataset.key === turn.key && said.matches(".mine"))) {
+    const said = new Said(turn.text, turn.files).element;
+    const answer = answers.get(turn.key);
+    place(said, turn.key);
+    if (answer) said.after(answer.element);
+    toEnd();
+  }
+}
+
+// --- the window -------------------------------------------------------------------------------------------------
+function follow() {
+  talk.want(document.visibilityState === "visible" && (open || state !== "bot"));
+}
+
+// What no element carries by itself is worded again when the language changes.
+function reword() {
+  notice();
+  const own = personTitle && language === ownLanguage;
+  if (own) person.lastChild.textContent = personTitle;
+  if (first?.element.isConnected) {
+    first.element.remove();
+    welcome();
+  }
+}
+
+document.addEventListener("visibilitychange", follow);
+window.addEventListener("offline", notice);
+window.addEventListener("online", () => { notice(); talk.hurry(); flush(); });
+
+paint({});
 welcome();
+reword();
 restore();
-tell("ready");
-if (!embedded) input.focus();
+tell("ready", { talking: memory.kept(true) !== null });
+if (!embedded) write.focus();

@@ -1,10 +1,11 @@
 // The wire: one stream at a time over fetch, resumed by Last-Event-ID, so that nothing is missed or shown twice.
 
 export class Refused extends Error {
-  constructor(status, code, message) {
+  constructor(status, code, message, wait) {
     super(message);
     this.status = status;
     this.code = code;
+    this.wait = wait;  // the seconds the server asks us to wait, 0 for none named
   }
 }
 
@@ -24,7 +25,7 @@ export function uuid() {
 
 async function refusal(response) {
   const { error = {} } = await response.json().catch(() => ({}));
-  return new Refused(response.status, error.code || "", error.message || "");
+  return new Refused(response.status, error.code || "", error.message || "", Number(response.headers.get("Retry-After")) || 0);
 }
 
 // Yield {id, kind, data} for each server-sent event of a response.
@@ -95,8 +96,22 @@ export class Talk {
     return seen;
   }
 
-  async vote(message_id, value) {
-    const body = JSON.stringify({ conversation_id: this.id, message_id, value });
+  // Leave one file with the server; returns the id under which a message may name it.
+  async leave(file) {
+    const query = new URLSearchParams({ name: file.name, ...(this.id && { conversation_id: this.id }) });
+    const response = await this.#renewing(() => fetch(`/api/files?${query}`, { method: "POST", headers: this.#proof(), body: file }));
+    return (await response.json()).file_id;
+  }
+
+  // Go on following at once, after the network came back.
+  hurry() {
+    this.#failures = 0;
+    if (this.#stream?.following) this.#stop();
+    this.want(this.wanted);
+  }
+
+  async vote(message_id, value, reason, comment) {
+    const body = JSON.stringify({ conversation_id: this.id, message_id, value, reason, comment });
     await this.#renewing(() => fetch("/api/feedback", { method: "POST", headers: this.#proof(), body }));
   }
 

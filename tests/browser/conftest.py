@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from frontdesk.bot.config import Brand, DemoCustomer, Limits, Web
 from frontdesk.channels.demo import Demo
+from frontdesk.channels.files import Files
 from frontdesk.channels.inbox import inbox_router
 from frontdesk.channels.testing import FakeDesk
 from frontdesk.channels.web import web_router
@@ -34,7 +35,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def shop() -> Iterator[Shop]:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    files = Files(tmp_path_factory.mktemp("state") / "files")
     desk = FakeDesk(script, pause=float(os.environ.get("FAKE_PAUSE", "0.05")))
     brand = Brand(name="Larkspur Lane")
     people = (
@@ -52,6 +54,7 @@ def shop() -> Iterator[Shop]:
             default_brand="shop",
             host_secret=b"k" * 32,
             demo=demo,
+            files=files,
         )
     )
     app.include_router(inbox_router(desk, operator_token=OPERATOR))
