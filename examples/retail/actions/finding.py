@@ -259,13 +259,11 @@ def fitting(item: Item, product: Product, asked: Mapping[str, str]) -> tuple[Var
 def _valued(words: Sequence[str], values: Mapping[str, set[str]]) -> Iterable[tuple[str, str]]:
     """Values said in so many words, the longer first; one that several options have is the nearest named one's."""
     text = list(words)
-    phrases: dict[tuple[str, ...], list[tuple[str, str]]] = {
-        tuple(plain(value)): [] for found in values.values() for value in found
-    }
+    phrases: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for name, found in values.items():
         for value in found:
             if value.casefold() not in ("yes", "no", "none"):
-                phrases[tuple(plain(value))].append((name, value))
+                phrases.setdefault(tuple(plain(value)), []).append((name, value))
     for phrase in sorted(phrases, key=len, reverse=True):
         for start in _places_of(phrase, text):
             owners = phrases[phrase]
