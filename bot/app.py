@@ -29,9 +29,10 @@ from frontdesk.bot.dialogue.clarify import ClarifyAnswerer
 from frontdesk.bot.dialogue.voice import Speaker, VoiceAnswerer
 from frontdesk.bot.engine import Engine
 from frontdesk.bot.errors import ChannelError, ConfigError, KnowledgeError, StoreError
-from frontdesk.bot.guards import FactFirewall, SupportCheck
+from frontdesk.bot.guards import ContentCheck, FactFirewall, SupportCheck
 from frontdesk.bot.guards.acts import missing_acts
 from frontdesk.bot.guards.firewall import PLACEHOLDER, facts_in
+from frontdesk.bot.guards.safety import SafetyAnswerer, Watch
 from frontdesk.bot.handoff import HandoffAnswerer
 from frontdesk.bot.project import Project
 from frontdesk.bot.router.entities import Entities
@@ -170,9 +171,10 @@ def assemble(project: Project) -> Bot:
             "knowledge": knowledge,
             "account": AccountAnswerer(actions, brands),
             "clarify": ClarifyAnswerer(brands),
-            "handoff": HandoffAnswerer(brands),
+            "handoff": SafetyAnswerer(HandoffAnswerer(brands), brands),
         },
-        checks=(FactFirewall(), SupportCheck()),
+        checks=(FactFirewall(), SupportCheck(), ContentCheck()),
+        watch=Watch(encoder),
     )
     return Bot(project=project, encoder=encoder, knowledge=knowledge, voices=voices, engine=engine, routers=routers)
 

@@ -97,6 +97,21 @@ class Knowledge(Sources):
     """A sentence-transformers cross-encoder that reranks passages, by name or folder; empty for none."""
 
 
+Concern = Literal["emergency", "self_harm", "threat", "minor", "harassment", "medical", "legal"]
+"""What ends the bot's part at once: fixed words and a person. The order is that in which they are pressing."""
+
+
+class Safety(Table):
+    """What is said when a message needs a person at once; see docs/safety.md."""
+
+    words: dict[Concern, str] = Field(default_factory=dict)
+    """Said instead of the shipped words; a person takes over all the same."""
+    ignore: tuple[Literal["minor", "harassment", "medical", "legal"], ...] = ()
+    """What is this brand's everyday trade, as medical for a pharmacy."""
+    allow: tuple[Literal["sexual", "hateful", "dangerous"], ...] = ()
+    """What may be said all the same, since the brand's trade is about it."""
+
+
 class Brand(Table):
     """One brand: how it speaks, what it may say about itself, where each intent goes."""
 
@@ -119,6 +134,7 @@ class Brand(Table):
     avoid: tuple[str, ...] = ()
     """Words and phrases that no voice of this brand may learn or say; a voice's own stand under [voices.NAME]."""
     messages: Messages = Messages()
+    safety: Safety = Safety()
     languages: tuple[str, ...] = ("en",)
     """The languages (ISO 639-1) that its voice, examples and documents are in; in others it says so."""
     knowledge: Sources | None = None

@@ -15,6 +15,8 @@ from frontdesk.bot.dialogue.account import resumed
 from frontdesk.bot.dialogue.clarify import person_button
 from frontdesk.bot.errors import StoreError
 from frontdesk.bot.guards import Check, Context, checked
+from frontdesk.bot.guards.masking import heard
+from frontdesk.bot.guards.safety import Watch
 from frontdesk.bot.handoff import held
 from frontdesk.bot.types import (
     Answerer,
@@ -31,6 +33,8 @@ from frontdesk.bot.types import (
 
 log = logging.getLogger(__name__)
 
+PHRASES = Watch()
+"""Tells by phrases alone what needs a person at once."""
 Send = Callable[[Sentence], Awaitable[Sentence]]
 """Commits a sentence and returns it as it was sent: after a crash, the one that was committed before."""
 
@@ -79,14 +83,17 @@ class Engine:
         routers: Mapping[str, Router],
         answerers: Mapping[Kind, Answerer],
         checks: Sequence[Check],
+        watch: Watch = PHRASES,
     ) -> None:
         self.brands, self.routers, self.answerers, self.checks = brands, routers, answerers, checks
+        self.watch = watch
 
     async def respond(self, message: Message, conversation: Conversation, send: Send) -> Reply:
         """Answer one message: every sentence that passes the checks is sent, then the reply is returned.
 
         A failure inside the path ends in an apology and a person; one of `send` is the caller's.
         """
+        heard(message, conversation)
         draft = Draft()
         try:
             if unread := self._unread(message, conversation):
@@ -107,11 +114,12 @@ class Engine:
         return draft.reply()
 
     def _routes(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
-        """Return what is settled (a person's conversation), else what the router says; nothing where nobody spoke.
+        """Return what is pressing or settled (a person's conversation), else what the router says; of no words nothing.
 
         A slot that was just asked for resumes its question, unless the router is sure of something else.
         """
-        kept = held(message, conversation)
+        pressing = self.watch.route(message, conversation, self.brands[message.brand])
+        kept = pressing or held(message, conversation)
         if kept:
             return (kept,)
         if _wordless(message):
