@@ -95,8 +95,8 @@ class Challenge(Table):
     """The slot that names the one record that may be seen afterwards."""
     attempts: int = Field(default=3, ge=1)
     """How often one conversation may try in `window_minutes`."""
-    record_attempts: int = Field(default=5, ge=1)
-    """How often one record may be tried in `window_minutes`, in all conversations together."""
+    value_attempts: int = Field(default=5, ge=1)
+    """How often one value, such as an order number, may be tried in `window_minutes`, in all conversations together."""
     window_minutes: int = Field(default=60, ge=1)
     lasts_minutes: int = Field(default=30, ge=1)
     channels: tuple[str, ...] = ("web", "slack", "telegram", "terminal")

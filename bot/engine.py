@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from frontdesk.bot.config import Brand
-from frontdesk.bot.dialogue.account import resumed
 from frontdesk.bot.dialogue.clarify import person_button
+from frontdesk.bot.dialogue.tasks import continued
 from frontdesk.bot.errors import StoreError
 from frontdesk.bot.guards import Check, Context, checked
 from frontdesk.bot.guards.masking import heard
@@ -116,7 +116,7 @@ class Engine:
     def _routes(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
         """Return what is pressing or settled (a person's conversation), else what the router says; of no words nothing.
 
-        A slot that was just asked for resumes its question, unless the router is sure of something else.
+        What answers an open account task goes to it; after anything else that task's question is repeated.
         """
         pressing = self.watch.route(message, conversation, self.brands[message.brand])
         kept = pressing or held(message, conversation)
@@ -125,8 +125,7 @@ class Engine:
         if _wordless(message):
             return ()
         routes = self.routers[message.brand].route(message, conversation)
-        answers = resumed(message, conversation, self.brands[message.brand])
-        return (answers,) if answers and routes[0].kind in ("account", "clarify") else routes
+        return continued(message, conversation, self.brands[message.brand], routes)
 
     async def _answered(
         self, message: Message, conversation: Conversation, route: Route, draft: Draft
@@ -205,7 +204,7 @@ def asked(message: Message, conversation: Conversation, route: Route, brand: Bra
 
     The words of a button: the question that was unclear, else its title.
     """
-    if not message.text.startswith("/"):
+    if route.text or not message.text.startswith("/"):
         return replace(message, text=route.text) if route.text else message
     before = conversation.turns[-1] if conversation.turns else None
     routes = before.reply.routes if before and before.reply else ()

@@ -1,143 +1,196 @@
-"""Account: a rasa-sdk action answers from the customer's own records, once the customer is verified."""
+"""Account: rasa-sdk actions read and change the customer's own records, once the customer is known well enough."""
 
 from __future__ import annotations
 
 import asyncio
-import re
+import json
+import logging
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from frontdesk.bot.config import Action, Brand, Slot
-from frontdesk.bot.dialogue.actions import Actions, Outcome, Said
+from frontdesk.bot.config import Action, Brand
+from frontdesk.bot.dialogue.acting import rendered
+from frontdesk.bot.dialogue.calls import Runner, Said, Situation
+from frontdesk.bot.dialogue.changes import Ledger, MemoryLedger
 from frontdesk.bot.dialogue.clarify import person_button
+from frontdesk.bot.dialogue.form import Form
+from frontdesk.bot.dialogue.identity import Known, Proof, challenge_of, known_as, may_prove
+from frontdesk.bot.dialogue.tasks import OVER, RESERVED, RESUME, Task, open_task
 from frontdesk.bot.errors import ModelError
+from frontdesk.bot.guards.support import figures
 from frontdesk.bot.text import sentences
-from frontdesk.bot.types import Conversation, Effect, Identity, Message, Route, Sentence, Support
-
-_ANOTHER = re.compile(r"\b(?:other|another|different|all|which)\b", re.IGNORECASE)
-"""Words with which a customer leaves the record that was talked about."""
-
-PENDING = "pending_intent"
-"""The slot that remembers which account question waits for a missing slot."""
+from frontdesk.bot.types import Button, Conversation, Effect, Message, Route, Sentence, Support
 
 TIME_LIMIT = 10.0
-"""Seconds an action may take before the customer is handed to a person."""
+"""Seconds the actions of one message may take before the customer is handed to a person."""
 ACTIONS_AT_ONCE = 8
 
 CONFIGURED = Support(kind="profile", source="frontdesk.toml")
-_LEVEL: Mapping[Identity, int] = {"anonymous": 0, "channel": 1, "challenge": 2, "token": 3}
+HEARD = Support(kind="profile", source="the customer's own words")
+
+log = logging.getLogger(__name__)
 
 
 class AccountAnswerer:
-    """Runs the intent's action for a verified customer; asks for what is missing, refuses politely else."""
+    """Plays the account tasks: asks for what is missing, reads back, confirms, runs the actions, reports.
 
-    def __init__(self, actions: Actions, brands: Mapping[str, Brand]) -> None:
-        self.actions, self.brands = actions, brands
+    `ledger` is where a server keeps what was changed; without one it is kept in memory.
+    """
+
+    def __init__(self, actions: Runner, brands: Mapping[str, Brand], ledger: Ledger | None = None) -> None:
+        self.actions, self.brands, self.ledger = actions, brands, ledger or MemoryLedger()
         self._pool = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="frontdesk-action")
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
-        """Yield what the action said, sentence by sentence, each supported by its record."""
-        brand = self.brands[message.brand]
-        action = brand.actions.get(route.intent)
-        if action is None:
+        """Yield what is to be said, sentence by sentence, each supported by its record."""
+        turn = _Turn(self, message, conversation, route)
+        if turn.intent not in turn.brand.actions:
             return
-        if _LEVEL[message.customer.identity] < _LEVEL[action.identity]:
-            yield Sentence(
-                text=brand.messages.verify, support=CONFIGURED, effect=Effect(buttons=(person_button(brand),))
-            )
-            return
-        remembered = {} if _ANOTHER.search(message.text) else conversation.slots
-        here = slots_in(message.text, brand, bare=True)
-        slots = {**remembered, **here, **known_slots(route.slots, brand)}
-        missing = [name for name in action.slots if not slots.get(name)]
-        if missing:
-            asking = Effect(slots={PENDING: route.intent})
-            yield Sentence(text=ask_for(missing[0], brand), support=CONFIGURED, effect=asking)
-            return
-        run = asyncio.get_running_loop().run_in_executor(self._pool, self._run, action, message, conversation, slots)
+        run = asyncio.get_running_loop().run_in_executor(self._pool, turn.play)
         try:
-            outcome = await asyncio.wait_for(run, TIME_LIMIT)
-        except TimeoutError:
-            raise ModelError("the action took too long.", where=action.action, fix="see why it hangs.") from None
-        for sentence in said(outcome, action.action, self._remembered(outcome, slots, brand, route.intent)):
+            await asyncio.wait_for(run, TIME_LIMIT)
+        except (TimeoutError, ModelError) as error:
+            if not turn.begun:
+                raise turn.late() if isinstance(error, TimeoutError) else error from None
+            log.exception("a change of %s has an unknown end", turn.intent)
+            yield turn.uncertain()
+            return
+        for sentence in turn.sentences():
             yield sentence
 
-    def _run(self, action: Action, message: Message, conversation: Conversation, slots: Mapping[str, Any]) -> Outcome:
-        return self.actions.run(action.action, message, conversation, {**slots, "customer_id": message.customer.id})
 
-    def _remembered(self, outcome: Outcome, slots: Mapping[str, Any], brand: Brand, intent: str) -> dict[str, Any]:
-        """The slots to keep: the brand's own, what the action set, and whether it waits for an answer."""
-        kept = {name: slots[name] for name in brand.slots if slots.get(name)}
-        asks = not any(s.record for s in outcome.said) and any(s.buttons for s in outcome.said)
-        return {**kept, **outcome.slots, PENDING: intent if asks else None}
+class _Turn:
+    """One message of one account intent: what was said, what is remembered, why a person is needed."""
 
+    def __init__(self, account: AccountAnswerer, message: Message, conversation: Conversation, route: Route) -> None:
+        self.account, self.message, self.conversation, self.route = account, message, conversation, route
+        self.brand = account.brands[message.brand]
+        self.before = open_task(conversation, self.brand)
+        self.resumes = route.intent == RESUME and self.before is not None
+        self.intent = self.before.intent if self.before and self.resumes else route.intent
+        self.said: list[tuple[str, Said]] = []
+        self.changes: dict[str, Any] = {}
+        self.person, self.ran = "", ""
+        self.buttons: tuple[Button, ...] = ()
+        self.form: Form | None = None
+        self.known: Known | None = None
 
-def resumed(message: Message, conversation: Conversation, brand: Brand) -> Route | None:
-    """Return the account route that waits for the slot this message gives, or None."""
-    intent = conversation.slots.get(PENDING)
-    last = conversation.turns[-1].reply if conversation.turns else None
-    asked_just_now = last is not None and any(route.intent == intent for route in last.routes)
-    if (
-        not isinstance(intent, str)
-        or not asked_just_now
-        or message.text.startswith("/")
-        or not slots_in(message.text, brand, bare=True)
-    ):
-        return None
-    return Route(kind="account", intent=intent, confidence=1.0, reason=f"gives what {intent} asked for")
+    @property
+    def begun(self) -> bool:
+        """Whether a change may have been made that was not reported."""
+        return self.form is not None and self.form.begun
 
+    def play(self) -> None:
+        """Play the message; blocks while actions run. Raises ModelError."""
+        task = self.before if self.before and self.before.intent == self.intent else None
+        if self.before and not task and self.before.confirmation:
+            self._say(self.brand.messages.unchanged)
+        self._task(self.intent, task, self.resumes)
 
-def slots_in(text: str, brand: Brand, *, bare: bool = False) -> dict[str, str]:
-    """Return the brand's slots whose pattern occurs in `text`, upper-cased; with `bare`, the shorter forms too."""
-    found = {
-        name: _first(slot.pattern, text) or (bare and _first(slot.bare, text)) for name, slot in brand.slots.items()
-    }
-    return {name: value.upper() for name, value in found.items() if value}
+    def _task(self, intent: str, task: Task | None, resumes: bool) -> None:
+        """Play one intent for who the customer is known to be; ask for proof, or refuse politely, else."""
+        action = self.brand.actions[intent]
+        self.known = known_as(self.message, self.conversation, self.route, self.brand, action.identity)
+        if self.known is None and may_prove(self.message, self.brand, action.identity):
+            proof = Proof(**self._parts(intent, challenge_of(self.brand), task))
+            self._play(proof, resumes)
+            self.known, task, resumes = proof.passed, None, True
+        elif self.known is None:
+            self._say(self.brand.messages.verify)
+            self.buttons = (person_button(self.brand),)
+        if self.known is not None:
+            self.form = Form(**self._parts(intent, action, task))
+            self._play(self.form, resumes)
 
-
-def _first(pattern: str, text: str) -> str:
-    match = re.search(pattern, text, re.IGNORECASE) if pattern else None
-    return match.group() if match else ""
-
-
-def known_slots(slots: Mapping[str, str], brand: Brand) -> dict[str, str]:
-    """Return those slots of a route that the brand declares, with a value that fits the whole pattern if it has one."""
-    return {
-        name: fit
-        for name, value in slots.items()
-        if name in brand.slots and (fit := _fitting(value, brand.slots[name]))
-    }
-
-
-def _fitting(value: str, slot: Slot) -> str:
-    if not slot.pattern:
-        return value
-    return value.upper() if re.fullmatch(slot.pattern, value, re.IGNORECASE) else ""
-
-
-def ask_for(slot: str, brand: Brand) -> str:
-    """Return the question that asks for one slot."""
-    declared = brand.slots.get(slot)
-    return (declared.ask if declared else "") or brand.messages.ask_slot.format(slot=slot.replace("_", " "))
-
-
-def said(outcome: Outcome, action: str, remembered: Mapping[str, Any]) -> list[Sentence]:
-    """Turn an action's responses into sentences; buttons and slots ride on the last one."""
-    parts = [(text, response) for response in outcome.said for text in sentences(response.text)]
-    buttons = tuple(button for response in outcome.said for button in response.buttons)
-    last = len(parts) - 1
-    return [
-        Sentence(
-            text=text,
-            support=_support(response),
-            effect=Effect(action=action, buttons=buttons, slots=remembered) if number == last else Effect(),
+    def _parts(self, intent: str, action: Action, task: Task | None) -> dict[str, Any]:
+        """What a form is made of; what was remembered in this turn counts already."""
+        known = {**self.conversation.slots, **self.changes}
+        slots = {name: v for name, v in known.items() if name not in {*RESERVED, *OVER} and v is not None}
+        fixed = {"customer_id": self.known.id, **self.known.scope} if self.known else {}
+        at = Situation(
+            brand=self.brand,
+            message=self.message,
+            conversation=self.conversation,
+            route=self.route,
+            slots={**slots, **(self.known.scope if self.known else {})},
+            fixed=fixed,
+            loop=action.form_of(intent) if action.slots else "",
         )
-        for number, (text, response) in enumerate(parts)
-    ]
+        parts = {"runner": self.account.actions, "ledger": self.account.ledger, "at": at, "task": task}
+        return {**parts, "intent": intent, "action": action, "required": action.slots}
+
+    def _play(self, form: Form, resumes: bool) -> None:
+        form.play(resumes=resumes)
+        for one in form.said:
+            self._owned(form.action, one)
+            seed = f"{self.message.id}{one.response}"
+            self.said.append((rendered(one, self.brand, {**form.at.slots, **form.at.fixed}, seed), one))
+        self.changes |= form.changes
+        self.person, self.ran = self.person or form.person, form.ran or self.ran
+        other = next((i for i, a in self.brand.actions.items() if form.loop and a.form_of(i) == form.loop), None)
+        if other and other != form.intent and not self.person:
+            self._task(other, None, True)
+
+    def _owned(self, action: Action, one: Said) -> None:
+        """Refuse a record that is not the known customer's, where the action or a passed challenge says how to tell."""
+        if one.record is None or self.known is None:
+            return
+        fields = one.record.get("fields")
+        told = {**(fields if isinstance(fields, dict) else {}), **one.record}
+        wrong = action.owner and told.get(action.owner) != self.known.id
+        for name, value in self.known.scope.items():
+            wrong = wrong or value not in (told.get(name), told.get("id"))
+        if wrong:
+            what = "the action answered with a record that is not this customer's."
+            raise ModelError(what, where=action.action, fix="see what it returns for this customer.")
+
+    def _say(self, text: str) -> None:
+        self.said.append((text, Said(text=text, configured=True)))
+
+    # What is sent
+
+    def sentences(self) -> list[Sentence]:
+        """Return what is said; buttons and slots ride on the last sentence, a person's coming on one of its own."""
+        parts = [(text, one) for words, one in self.said for text in _parts(words, one)]
+        buttons = (*(button for _, one in self.said for button in one.buttons), *self.buttons)
+        told = [Sentence(text=text, support=self._support(text, one)) for text, one in parts]
+        effect = Effect(action=self.ran or None, buttons=buttons, slots=self.changes)
+        if self.person:
+            return [*told, self._handed(self.person, effect)]
+        return [*told[:-1], *(Sentence(text=last.text, support=last.support, effect=effect) for last in told[-1:])]
+
+    def uncertain(self) -> Sentence:
+        """Return what is said of a change whose end is unknown; a person looks at it."""
+        text = self.brand.messages.uncertain
+        reason = f"{self.intent}: it is not known whether the change was made"
+        return Sentence(text=text, support=CONFIGURED, effect=Effect(slots=OVER, state="waiting", reason=reason))
+
+    def late(self) -> ModelError:
+        """Return the error of actions that took too long."""
+        where = self.brand.actions[self.intent].action
+        return ModelError("the action took too long.", where=where, fix="see why it hangs.")
+
+    def _handed(self, reason: str, effect: Effect) -> Sentence:
+        slots = {**effect.slots, **OVER, "handoff_reason": None}
+        passed = Effect(action=effect.action, slots=slots, state="waiting", reason=reason)
+        return Sentence(text=self.brand.messages.person_decides, support=CONFIGURED, effect=passed)
+
+    def _support(self, text: str, one: Said) -> Support:
+        """What carries a sentence: settings, the record that has its figures, or what the customer said; else none."""
+        if one.configured and not one.response:
+            return CONFIGURED
+        own, heard = figures(text), figures(" ".join(self._heard()))
+        if one.record is not None and own <= heard | figures(json.dumps(one.record, default=str, ensure_ascii=False)):
+            source = f"{one.record.get('table')}/{one.record.get('id')}"
+            return Support(kind="record", source=source, read_at=str(one.record.get("read_at") or ""))
+        template = figures(" ".join(self.brand.responses.get(one.response, ())))
+        return HEARD if own and own <= heard | template else Support()
+
+    def _heard(self) -> list[str]:
+        return [self.message.text, *(turn.message.text for turn in self.conversation.turns)]
 
 
-def _support(response: Said) -> Support:
-    if not response.record:
-        return Support()
-    return Support(kind="record", source=f"{response.record.get('table')}/{response.record.get('id')}")
+def _parts(words: str, one: Said) -> list[str]:
+    """The sentences of what an action said; a text of the settings stays whole."""
+    return [words] if one.configured and not one.response else sentences(words)

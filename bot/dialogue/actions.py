@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import inspect
 import sys
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from frontdesk.bot.dialogue.calls import Rejected, Result
 from frontdesk.bot.errors import ConfigError, MissingExtra, ModelError
-from frontdesk.bot.types import Button, Conversation, Message
-
-
-@dataclass(frozen=True, kw_only=True)
-class Said:
-    """One response of an action: its text, buttons and the record (table, id, fields, read_at) behind it."""
-
-    text: str
-    buttons: tuple[Button, ...] = ()
-    record: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What an action said and which slots it set."""
-
-    said: tuple[Said, ...]
-    slots: Mapping[str, Any]
 
 
 class Actions:
@@ -37,7 +20,7 @@ class Actions:
 
     def __init__(self, project: Path) -> None:
         self.project = project
-        self._executor: Any = None
+        self._actions: dict[str, Any] = {}
 
     def load(self) -> Actions:
         """Import `actions/`; raises ConfigError naming the folder when that fails, MissingExtra without rasa-sdk."""
@@ -46,31 +29,43 @@ class Actions:
             from rasa_sdk.executor import ActionExecutor
         except ImportError:
             raise MissingExtra("rasa-sdk", "rasa") from None
-        self._executor = ActionExecutor()
+        executor = ActionExecutor()
         for module in _modules(self.project / "actions"):
             for value in vars(module).values():
-                if isinstance(value, type) and issubclass(value, Action) and value.__module__ == module.__name__:
-                    self._executor.register_action(value)
+                own = isinstance(value, type) and value.__module__ == module.__name__ and issubclass(value, Action)
+                if own and not inspect.isabstract(value) and not value.__name__.startswith("_"):
+                    executor.register_action(value)
+        self._actions = executor.actions
         return self
 
     @property
     def names(self) -> frozenset[str]:
         """The names of the actions that can be run."""
-        return frozenset(self._executor.actions) if self._executor else frozenset()
+        return frozenset(self._actions)
 
-    def run(self, name: str, message: Message, conversation: Conversation, slots: Mapping[str, Any]) -> Outcome:
-        """Run one action to its end on the calling thread; raises ModelError when it fails.
+    def has(self, name: str) -> bool:
+        """Whether there is an action of this name."""
+        return name in self._actions
 
-        The customer id comes from the verified identity, never from text.
+    def run(self, call: Mapping[str, Any]) -> Result:
+        """Run one action to its end on the calling thread; raises Rejected, or ModelError when it fails.
+
+        The actions find the project's folder in the slot `project_dir`, whatever the caller put there.
         """
-        call = _call(name, message, conversation, {**slots, "project_dir": str(self.project)})
+        from rasa_sdk.executor import ActionExecutor
+        from rasa_sdk.interfaces import ActionExecutionRejection
+
+        name, tracker = str(call.get("next_action")), call["tracker"]
+        slots = {**(tracker.get("slots") or {}), "project_dir": str(self.project)}
+        executor = ActionExecutor()  # one for each call: it keeps the domain of the last
+        executor.actions = self._actions
         try:
-            result = asyncio.run(self._executor.run(call))
+            result = asyncio.run(executor.run({**call, "tracker": {**tracker, "slots": slots}}))
+        except ActionExecutionRejection:
+            raise Rejected(name) from None
         except Exception as error:
             raise ModelError(f"the action failed: {type(error).__name__}", where=name, fix="see the log.") from error
-        events = result.events if result else []
-        said = tuple(_said(response) for response in (result.responses if result else []))
-        return Outcome(said=said, slots={e["name"]: e.get("value") for e in events if e.get("event") == "slot"})
+        return {"events": result.events, "responses": result.responses} if result else {}
 
 
 def _modules(folder: Path) -> list[Any]:
@@ -100,33 +95,3 @@ def _module(name: str, path: Path) -> Any:
             f"cannot be imported: {type(error).__name__}: {error}", where=str(path), fix="correct the module."
         ) from error
     return module
-
-
-def _call(name: str, message: Message, conversation: Conversation, slots: Mapping[str, Any]) -> dict[str, Any]:
-    """Build rasa-sdk's action call: tracker, empty domain, no history beyond the latest message."""
-    latest = {"text": message.text, "intent": {}, "entities": []}
-    return {
-        "next_action": name,
-        "sender_id": conversation.id,
-        "tracker": {
-            "sender_id": conversation.id,
-            "slots": dict(slots),
-            "latest_message": latest,
-            "events": [{"event": "user", "text": message.text, "timestamp": message.sent_at.timestamp()}],
-            "paused": False,
-            "followup_action": None,
-            "active_loop": {},
-            "latest_action_name": None,
-        },
-        "domain": {"slots": {}, "intents": [], "entities": [], "responses": {}, "actions": [name]},
-    }
-
-
-def _said(response: Mapping[str, Any]) -> Said:
-    buttons = tuple(
-        Button(title=str(button.get("title", "")), payload=str(button.get("payload", "")))
-        for button in response.get("buttons") or ()
-    )
-    custom = response.get("custom")
-    record = custom.get("record") if isinstance(custom, dict) else None
-    return Said(text=str(response.get("text") or ""), buttons=buttons, record=record)

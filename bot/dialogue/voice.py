@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from frontdesk.bot.config import Brand
-from frontdesk.bot.dialogue.account import slots_in
+from frontdesk.bot.dialogue.values import slots_in
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.guards.acts import missing_acts
 from frontdesk.bot.guards.firewall import PLACEHOLDER, filled, violations

@@ -11,6 +11,11 @@ _FIGURE = re.compile(r"(?<![^\W_])\d+(?:[.,]\d+)*")
 """A number that is not the end of a name, as in R4."""
 
 
+def figures(text: str) -> set[str]:
+    """Return the numbers in a text, without those that end a name."""
+    return set(_FIGURE.findall(text))
+
+
 class SupportCheck:
     """No sentence of knowledge or account leaves without what carries it."""
 
@@ -22,14 +27,14 @@ class SupportCheck:
         return Verdict(action="keep", sentence=sentence)
 
     def _problem(self, sentence: Sentence, kind: str, said: str) -> str:
-        figures = set(_FIGURE.findall(sentence.text))
+        stated = figures(sentence.text)
         if kind == "knowledge" and sentence.support.kind != "profile":
             if not sentence.citations:
                 return "no citation"
             quoted = " ".join(f"{citation.title} {citation.quote}" for citation in sentence.citations)
-            missing = figures - set(_FIGURE.findall(quoted))
+            missing = stated - figures(quoted)
             return f"figures not in the quote: {', '.join(sorted(missing))}" if missing else ""
         carried = sentence.support.kind in ("record", "profile")
-        if kind == "account" and not carried and figures - set(_FIGURE.findall(said)):
+        if kind == "account" and not carried and stated - figures(said):
             return "figures without a record"
         return ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from frontdesk.bot.config import Brand
-from frontdesk.bot.dialogue.account import slots_in
+from frontdesk.bot.dialogue.values import slots_in
 from frontdesk.bot.dialogue.voice import VoiceAnswerer, known_values
 from frontdesk.bot.guards.acts import missing_acts
 from frontdesk.bot.intervals import bootstrap, wilson

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from frontdesk.bot.config import Action, Brand, Slot
-from frontdesk.bot.dialogue.account import PENDING, AccountAnswerer, resumed
+from frontdesk.bot.dialogue.account import AccountAnswerer
 from frontdesk.bot.dialogue.actions import Actions
+from frontdesk.bot.dialogue.tasks import PENDING, REQUESTED, continued
 from frontdesk.bot.errors import ConfigError, ModelError
 from frontdesk.bot.types import Conversation, Customer, Identity, Message, Reply, Route, Sentence, Turn
 
@@ -89,15 +90,16 @@ def test_a_missing_slot_is_asked_for_and_its_answer_resumes(account: AccountAnsw
     assert said[0].text == "Which order number?"
     asked = Reply(text="", routes=(Route(kind="account", intent="order_details", confidence=1.0, reason=""),))
     first = Message(text="what?", conversation_id="x", brand="b", channel="web", customer=Customer(id="c"), id="1")
-    slots = dict(said[0].effect.slots)
-    assert slots == {PENDING: "order_details"}
+    slots = {name: value for name, value in said[0].effect.slots.items() if value is not None}
+    assert slots == {PENDING: "order_details", REQUESTED: "order_id"}
     waiting = Conversation(id="x", brand="b", slots=slots, turns=(Turn(message=first, reply=asked),))
     answer = Message(text="ll-10401", conversation_id="x", brand="b", channel="web", customer=Customer(id="c"), id="2")
-    route = resumed(answer, waiting, BRAND)
-    assert route and (route.kind, route.intent) == ("account", "order_details")
+    unsure = (Route(kind="clarify", intent="out_of_scope", confidence=0.2, reason=""),)
+    (route,) = continued(answer, waiting, BRAND, unsure)
+    assert (route.kind, route.intent) == ("account", "order_details")
     later = Reply(text="", routes=(Route(kind="voice", intent="thanks", confidence=1.0, reason=""),))
     turns = (*waiting.turns, Turn(message=first, reply=later))
-    assert resumed(answer, replace(waiting, turns=turns), BRAND) is None, "only right after the question"
+    assert continued(answer, replace(waiting, turns=turns), BRAND, unsure) == unsure, "only right after the question"
 
 
 @pytest.mark.parametrize("value", ["LL-10401'; DROP TABLE orders; --", "' OR 1=1 --", "LL-10401 OR 1=1", "../x"])
@@ -129,14 +131,14 @@ def test_an_action_that_fails_is_a_model_error(tmp_path: Path) -> None:
         "    def name(self): return 'action_broken'\n"
         "    def run(self, dispatcher, tracker, domain): raise KeyError('secret')\n"
     )
-    message = Message(text="x", conversation_id="x", brand="b", channel="web", customer=Customer(id="c"), id="1")
+    call = {"next_action": "action_broken", "tracker": {"sender_id": "x", "slots": {}}, "domain": {}}
     with pytest.raises(ModelError) as caught:
-        Actions(tmp_path).load().run("action_broken", message, Conversation(id="x", brand="b"), {})
+        Actions(tmp_path).load().run(call)
     assert "secret" not in str(caught.value)
 
 
 def test_an_action_that_hangs_is_cut_off(monkeypatch: pytest.MonkeyPatch, account: AccountAnswerer) -> None:
     monkeypatch.setattr("frontdesk.bot.dialogue.account.TIME_LIMIT", 0.05)
-    monkeypatch.setattr(account, "_run", lambda *arguments: time.sleep(0.5))
+    monkeypatch.setattr(account.actions, "run", lambda call: time.sleep(0.5))
     with pytest.raises(ModelError, match="too long"):
         ask(account, "where is my order?")

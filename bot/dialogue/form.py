@@ -1,0 +1,250 @@
+"""One turn of an account task: values are taken and validated, the next is asked for, a change is read back and done.
+
+The form follows Rasa's (https://rasa.com/docs/rasa/forms): `validate_FORM` sees the candidates as the last events, sets
+slots and perhaps `requested_slot`; `action_ask_SLOT` or `utter_ask_SLOT` asks.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from frontdesk.bot.config import Action
+from frontdesk.bot.dialogue.acting import Acting
+from frontdesk.bot.dialogue.calls import Rejected, Said
+from frontdesk.bot.dialogue.changes import YES_LASTS, Ledger, answer_in, beyond, key_of
+from frontdesk.bot.dialogue.tasks import CONFIRMATION, MISSES, OVER, PENDING, REQUESTED, Task, given
+from frontdesk.bot.dialogue.values import choice_in, corrected, left, looks_like, whole
+from frontdesk.bot.errors import ModelError
+from frontdesk.bot.types import Button
+
+MISSED = 3
+"""Questions without an answer after which a person takes over."""
+_ALL = re.compile(r"\b(?:all|which)\b", re.IGNORECASE)
+
+
+@dataclass(kw_only=True)
+class Form(Acting):
+    """Plays one message of the task `intent`; `task` is that task where it was open before the message.
+
+    `begun` tells whether a change may have been made that nobody reported.
+    """
+
+    ledger: Ledger
+    intent: str
+    action: Action
+    required: tuple[str, ...]
+    task: Task | None = None
+    begun: bool = False
+
+    def play(self, *, resumes: bool) -> None:
+        """Play the message; `resumes` when it was about something else and what was asked is only repeated."""
+        waits = self.task.confirmation if self.task else None
+        answer = answer_in(self.at.message.text, str((waits or {}).get("key", ""))) if not resumes else ""
+        if self.task and (answer == "leave" or (waits and answer == "no")):
+            self._end(self.brand.messages.unchanged if waits else self.brand.messages.dropped)
+            return
+        taken = self._take(resumes)
+        if waits and not taken:
+            if answer == "yes" and self._counts(waits):
+                self._execute(waits)
+                return
+            self.say("" if resumes or answer == "yes" else self.brand.messages.yes_or_no)
+        self._validate(taken)
+        if self.loop == "":
+            self._end("")
+        elif not self.person:
+            self._go_on(missed=bool(self.task and not waits and not taken and not resumes))
+
+    # Values
+
+    def _take(self, resumes: bool) -> dict[str, Any]:
+        """Take the values of the message; returns what is new among the task's slots, None for a value that was left.
+
+        After something else was answered, only what a value looks like counts.
+        """
+        text, slots = self.at.message.text, self.at.slots
+        payload = text.startswith("/")
+        found: dict[str, Any] = dict(given("" if payload else text, self.at.route, self.brand))
+        if not payload and not resumes:
+            found = self._left(text) | self._answers(text, found) | found
+        new = {name: value for name, value in found.items() if value != slots.get(name)}
+        slots.update(new)
+        self.changes |= new
+        return {name: value for name, value in new.items() if name in self.required}
+
+    def _left(self, text: str) -> dict[str, Any]:
+        """The values that the customer leaves: "the other order"; in a question, "which" and "all" leave every one."""
+        gone = left(text, self.brand.slots, self.brand)
+        if _ALL.search(text) and not self.action.read_back:
+            gone = list(self.brand.slots)
+        return {name: None for name in gone if self.at.slots.get(name) is not None}
+
+    def _answers(self, text: str, found: Mapping[str, Any]) -> dict[str, Any]:
+        """What the message is as a correction, as a choice, or as the whole answer to what was asked."""
+        if self.task is None:
+            return {}
+        filled = [name for name in self.required if self.at.slots.get(name) is not None]
+        if corrections := corrected(text, filled, self.brand):
+            return corrections
+        chosen = {name: value for name in self.required if (value := choice_in(text, self.brand.slots[name]))}
+        slot = self.brand.slots.get(self.task.requested)
+        if slot and slot.text and not found and (value := whole(text, slot)):
+            chosen |= {self.task.requested: value}
+        again = [name for name in filled if self.task.confirmation and looks_like(text, self.brand.slots[name])]
+        return chosen | {
+            name: whole(text, self.brand.slots[name]) for name in again[-1:] if self.brand.slots[name].text
+        }
+
+    def _validate(self, taken: Mapping[str, Any]) -> None:
+        """Have the form's own action validate what was taken, at the beginning also what was known before."""
+        validate = f"validate_{self.action.form_of(self.intent)}"
+        if not self.runner.has(validate):
+            return
+        candidates = {name: value for name, value in taken.items() if value is not None}
+        if self.task is None:
+            candidates |= {name: value for name in self.required if (value := self.at.slots.get(name)) is not None}
+        try:
+            self.run(validate, candidates)
+        except Rejected:
+            self.at.slots.update(dict.fromkeys(taken))
+            self.changes |= dict.fromkeys(taken)
+
+    # Questions
+
+    def _go_on(self, *, missed: bool) -> None:
+        """Ask for the next slot; where none is missing, answer, or read back what would be changed."""
+        if slot := self._next():
+            self._ask(slot, missed)
+        elif self.action.read_back:
+            self._read_back()
+        else:
+            self._answer()
+
+    def _next(self) -> str:
+        """The slot to ask for: the one that a validation requests, else the first of the form without a value."""
+        if REQUESTED in self.changes:
+            return str(self.changes.pop(REQUESTED) or "")
+        return next((name for name in self.required if self.at.slots.get(name) in (None, "")), "")
+
+    def _ask(self, slot: str, missed: bool) -> None:
+        misses = int(self.at.conversation.slots.get(MISSES) or 0) + 1 if missed else 0
+        if misses >= MISSED:
+            self.person = f"{slot} was asked for {misses} times without an answer"
+            return
+        if misses and not self.said:
+            self.say(self.brand.messages.again)
+        self._question(slot)
+        self.changes |= {PENDING: self.intent, REQUESTED: slot, CONFIRMATION: None, MISSES: misses or None}
+
+    def _question(self, slot: str) -> None:
+        """Ask in the way that comes first: an action, a response, the slot's question, the brand's."""
+        form, declared, before = self.action.form_of(self.intent), self.brand.slots.get(slot), len(self.said)
+        asking = next((a for a in (f"action_ask_{form}_{slot}", f"action_ask_{slot}") if self.runner.has(a)), "")
+        if asking:
+            self.run(asking)
+        if len(self.said) > before:
+            return
+        utter = next((u for u in (f"utter_ask_{form}_{slot}", f"utter_ask_{slot}") if u in self.brand.responses), "")
+        text = (declared.ask if declared else "") or self.brand.messages.ask_slot.format(slot=slot.replace("_", " "))
+        values = declared.values.items() if declared else ()
+        buttons = tuple(Button(title=title, payload=f'/inform{{"{slot}":"{value}"}}') for value, title in values)
+        self.said.append(Said(text="" if utter else text, response=utter, buttons=buttons, configured=True))
+
+    # Reading
+
+    def _answer(self) -> None:
+        """Run the action: what it says is the answer, unless it only asks which of several is meant."""
+        before = len(self.said)
+        try:
+            self.run(self.action.action)
+        except Rejected:
+            self._end("")
+            return
+        told = self.said[before:]
+        self._end("")
+        if any(one.buttons for one in told) and not any(one.record for one in told):
+            self.changes |= {PENDING: self.intent}
+
+    # Changing
+
+    def _read_back(self) -> None:
+        """Say what would be changed and wait for a yes; hand over what the bot may not change alone."""
+        first = len(self.said)
+        if not self._told_back() or self.loop == "":
+            self._end("")
+            return
+        if self.person:
+            return
+        if slot := self._next():
+            self._ask(slot, missed=False)
+            return
+        facts = {name: value for one in self.said[first:] for name, value in one.policy.items()}
+        if reason := beyond(self.action, facts):
+            self.person, self.said = f"{self.intent}: {reason}", self.said[:first]
+            return
+        if len(self.said) == first:
+            raise ModelError("the read-back said nothing.", where=self.action.read_back, fix="say what will change.")
+        self._wait_for_yes()
+
+    def _told_back(self) -> bool:
+        """Run or render the read-back; False when its action rejects to run."""
+        if self.action.read_back in self.brand.responses:
+            self.said.append(Said(text="", response=self.action.read_back))
+            return True
+        try:
+            self.run(self.action.read_back)
+        except Rejected:
+            return False
+        return True
+
+    def _wait_for_yes(self) -> None:
+        messages, values = self.brand.messages, {n: v for n, v in self.at.slots.items() if v is not None}
+        key = key_of(self.at.conversation.id, self.at.message.id, self.intent, values)
+        yes = Button(title=messages.affirm_button, payload=f'/affirm{{"change":"{key}"}}')
+        no = Button(title=messages.deny_button, payload=f'/deny{{"change":"{key}"}}')
+        self.said[-1] = replace(self.said[-1], buttons=(yes, no))
+        asked = {"key": key, "values": values, "customer": self.at.fixed.get("customer_id"), "at": time.time()}
+        self.changes |= {PENDING: self.intent, REQUESTED: None, CONFIRMATION: asked, MISSES: None}
+
+    def _counts(self, waits: Mapping[str, Any]) -> bool:
+        """Whether a yes still counts: not too late, and from the customer who was asked."""
+        late = time.time() - float(waits.get("at", 0)) > YES_LASTS
+        return not late and waits.get("customer") == self.at.fixed.get("customer_id")
+
+    def _execute(self, waits: Mapping[str, Any]) -> None:
+        """Make the change once under its key, and report what came of it.
+
+        What an earlier try of this turn did is reported from the ledger, not done again.
+        """
+        key = str(waits["key"])
+        begun, self.begun = self.ledger.begin(key), True
+        if begun.results is not None:
+            self.ran = self.action.action
+            for result in begun.results:
+                self.apply(result)
+        elif begun.fresh or self.action.repeatable:
+            self._change(key, waits["values"])
+        else:
+            self.person = f"{self.intent}: it is not known whether the change was made"
+            self.say(self.brand.messages.uncertain)
+        self.begun = False
+        self._end("" if self.said or self.person else self.brand.messages.done)
+
+    def _change(self, key: str, values: Mapping[str, Any]) -> None:
+        self.at.slots = {**values, "idempotency_key": key}
+        try:
+            self.ledger.finish(key, tuple(self.run(self.action.action)))
+        except Rejected:
+            self.ledger.finish(key, ())
+            self.person = f"{self.intent}: {self.action.action} rejects the change"
+
+    def _end(self, text: str) -> None:
+        """Say a last word, and forget the task and what was asked for it alone."""
+        self.say(text)
+        own = self.task.confirmation.get("values", {}) if self.task and self.task.confirmation else {}
+        gone = {name for name, slot in self.brand.slots.items() if not slot.kept} | (set(own) - set(self.brand.slots))
+        self.changes = {**self.changes, **OVER, **dict.fromkeys(gone)}

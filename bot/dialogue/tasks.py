@@ -1,0 +1,155 @@
+"""The account task that is open in a conversation, and whether a message goes on with it or with something else."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from frontdesk.bot.config import Action, Brand
+from frontdesk.bot.dialogue.changes import answer_in
+from frontdesk.bot.dialogue.values import choice_in, corrected, known_slots, left, looks_like, slots_in
+from frontdesk.bot.router.manner import asks
+from frontdesk.bot.types import Conversation, Message, Route
+
+PENDING, REQUESTED, CONFIRMATION, MISSES = "pending_intent", "requested_slot", "confirmation", "misses"
+"""The slots that remember an open task: its intent, what it asked for, what it waits to have confirmed, and how often
+its question was not answered."""
+RESERVED = frozenset({PENDING, CONFIRMATION, MISSES, "challenge", "project_dir", "idempotency_key"})
+"""Slots that no action may set."""
+OVER: Mapping[str, Any] = {PENDING: None, REQUESTED: None, CONFIRMATION: None, MISSES: None}
+
+RESUME = "resume_task"
+"""The intent of the route that repeats a task's question after something else was answered."""
+INFORM = "inform"
+"""Rasa's name of a payload that only gives values: `/inform{"order_id": "LL-10423"}`."""
+_WORD = re.compile(r"[^\W_]+")
+_FEW = 4
+"""Words beside a value up to which a message is only the answer to a question."""
+_FILLING = frozenset(
+    re.findall(
+        r"\w+",
+        "a an and for from here hi i id is it its m mean meant mine my nr no number of ok okay one please s so sorry "
+        "sure thank thanks that the then think this to um use was with yes you",
+    )
+)
+"""Words beside a value that ask for nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """An open task: its intent, the slots of its form, what it asked for last, and the change it would make."""
+
+    intent: str
+    slots: tuple[str, ...]
+    requested: str = ""
+    confirmation: Mapping[str, Any] | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of the change that waits to be confirmed."""
+        return str((self.confirmation or {}).get("key", ""))
+
+
+def open_task(conversation: Conversation, brand: Brand) -> Task | None:
+    """Return the task that the bot's last reply asked something for, or None."""
+    intent = conversation.slots.get(PENDING)
+    last = conversation.turns[-1].reply if conversation.turns else None
+    asked = last is not None and any(route.intent in (intent, RESUME) for route in last.routes)
+    if not isinstance(intent, str) or intent not in brand.actions or not asked:
+        return None
+    confirmation = conversation.slots.get(CONFIRMATION)
+    requested = str(conversation.slots.get(REQUESTED) or "")
+    return Task(
+        intent=intent,
+        slots=form_slots(brand.actions[intent], brand, requested),
+        requested=requested,
+        confirmation=confirmation if isinstance(confirmation, Mapping) else None,
+    )
+
+
+def form_slots(action: Action, brand: Brand, *more: str) -> tuple[str, ...]:
+    """Return the slots that a task may ask for: its own, those of the challenge, and what a validation asked for."""
+    proof = brand.challenge.slots if brand.challenge else ()
+    return tuple(dict.fromkeys(name for name in (*action.slots, *proof, *more) if name in brand.slots))
+
+
+def continued(
+    message: Message, conversation: Conversation, brand: Brand, routes: tuple[Route, ...]
+) -> tuple[Route, ...]:
+    """Return the routes of a message where a task may be open: the task's, the router's, or those and the task again.
+
+    A question is answered and the task's own repeated; another account intent or a person ends the task.
+    """
+    task = open_task(conversation, brand)
+    if task is None:
+        return routes
+    first = routes[0]
+    if goes_on(message, task, brand, routes):
+        text = message.text if message.text.startswith("/") else ""
+        on = Route(kind="account", intent=task.intent, confidence=1.0, reason=f"answers what {task.intent} asked for")
+        return (replace(on, slots=first.slots, text=text),)
+    kinds = {route.kind for route in routes}
+    if "handoff" in kinds or "account" in kinds:
+        return routes
+    again = Route(
+        kind="account", intent=RESUME, confidence=1.0, reason=f"goes on with {task.intent}", text=message.text
+    )
+    return (*routes, again)
+
+
+def goes_on(message: Message, task: Task, brand: Brand, routes: Sequence[Route]) -> bool:
+    """Whether a message is about the open task: an answer, a yes or no, a correction, or nothing else that is sure."""
+    text, first = message.text, routes[0]
+    answer = answer_in(text, task.key)
+    if text.startswith("/"):
+        return first.intent in (task.intent, INFORM) or bool(task.confirmation and answer)
+    if answer == "leave" or (answer and task.confirmation) or gives_only(text, task, brand, first):
+        return True
+    question, kinds = asks(text), {route.kind for route in routes}
+    if looks_wanted(text, task, brand):
+        return not question
+    if "handoff" in kinds:
+        return False
+    if corrected(text, task.slots, brand) or left(text, task.slots, brand):
+        return not question or first.intent == task.intent
+    free = task.requested in brand.slots and brand.slots[task.requested].text and not question
+    return (free and kinds <= {"clarify", "knowledge"}) or (len(routes) == 1 and _unsure_or_same(first, task, question))
+
+
+def _unsure_or_same(route: Route, task: Task, question: bool) -> bool:
+    """Whether the router has nothing better than the task, or says that it is the task."""
+    unsure = route.kind == "clarify" or (route.otherwise is not None and not question)
+    half_a_yes = bool(task.confirmation) and route.intent in ("affirm", "deny")
+    return unsure or half_a_yes or (route.kind == "account" and route.intent == task.intent)
+
+
+def gives_only(text: str, task: Task, brand: Brand, route: Route) -> bool:
+    """Whether a message is a value of the task and little else: no question, few words beside it."""
+    if asks(text):
+        return False
+    if task.requested in brand.slots and choice_in(text, brand.slots[task.requested]):
+        return True
+    found = {name: value for name, value in given(text, route, brand).items() if name in task.slots}
+    beside = Counter(_words(text)) - Counter(word for value in found.values() for word in _words(value))
+    named = {word for name in found for called in (name, *brand.slots[name].called) for word in _words(called)}
+    telling = [word for word in beside.elements() if word not in _FILLING and word not in named]
+    elsewhere = route.kind != "clarify" and route.intent != task.intent
+    return bool(found) and (not telling or (not elsewhere and len(telling) <= _FEW))
+
+
+def looks_wanted(text: str, task: Task, brand: Brand) -> bool:
+    """Whether a message has the shape of the whole answer that was asked for, or of one that waits to be confirmed."""
+    wanted = task.slots if task.confirmation else (task.requested,)
+    return any(looks_like(text, brand.slots[name]) for name in wanted if name in brand.slots)
+
+
+def _words(text: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(text.replace("_", " "))]
+
+
+def given(text: str, route: Route, brand: Brand) -> dict[str, str]:
+    """Return the values that a message gives by their looks, or as entities or in a payload."""
+    return {**slots_in(text, brand, bare=True), **known_slots(route.slots, brand)}

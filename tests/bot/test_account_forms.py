@@ -1,0 +1,150 @@
+"""Forms: asked one at a time, validated, corrected, interrupted and resumed, abandoned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from frontdesk.bot.dialogue.actions import Actions
+from frontdesk.bot.dialogue.tasks import PENDING, REQUESTED
+from tests.bot.talking import Talk, desk
+
+
+@pytest.fixture(scope="module")
+def actions(tmp_path_factory: pytest.TempPathFactory) -> Actions:
+    return desk(tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture
+def talk(actions: Actions) -> Talk:
+    return Talk(actions)
+
+
+def test_slots_are_asked_one_at_a_time_and_read_back(talk: Talk) -> None:
+    asked = talk.say("please move it")
+    assert asked.text == "Which loan?"
+    assert [b.payload for b in asked.buttons] == ['/inform{"loan":"LN-101"}', '/inform{"loan":"LN-102"}']
+    assert talk.slots[REQUESTED] == "loan"
+    assert talk.say('/inform{"loan":"LN-102"}').text == "Which street?"
+    assert talk.say("it's 42 Elm Street, please").text == "I'd send LN-102 to 42 Elm Street. Shall I?"
+
+
+def test_all_values_may_come_at_once(talk: Talk) -> None:
+    assert talk.say("move ln-101").text == "Which street?"
+
+
+def test_a_value_that_the_validation_refuses_is_asked_for_again(talk: Talk) -> None:
+    talk.say("please move it")
+    refused = talk.say("LN-201")
+    assert refused.text == "I can't find that loan among yours. Which loan?"
+    assert "loan" not in talk.slots
+
+
+def test_a_question_is_answered_and_the_form_goes_on(talk: Talk) -> None:
+    talk.say("move 101")
+    answer = talk.say("how long does that take?")
+    assert answer.text == "About delivery_time. Which street?"
+    assert [route.kind for route in answer.routes] == ["knowledge", "account"]
+    assert "Shall I?" in talk.say("42 Elm Street").text
+
+
+def test_small_talk_does_not_lose_the_form(talk: Talk) -> None:
+    talk.say("move 101")
+    assert talk.say("thanks!").text == "About thanks. Which street?"
+    assert "42 Elm" in talk.say("42 Elm").text
+
+
+@pytest.mark.parametrize(
+    ("correction", "street"),
+    [
+        ("no, make it 7 Oak Road", "7 Oak Road"),
+        ("actually make it 7 Oak Road please", "7 Oak Road"),
+        ("Sorry, I meant 7 Oak Road", "7 Oak Road"),
+        ("the street is 7 Oak Road", "7 Oak Road"),
+        ("change the address to 7 Oak Road", "7 Oak Road"),
+        ("7 Oak Road", "7 Oak Road"),
+    ],
+)
+def test_a_value_is_corrected_before_the_yes(talk: Talk, correction: str, street: str) -> None:
+    talk.say("move 101")
+    talk.say("42 Elm Street")
+    assert talk.say(correction).text == f"I'd send LN-101 to {street}. Shall I?"
+
+
+def test_the_other_loan_is_asked_for_again(talk: Talk) -> None:
+    talk.say("move 101")
+    talk.say("42 Elm Street")
+    assert talk.say("no, the other loan").text == "Which loan?"
+    assert "LN-102 to 42 Elm Street" in talk.say("LN-102").text
+
+
+def test_a_value_that_is_only_wrong_is_asked_for_again(talk: Talk) -> None:
+    talk.say("move 101")
+    talk.say("42 Elm Street")
+    assert talk.say("the street is wrong").text == "Which street?"
+
+
+@pytest.mark.parametrize("text", ["never mind", "Forget it.", "leave it, thanks", "oh, changed my mind", "stop"])
+def test_a_form_can_be_left(talk: Talk, text: str) -> None:
+    talk.say("move 101")
+    assert talk.say(text).text == "All right, let's leave that."
+    assert PENDING not in talk.slots
+    assert talk.say("42 Elm Street").routes[0].kind == "clarify"
+
+
+def test_another_account_question_ends_the_form(talk: Talk) -> None:
+    talk.say("move 101")
+    assert talk.say("show LN-102").text == "Loan LN-102 is out."
+    assert PENDING not in talk.slots
+
+
+def test_a_person_ends_the_form(talk: Talk) -> None:
+    talk.say("move 101")
+    reply = talk.say("I want a person")
+    assert [route.kind for route in reply.routes] == ["handoff"]
+
+
+def test_a_question_without_an_answer_three_times_goes_to_a_person(talk: Talk) -> None:
+    talk.say("please move it")
+    assert talk.say("hmm").text == "I didn't quite get that. Which loan?"
+    assert talk.say("well").text.startswith("I didn't quite get that.")
+    assert talk.say("dunno").sentences[-1].effect.state == "waiting"
+    assert PENDING not in talk.slots
+
+
+@pytest.mark.filterwarnings("ignore:No method 'extract_note'")
+def test_a_choice_is_taken_by_its_words_and_a_validation_may_ask_for_more(talk: Talk) -> None:
+    asked = talk.say("ask me")
+    assert asked.text == "What is it for?"
+    assert [b.title for b in asked.buttons] == ["A gift", "For myself"]
+    assert talk.say("it's a gift").text == "And the note?"
+    assert "note With love." in talk.say("With love").text
+
+
+@pytest.mark.parametrize("text", ["x" * 501, "\u202e\u2066", "how long is a street?"])
+def test_what_is_no_answer_is_not_taken_for_one(talk: Talk, text: str) -> None:
+    talk.say("move 101")
+    assert talk.say(text).text.endswith("Which street?")
+    assert "street" not in talk.slots
+
+
+def test_invisible_characters_do_not_reach_a_value(talk: Talk) -> None:
+    talk.say("move 101")
+    assert talk.say("42\u200b Elm\u202e Street\x00").text == "I'd send LN-101 to 42 Elm Street. Shall I?"
+
+
+def test_two_forms_do_not_share_what_is_not_kept(talk: Talk, actions: Actions) -> None:
+    talk.say("move 101")
+    talk.say("42 Elm Street")
+    talk.say("/deny")
+    assert talk.say("move 102").text == "Which street?"
+    assert talk.slots["loan"] == "LN-102"
+
+
+def test_project_dir_and_key_are_never_the_customers(tmp_path: Path) -> None:
+    talk = Talk(desk(tmp_path))
+    talk.say('/move{"loan":"LN-101","project_dir":"/tmp","customer_id":"C2","idempotency_key":"1"}')
+    assert talk.say("42 Elm Street").text == "I'd send LN-101 to 42 Elm Street. Shall I?"
+    talk.say("yes")
+    assert (tmp_path / "book.json").exists()
