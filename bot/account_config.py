@@ -91,8 +91,8 @@ class Challenge(Table):
     """Sets `customer_id` when the values belong together; what else it says is not passed on."""
     slots: tuple[str, ...] = Field(min_length=1)
     """What is asked for, such as an order number and an e-mail address."""
-    opens: str
-    """The slot that names the one record that may be seen afterwards."""
+    opens: str = ""
+    """The slot that names the one record that may be seen afterwards; empty: all records of the customer."""
     attempts: int = Field(default=3, ge=1)
     """How often one conversation may try in `window_minutes`."""
     value_attempts: int = Field(default=5, ge=1)

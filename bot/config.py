@@ -153,9 +153,7 @@ class Brand(Table):
                 raise ValueError(f"actions.{intent}.read_back: no response {action.read_back}")
         if taken := RESERVED & set(self.slots):
             raise ValueError(f"slots.{min(taken)}: this name is filled by code alone")
-        if (proof := self.challenge) and (
-            {*proof.slots, proof.opens} - set(self.slots) or proof.opens not in proof.slots
-        ):
+        if (proof := self.challenge) and (set(proof.slots) - set(self.slots) or proof.opens not in ("", *proof.slots)):
             raise ValueError("challenge: its slots are declared in slots, and what it opens is one of them")
         for intent, acts in self.acts.items():
             if unknown := set(acts) - set(ACTS):

@@ -1,7 +1,7 @@
 """How well a customer is known: by a signed token, by the channel, or by a challenge that was passed here.
 
-A passed challenge opens one record of one customer, in this conversation, for a while. What is said never tells
-whether a record exists: a wrong value, an unknown one and one that was tried too often sound the same.
+A passed challenge opens one record of one customer, or all of theirs, in this conversation, for a while. What is said
+never tells whether a record exists: a wrong value, an unknown one and one that was tried too often sound the same.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ def known_as(
     if not mine or float(passed.get("until", 0)) <= time.time():
         return None
     opens, value = brand.challenge.opens, str(passed["value"])
+    if not opens:
+        return Known(id=str(passed["customer_id"]))
     named = slots_in(message.text, brand, bare=True).get(opens) or route.slots.get(opens) or value
     if str(named).casefold() != value.casefold() or left(message.text, [opens], brand):
         return None
@@ -84,7 +86,7 @@ class Proof(Form):
         if here > self.brand.challenge.attempts:
             self._end(self.brand.messages.challenge_closed)
         elif elsewhere <= self.brand.challenge.value_attempts and (found := self._checked()):
-            self._pass(found, values[self.brand.challenge.opens])
+            self._pass(found, values.get(self.brand.challenge.opens, ""))
         else:
             again = {PENDING: self.intent, REQUESTED: self.required[0], CONFIRMATION: None, MISSES: None}
             self.changes |= dict.fromkeys(values) | again
@@ -117,5 +119,6 @@ class Proof(Form):
         until = time.time() + 60 * self.brand.challenge.lasts_minutes
         seen = {"customer_id": customer_id, "value": value, "visitor": self.at.message.customer.id, "until": until}
         self._end("")
-        self.changes |= {PASSED: seen, self.brand.challenge.opens: value}
-        self.passed = Known(id=customer_id, scope={self.brand.challenge.opens: value})
+        scope = {self.brand.challenge.opens: value} if self.brand.challenge.opens else {}
+        self.changes |= {PASSED: seen, **scope}
+        self.passed = Known(id=customer_id, scope=scope)
