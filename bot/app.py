@@ -51,6 +51,7 @@ from frontdesk.knowledge.values import ALONE, Helpers
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from frontdesk.bot.commands.retention import Retention
     from frontdesk.channels.files import Files
 
 log = logging.getLogger(__name__)
@@ -236,6 +237,7 @@ def create_app(bot: Bot) -> FastAPI:
 
     from frontdesk.bot.commands.lifespan import Running
     from frontdesk.bot.commands.platforms import platforms_of
+    from frontdesk.bot.commands.retention import Retention
 
     project, settings = bot.project, bot.project.settings
     store = Store(project.store_url)
@@ -245,14 +247,15 @@ def create_app(bot: Bot) -> FastAPI:
     listeners = [way.listener for way in ways if way.listener]
     senders = {name: platform.sender for name, platform in platforms.items()}
     refresher = Refresher(bot.knowledge, project.folder, settings.knowledge.refresh_minutes)
-    running = Running(desk, senders, listeners, refresher)
+    retention = Retention(project, store)
+    running = Running(desk, senders, listeners, [refresher, retention])
     app = FastAPI(title="frontdesk", docs_url=None, redoc_url=None, lifespan=running.lifespan)
     app.state.drain = running.drain
     for webhook in [way.webhook for way in ways if way.webhook]:
         app.include_router(webhook)
     _mount_web(app, desk, project)
     _mount_parse(app, bot)
-    _mount_operator(app, desk, bot, refresher)
+    _mount_operator(app, desk, bot, refresher, retention)
     _mount_health(app, store)
     return app
 
@@ -303,7 +306,7 @@ def _mount_parse(app: FastAPI, bot: Bot) -> None:
         app.include_router(parse_router(lambda text: router.understand(text, now().date()), settings.limits, token))
 
 
-def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refresher) -> None:
+def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refresher, retention: Retention) -> None:
     """Mount /inbox and /admin behind the operator token."""
     from frontdesk.bot.commands.oversight import KnowledgeOversight
     from frontdesk.bot.commands.reviewing import Reviewer
@@ -322,17 +325,20 @@ def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refreshe
     app.include_router(inbox_router(desk, operator_token=token))
     app.include_router(inbox_files_router(files_of(bot.project), operator_token=token))
     review = Reviewer(bot.project, desk.store, bot.encoder)
-    jobs = _ingests(refresher) | {"train": partial(_in_thread, review.train)}
+    jobs = _ingests(refresher) | {
+        "train": partial(_in_thread, "train_failed", review.train),
+        "forget": partial(_in_thread, "forget_failed", retention.run),
+    }
     pages = admin_router(operator_token=token, health=health, jobs=jobs, oversight=oversight, review=review)
     app.include_router(pages)
 
 
-async def _in_thread(job: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+async def _in_thread(code: str, job: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     """Run a job that blocks; what is wrong is told to the operator who asked."""
     try:
         return await asyncio.to_thread(job)
     except ConfigError as error:
-        raise ChannelError(error.what, status=409, code="train_failed", fix=error.fix) from error
+        raise ChannelError(error.what, status=409, code=code, fix=error.fix) from error
 
 
 def _ingests(refresher: Refresher) -> dict[str, Callable[[], Awaitable[Mapping[str, Any]]]]:

@@ -187,6 +187,8 @@ class Store(Table):
     url: SecretStr | None = None
     """A SQLAlchemy URL; one with a password stands here as ${ENV}."""
     workers: int = Field(default=8, ge=1, le=256)
+    keep_days: int = Field(default=0, ge=0)
+    """What is older is deleted every night and by `frontdesk forget`; 0 keeps everything."""
 
 
 class Remote(Table):

@@ -14,6 +14,7 @@ from frontdesk.bot.commands import (
     doctor,
     evaluate,
     export,
+    forget,
     import_rasa,
     ingest,
     init,
@@ -49,6 +50,7 @@ app.add_typer(channels.app, name="channels")
 app.add_typer(evaluate.app, name="eval")
 app.command("test")(test.test)
 app.command("export")(export.export)
+app.command("forget")(forget.forget)
 app.command("doctor")(doctor.doctor)
 app.command("import-rasa")(import_rasa.import_rasa)
 

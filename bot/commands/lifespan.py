@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from frontdesk.bot.commands.platforms import Sender
 from frontdesk.bot.delivery import Delivery
 from frontdesk.bot.desk import FrontDesk
-from frontdesk.knowledge.refresh import Refresher
 
 if TYPE_CHECKING:
     from frontdesk.channels.listening import Listener
@@ -19,13 +18,25 @@ TURN_SECONDS, SEND_SECONDS = 5.0, 2.0
 """What the turns and the deliveries in progress are given to end; the rest goes on with the next start."""
 
 
+class Duty(Protocol):
+    """What the server does beside answering, from its start to its end."""
+
+    async def start(self) -> None:
+        """Begin, in the background."""
+        ...
+
+    async def stop(self) -> None:
+        """End; may be called again."""
+        ...
+
+
 class Running:
-    """The desk and what works for it: delivery, the fetching of messages, the reading of sources."""
+    """The desk and what works for it: delivery, the fetching of messages, and further duties."""
 
     def __init__(
-        self, desk: FrontDesk, senders: Mapping[str, Sender], listeners: Sequence[Listener], refresher: Refresher
+        self, desk: FrontDesk, senders: Mapping[str, Sender], listeners: Sequence[Listener], duties: Sequence[Duty]
     ) -> None:
-        self._desk, self._senders, self._listeners, self._refresher = desk, senders, listeners, refresher
+        self._desk, self._senders, self._listeners, self._duties = desk, senders, listeners, duties
         self._delivery = Delivery(desk.store, senders)
 
     @asynccontextmanager
@@ -33,13 +44,15 @@ class Running:
         """Start everything, and stop it after the last request."""
         await self._desk.start()
         await self._delivery.start()
-        await self._refresher.start()
+        for duty in self._duties:
+            await duty.start()
         await asyncio.gather(*(listener.start() for listener in self._listeners))
         try:
             yield
         finally:
             await self.drain()
-            await self._refresher.stop()
+            for duty in self._duties:
+                await duty.stop()
             await asyncio.gather(*(sender.close() for sender in self._senders.values()))
             await self._desk.stop()
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -31,6 +32,10 @@ POOL = 12
 """Connections to PostgreSQL per process."""
 READERS = 8
 """Connections that read a SQLite file per process."""
+BUSY_SECONDS = 10
+"""How long a write waits for another process."""
+SCRUBS, SCRUB_SECONDS = 10, 0.5
+"""Tries to empty the log while others read from it, and how long each holds up the writes."""
 WAL_RESET_FIXED = (3, 51, 3)
 
 log = logging.getLogger(__name__)
@@ -52,6 +57,10 @@ class Database(Protocol):
 
     def read(self, work: Work[T]) -> T:
         """Return `work`'s result from one consistent snapshot."""
+        ...
+
+    def scrub(self) -> None:
+        """Leave nothing readable of what was deleted: in no page, and in no log of changes."""
         ...
 
     def close(self) -> None:
@@ -79,8 +88,10 @@ class Sqlite:
         self._where = _shown(address)
         self._lock = _locked(str(address.database))
         _tell_version()
-        self._writer = _sqlite_engine(address, 1, "PRAGMA synchronous=FULL", "BEGIN IMMEDIATE")
-        self._readers = _sqlite_engine(address, READERS, "PRAGMA query_only=ON", "BEGIN")
+        self._writer = _sqlite_engine(
+            address, 1, ("PRAGMA synchronous=FULL", "PRAGMA secure_delete=ON"), "BEGIN IMMEDIATE"
+        )
+        self._readers = _sqlite_engine(address, READERS, ("PRAGMA query_only=ON",), "BEGIN")
         try:
             with self._writer.begin() as connection:
                 metadata.create_all(connection)
@@ -105,6 +116,27 @@ class Sqlite:
     def read(self, work: Work[T]) -> T:
         """Read beside the writer."""
         return _read(self._readers, work, self._where)
+
+    def scrub(self) -> None:
+        """Empty the log of changes; deleted rows were overwritten with zeros (`secure_delete`)."""
+        for _ in range(SCRUBS):
+            if self._emptied():
+                return
+            time.sleep(SCRUB_SECONDS)
+        log.warning("the log of changes is still being read; it is emptied the next time")
+
+    def _emptied(self) -> bool:
+        """Whether the log could be emptied at once; who waits longer would hold up every write."""
+        connection = self._writer.raw_connection()
+        run: Any = connection.driver_connection
+        try:
+            run.execute(f"PRAGMA busy_timeout={SCRUB_SECONDS * 1000:.0f}")
+            return bool(run.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+        except sqlite3.Error as error:
+            raise _failed(error, "the log of changes was not emptied", self._where) from error
+        finally:
+            run.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+            connection.close()
 
     def close(self) -> None:
         """Commit what waits, close the readers first (the last to close checkpoints), free the file."""
@@ -176,6 +208,14 @@ class Postgres:
     def read(self, work: Work[T]) -> T:
         """Read through the pool."""
         return _read(self._engine, work, self._where)
+
+    def scrub(self) -> None:
+        """Free the pages of deleted rows; PostgreSQL writes over them later, and keeps its log as long as it is set."""
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(text(f"VACUUM {', '.join(metadata.tables)}"))
+        except SQLAlchemyError as error:
+            raise _failed(error, "the tables were not vacuumed", self._where) from error
 
     def close(self) -> None:
         """Finish what was submitted, then close the connections."""
@@ -263,16 +303,16 @@ def _tell_version() -> None:
         )
 
 
-def _sqlite_engine(address: URL, size: int, pragma: str, begin: str) -> Engine:
+def _sqlite_engine(address: URL, size: int, pragmas: Sequence[str], begin: str) -> Engine:
     """Return an engine whose transactions we begin ourselves, so that a read is one snapshot."""
-    options = {"timeout": 10, "check_same_thread": False}
+    options = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = create_engine(address, poolclass=QueuePool, pool_size=size, max_overflow=0, connect_args=options)
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _: Any) -> None:
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(pragma)
+        for pragma in ("PRAGMA journal_mode=WAL", *pragmas):
+            connection.execute(pragma)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -221,6 +221,14 @@ class Store:
         """Delete what is answered and older than `moment`; returns how many conversations are gone entirely."""
         return self._write(partial(transcript.forget_before, moment=moment))
 
+    def oldest(self) -> datetime | None:
+        """Return when the oldest thing that `forget_before` deletes was written, or None."""
+        return self._opened().read(transcript.oldest)
+
+    def scrub(self) -> None:
+        """Leave nothing readable of what was deleted in the database's files."""
+        self._opened().scrub()
+
     # The outbox
 
     def post(self, conversation_id: str, kind: EventKind, data: Mapping[str, Any]) -> Event:

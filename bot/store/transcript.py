@@ -9,7 +9,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, exists, func, or_, select, update
@@ -150,11 +150,22 @@ def counts(connection: Connection) -> Mapping[str, int]:
     return dict(row._mapping)
 
 
+def oldest(connection: Connection) -> datetime | None:
+    """Return the time of the oldest turn, event, message or vote; None when there is none."""
+    times = (turns.c.created_at, events.c.created_at, messages.c.received_at, votes.c.created_at)
+    found = connection.execute(select(*(select(func.min(time)).scalar_subquery() for time in times))).one()
+    known = [moment for moment in found if moment is not None]
+    return datetime.fromtimestamp(min(known), UTC) if known else None
+
+
 def forget_before(connection: Connection, moment: datetime) -> int:
-    """Delete what is older than `moment` and answered; returns how many conversations are gone entirely."""
+    """Delete what is older than `moment` and answered; returns how many conversations are gone entirely.
+
+    A reply that no platform took by then goes too; on the web, where customers fetch theirs, none is ever marked.
+    """
     limit = moment.timestamp()
     connection.execute(delete(turns).where(turns.c.created_at < limit))
-    connection.execute(delete(events).where(events.c.created_at < limit, events.c.send_at.is_(None)))
+    connection.execute(delete(events).where(events.c.created_at < limit))
     connection.execute(delete(votes).where(votes.c.created_at < limit))
     connection.execute(delete(settled).where(settled.c.settled_at < limit))
     connection.execute(delete(messages).where(messages.c.received_at < limit, messages.c.closed_at < limit))

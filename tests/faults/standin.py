@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from frontdesk.bot.app import _mount_health, _mount_web
 from frontdesk.bot.commands.lifespan import Running
 from frontdesk.bot.commands.platforms import platforms_of
+from frontdesk.bot.commands.retention import Retention
 from frontdesk.bot.commands.server import CONNECTION_SECONDS, Server
 from frontdesk.bot.config import Brand
 from frontdesk.bot.desk import FrontDesk
@@ -75,16 +76,6 @@ class StandIn:
         raise AssertionError(f"{message.id} was given up: {error!r}")
 
 
-class Idle:
-    """Stands in for what reads the sources again."""
-
-    async def start(self) -> None:
-        """Nothing."""
-
-    async def stop(self) -> None:
-        """Nothing."""
-
-
 def platforms(slack_url: str, telegram_url: str) -> str:
     """Return the settings of a local Slack and a local Telegram, both by webhook."""
     return PLATFORMS.replace("SLACK/", f"{slack_url}/", 1).replace('"TELEGRAM"', f'"{telegram_url}"')
@@ -105,7 +96,7 @@ def app_of(project: Project, engine: Any) -> FastAPI:
     platforms = platforms_of(project)
     ways = [platform.ways(desk) for platform in platforms.values()]
     senders = {name: platform.sender for name, platform in platforms.items()}
-    running = Running(desk, senders, [way.listener for way in ways if way.listener], cast(Any, Idle()))
+    running = Running(desk, senders, [way.listener for way in ways if way.listener], [Retention(project, store)])
     app = FastAPI(lifespan=running.lifespan)
     app.state.drain, app.state.desk = running.drain, desk
     for webhook in [way.webhook for way in ways if way.webhook]:
