@@ -32,6 +32,7 @@ from frontdesk.bot.errors import ChannelError, ConfigError, KnowledgeError, Stor
 from frontdesk.bot.guards import ContentCheck, FactFirewall, SupportCheck
 from frontdesk.bot.guards.acts import missing_acts
 from frontdesk.bot.guards.firewall import PLACEHOLDER, facts_in
+from frontdesk.bot.guards.masking import hide, install, secrets_in
 from frontdesk.bot.guards.safety import SafetyAnswerer, Watch
 from frontdesk.bot.handoff import HandoffAnswerer
 from frontdesk.bot.project import Project
@@ -216,6 +217,7 @@ def own_secret(project: Project, name: str) -> str:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(known, file)
         draft.replace(path)
+    hide(str(known[name]))
     return str(known[name])
 
 
@@ -240,6 +242,8 @@ def create_app(bot: Bot) -> FastAPI:
     from frontdesk.bot.commands.retention import Retention
 
     project, settings = bot.project, bot.project.settings
+    install()
+    hide(*secrets_in(settings))
     store = Store(project.store_url)
     desk = FrontDesk(bot.engine, store, settings.limits, workers=settings.store.workers)
     platforms = platforms_of(project)

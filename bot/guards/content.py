@@ -69,7 +69,9 @@ def themes_in(text: str) -> list[str]:
 
 def _says(name: str, pattern: re.Pattern[str], read: str) -> bool:
     found = pattern.search(read)
-    return bool(found) and not (name == "dangerous" and _WARNS.search(read[: found.start()][-60:]))
+    if found is None:
+        return False
+    return name != "dangerous" or not _WARNS.search(read[: found.start()][-60:])
 
 
 def _readings(text: str) -> Iterator[str]:
