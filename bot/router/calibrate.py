@@ -104,7 +104,7 @@ def selective_threshold(confidence: Doubles, right: NDArray[np.bool_], max_error
     n = len(ranked)
     least = ceil(log((1 - CERTAINTY) / _STARTS) / log(1 - max_error))
     sizes = np.unique(np.linspace(least, n, _STEPS).astype(int)) if n >= least else np.array([], dtype=int)
-    passes = [_upper(int(wrong[size - 1]), int(size)) <= max_error for size in sizes]
+    passes = [upper(int(wrong[size - 1]), int(size), 1 - (1 - CERTAINTY) / _STARTS) <= max_error for size in sizes]
     passed = [_walk(passes, start * len(passes) // _STARTS) for start in range(_STARTS)] if passes else [-1]
     kept = np.flatnonzero(wrong <= max_error * np.arange(1, n + 1))
     guaranteed = max(passed) >= 0
@@ -112,6 +112,13 @@ def selective_threshold(confidence: Doubles, right: NDArray[np.bool_], max_error
         return 1.0, False
     last = int(sizes[max(passed)] - 1 if guaranteed else kept[-1])
     return float(ranked[last]) if last < n - 1 else min(float(ranked[last]), 1 - max_error), guaranteed
+
+
+def upper(errors: int, n: int, certainty: float) -> float:
+    """Return the exact upper bound of an error rate (Clopper and Pearson 1934)."""
+    from scipy.stats import beta
+
+    return 1.0 if errors >= n else float(beta.ppf(certainty, errors + 1, n - errors))
 
 
 def coverage_at(confidence: Doubles, right: NDArray[np.bool_], error: float) -> float:
@@ -135,13 +142,6 @@ def _walk(passes: list[bool], start: int) -> int:
             break
         reached = step
     return reached
-
-
-def _upper(errors: int, n: int) -> float:
-    """The exact upper bound of an error rate (Clopper and Pearson 1934)."""
-    from scipy.stats import beta
-
-    return 1.0 if errors >= n else float(beta.ppf(1 - (1 - CERTAINTY) / _STARTS, errors + 1, n - errors))
 
 
 def _fit_outside(signs: Doubles, strange: NDArray[np.bool_]) -> tuple[Doubles, float]:

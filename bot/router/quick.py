@@ -1,9 +1,11 @@
 """When n-grams alone may settle a message: fitted so that skipping the encoder costs no accuracy.
 
-Rule: texts are settled from the surest down, until both tiers together first make more errors on held-out predictions
-than the full tier alone, the rates in scope and out of scope weighing alike. An error is a wrong answer, or a wrong
-name for what the full tier names rightly or asks about. What is promised is equality on held-out texts, from which
-neither tier has learned; how far it may be off elsewhere, a test set tells.
+Rule: texts are settled from the surest down, and no further than the first that is lost: n-grams name it wrongly where
+the full tier names it rightly or asks. Nothing that n-grams win makes up for it. So of n held-out texts none is lost,
+and with 95 % certainty at most about 3/n of the traffic is (the largest of n scores is exceeded with probability p
+by chance (1 - p)^n). Texts out of scope count for `max_error` of the traffic: of them as many may be lost as keep the
+exact upper bound (Clopper and Pearson 1934) of their part under the same. The bound is for messages like the
+examples; neither tier has learned from the text it is asked about.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from frontdesk.bot.router.calibrate import Doubles, HeldOut, fit_temperature
+from frontdesk.bot.router.calibrate import CERTAINTY, Doubles, HeldOut, fit_temperature, upper
 from frontdesk.bot.router.model import Calibration, Quick, Verdict, quick_signs
 
 Flags = NDArray[np.bool_]
@@ -21,10 +23,14 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True)
 class Tiers:
-    """The same held-out texts as n-grams alone see them (`quick`) and by the full tier's word (`full`)."""
+    """The same held-out texts as n-grams alone see them (`quick`) and by the full tier's word (`full`).
+
+    `fitted` is what the full tier decides by.
+    """
 
     quick: HeldOut
     full: Verdict
+    fitted: Calibration
 
     @property
     def right(self) -> Flags:
@@ -32,54 +38,72 @@ class Tiers:
         found: Flags = self.quick.reading.scores.argmax(axis=1) == self.quick.truth
         return found
 
-    def losses(self, fitted: Calibration) -> Doubles:
-        """What settling each text costs: 1 is an error more, -1 one less."""
-        heard = (self.full.outside <= fitted.outside_threshold) & (self.full.confidence >= fitted.confidence_threshold)
-        misled = heard & (self.full.shares.argmax(axis=1) != self.quick.truth)
-        return np.asarray((~self.right & ~misled).astype(float) - (self.right & misled), dtype=np.float64)
+    @property
+    def outside(self) -> Flags:
+        """Which texts are out of scope."""
+        return self.quick.truth < 0
+
+    @property
+    def lost(self) -> Flags:
+        """Where settling makes an error that the full tier does not make."""
+        heard = self.full.outside <= self.fitted.outside_threshold
+        answered = heard & (self.full.confidence >= self.fitted.confidence_threshold)
+        misled = answered & (self.full.shares.argmax(axis=1) != self.quick.truth)
+        return np.asarray(~self.right & ~misled)
 
 
-def fit_quick(known: Tiers, strange: Tiers, fitted: Calibration, max_error: float) -> Quick | None:
+def fit_quick(known: Tiers, strange: Tiers, tuned: Tiers | None, max_error: float) -> Quick | None:
     """Return when to settle; None when nothing can be settled at no cost, or nothing tells what out of scope is like.
 
     `known` is ordinary traffic; of `strange` the texts out of scope are used, which count for as much as `max_error`
-    of the traffic where sureness is fitted.
+    of the traffic. `tuned` are those of the ordinary texts that a tuned encoder, if there is one, has not learned from,
+    read by it too: nothing of them may be lost either. `strange.fitted` is what the finished router decides by.
     """
-    signs, right, outside = _rows(known, strange)
-    if not outside.any():
+    if not strange.outside.any():
         return None
-    weight = np.where(outside, max_error * len(known.right) / int(outside.sum()), 1.0)
-    weights, bias = _logistic(signs, right, weight)
-    odds = signs @ weights + bias
+    weights, bias = _sureness(known, strange, max_error)
+
+    def odds(tiers: Tiers) -> Doubles:
+        return np.asarray(quick_signs(tiers.quick.reading) @ weights + bias, dtype=np.float64)
+
+    far = strange.lost & strange.outside
+    spared = _spared(len(known.right), int(strange.outside.sum()), max_error)
+    limits = [_highest(odds(one)[one.lost], 0) for one in (known, tuned) if one]
+    limits.append(_highest(odds(strange)[far], spared))
+    fitted = strange.fitted
     least = max(-fitted.outside_threshold, _log_odds(fitted.confidence_threshold))
-    losses = np.append(known.losses(fitted), strange.losses(fitted)[strange.quick.truth < 0])
-    strata = np.append(known.quick.truth < 0, outside[outside])
-    threshold = _widest(odds, losses, strata, least)
-    if threshold is None:
+    every = odds(known)
+    settled = every[(every > max(limits)) & (every >= least)]
+    if not len(settled):
         return None
-    inside = known.quick.truth >= 0
+    inside = ~known.outside
     temperature = fit_temperature(known.quick.reading.scores[inside], known.quick.truth[inside])
     return Quick(
-        temperature=temperature, weights=tuple(map(float, weights)), bias=float(bias), threshold=float(threshold)
+        temperature=temperature,
+        weights=tuple(map(float, weights)),
+        bias=float(bias),
+        threshold=float(settled.min()),
     )
 
 
-def _rows(known: Tiers, strange: Tiers) -> tuple[Doubles, Flags, Flags]:
-    """Signs and rightness of the ordinary texts and of the strange ones out of scope, and which are the latter."""
-    far = strange.quick.truth < 0
+def _sureness(known: Tiers, strange: Tiers, max_error: float) -> tuple[Doubles, float]:
+    """Fit the log-odds that n-grams are right."""
+    far = strange.outside
     signs = np.vstack([quick_signs(known.quick.reading), quick_signs(strange.quick.reading)[far]]).astype(np.float64)
     right = np.append(known.right, np.zeros(int(far.sum()), dtype=bool))
-    return signs, right, np.append(np.zeros(len(known.right), dtype=bool), np.ones(int(far.sum()), dtype=bool))
+    weight = np.append(np.ones(len(known.right)), np.full(int(far.sum()), max_error * len(known.right) / far.sum()))
+    return _logistic(signs, right, weight)
 
 
-def _widest(odds: Doubles, losses: Doubles, strata: Flags, least: float) -> float | None:
-    """The lowest odds, `least` or more, above which the two strata's loss rates never add up to more than 0."""
-    share = np.where(strata, 1 / max(int(strata.sum()), 1), 1 / max(int((~strata).sum()), 1))
-    order = np.argsort(-odds, kind="stable")
-    order = order[odds[order] >= least]
-    over = np.cumsum((losses * share)[order]) > 1e-12
-    kept = int(over.argmax()) if over.any() else len(order)
-    return float(odds[order[kept - 1]]) if kept else None
+def _spared(n: int, strange: int, max_error: float) -> int:
+    """How many of the texts out of scope may be lost: their part stays under the bound of none lost among n."""
+    most = upper(0, n, CERTAINTY) / max_error
+    return next((k - 1 for k in range(1, strange + 1) if upper(k, strange, CERTAINTY) > most), strange)
+
+
+def _highest(odds: Doubles, spared: int) -> float:
+    """The highest of the odds after the `spared` highest; minus infinity when there are no more."""
+    return float(np.sort(odds)[::-1][spared]) if len(odds) > spared else -np.inf
 
 
 def _log_odds(share: float) -> float:

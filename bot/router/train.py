@@ -141,21 +141,23 @@ class _Asked:
         return cls(full=joined([full for full, _ in parts]), quick=joined([quick for _, quick in parts]))
 
     def tiers(self, fitted: Calibration) -> Tiers:
-        return Tiers(quick=self.quick, full=fitted.judge(self.full.reading))
+        return Tiers(quick=self.quick, full=fitted.judge(self.full.reading), fitted=fitted)
 
 
 def _fitted(
     head: Head, known: _Asked, strange: _Asked | None, learned: Learned | None, max_error: float
 ) -> tuple[Model, Trial]:
     """Fit everything that depends on held-out predictions."""
+    every, away = known, strange or known
     if learned:
-        weight, hint, every = fit_weight(known.full, learned), len(head.outside) > 0, known
+        weight, hint = fit_weight(known.full, learned), len(head.outside) > 0
         known = _heard(every, learned, weight, learned.back, hint)
         strange = strange or _heard(every, learned, weight, learned.honest, hint)
         head = replace(head, directions=learned.directions * weight, offsets=learned.offsets * weight)
     strange = strange or known
     fitted = calibrate(known.full, strange.full, max_error)
-    quick = fit_quick(known.tiers(fitted), strange.tiers(fitted), fitted, max_error)
+    plain, tuned = (calibrate(every.full, away.full, max_error), known.tiers(fitted)) if learned else (fitted, None)
+    quick = fit_quick(every.tiers(plain), strange.tiers(fitted), tuned, max_error)
     verdict = fitted.judge(known.full.reading)
     if quick:
         fitted = fitted.model_copy(update={"quick": quick})
