@@ -31,8 +31,9 @@ _FEW = 4
 _FILLING = frozenset(
     re.findall(
         r"\w+",
-        "a an and for from here hi i id is it its m mean meant mine my nr no number of ok okay one please s so sorry "
-        "sure thank thanks that the then think this to um use was with yes you",
+        "a an and be can could d for from have here hi i id in is it its like m mean meant mine my nr no number of ok "
+        "okay one or please rather s so sorry sure thank thanks that the then think this to um use was with would yes "
+        "you",
     )
 )
 """Words beside a value that ask for nothing."""
@@ -40,12 +41,16 @@ _FILLING = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """An open task: its intent, the slots of its form, what it asked for last, and the change it would make."""
+    """An open task: its intent, the slots of its form, what it asked for last, and the change it would make.
+
+    `question` is the reply that asked, with what its buttons say.
+    """
 
     intent: str
     slots: tuple[str, ...]
     requested: str = ""
     confirmation: Mapping[str, Any] | None = None
+    question: str = ""
 
     @property
     def key(self) -> str:
@@ -67,6 +72,7 @@ def open_task(conversation: Conversation, brand: Brand) -> Task | None:
         slots=form_slots(brand.actions[intent], brand, requested),
         requested=requested,
         confirmation=confirmation if isinstance(confirmation, Mapping) else None,
+        question=" ".join((last.text, *(button.title for button in last.buttons))) if last else "",
     )
 
 
@@ -113,6 +119,8 @@ def goes_on(message: Message, task: Task, brand: Brand, routes: Sequence[Route])
         return not question
     if "handoff" in kinds:
         return False
+    if repeats(text, task, brand):
+        return True
     if corrected(text, task.slots, brand) or left(text, task.slots, brand):
         return not question or first.intent == task.intent
     free = task.requested in brand.slots and brand.slots[task.requested].text and not question
@@ -144,6 +152,15 @@ def looks_wanted(text: str, task: Task, brand: Brand) -> bool:
     """Whether a message has the shape of the whole answer that was asked for, or of one that waits to be confirmed."""
     wanted = task.slots if task.confirmation else (task.requested,)
     return any(looks_like(text, brand.slots[name]) for name in wanted if name in brand.slots)
+
+
+def repeats(text: str, task: Task, brand: Brand) -> bool:
+    """Whether a message mostly repeats what a question offered, whatever a router makes of it: "the glass one"."""
+    if task.confirmation or task.requested not in brand.slots or not brand.slots[task.requested].text:
+        return False
+    offered = set(_words(task.question)) - _FILLING
+    telling = [word for word in _words(text) if word not in _FILLING]
+    return 2 * sum(word in offered for word in telling) > len(telling)
 
 
 def _words(text: str) -> list[str]:
