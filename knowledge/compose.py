@@ -15,6 +15,8 @@ CHARS = 350
 """As much of a section is said around the best quote: a condition and its exception seldom stand in one sentence."""
 LEAST = 0.35
 """What stands around the best quote must score within this of it."""
+ALSO = 0.1
+"""A quote of the same document that scores within this of the best one comes before what stands around it."""
 ELSEWHERE, MOST = 0.04, 2
 """A quote of another document must score within this of the best one; so many are added at most."""
 
@@ -32,23 +34,39 @@ def composed(weighed: Sequence[Choice], barred: Mapping[int, str]) -> tuple[tupl
 
 
 def _excerpt(left: Sequence[Choice]) -> list[Choice]:
-    """Return the best quote with those after and before it in its section, as long as they fit."""
+    """Return the best quote, those of its document that are about as good, and what stands around it, as it fits."""
     best = left[0]
     if _whole(best):
         return [best]
-    near = [one for one in left if one.score >= best.score - LEAST and _section(one) == _section(best)]
-    mates = [one for one in near if not _whole(one) and not _overlap(one, best)]
-    mates.sort(key=lambda one: one.quote.start)
-    after = _apart([one for one in mates if one.quote.start > best.quote.start])
-    before = _apart([one for one in mates[::-1] if one.quote.start < best.quote.start])
-    said, room = [best], CHARS - len(best.quote.text)
-    while after or before:
-        turn = after if after and (len(said) % 2 or not before) else before
-        room -= len(turn[0].quote.text)
-        if room < 0:
-            break
-        said.append(turn.pop(0))
+    here = [one for one in left if one.hit.document.id == best.hit.document.id and not _whole(one)]
+    said = [best]
+    for one in here:
+        if one.score >= best.score - ALSO and _room(said, one):
+            said.append(one)
+    near = [one for one in here if one.score >= best.score - LEAST and _section(one) == _section(best)]
+    near.sort(key=lambda one: one.quote.start)
+    after = [one for one in near if one.quote.start > best.quote.start]
+    before = [one for one in near[::-1] if one.quote.start < best.quote.start]
+    said += _around(said, after, before)
     return sorted(said, key=lambda one: one.quote.start)
+
+
+def _around(said: Sequence[Choice], after: Sequence[Choice], before: Sequence[Choice]) -> list[Choice]:
+    """Return the next ones after and before in turn, until one has no room."""
+    found: list[Choice] = []
+    turns = [_apart(side, said) for side in (after, before)]
+    while any(turns):
+        side = turns[len(found) % 2] or turns[(len(found) + 1) % 2]
+        if not _room([*said, *found], side[0]):
+            break
+        found.append(side.pop(0))
+    return found
+
+
+def _room(said: Sequence[Choice], one: Choice) -> bool:
+    """Whether a quote can be said too: it repeats nothing, and all of them are short enough."""
+    long = sum(len(other.quote.text) for other in said) + len(one.quote.text) > CHARS
+    return not long and not any(_overlap(one, other) for other in said)
 
 
 def _whole(choice: Choice) -> bool:
@@ -56,11 +74,11 @@ def _whole(choice: Choice) -> bool:
     return "\n" in choice.quote.text or choice.hit.document.text[choice.quote.start] == "|"
 
 
-def _apart(choices: Sequence[Choice]) -> list[Choice]:
-    """Return the choices without those that overlap one before them."""
+def _apart(choices: Sequence[Choice], said: Sequence[Choice]) -> list[Choice]:
+    """Return the choices without those that overlap one before them, or one that is said."""
     kept: list[Choice] = []
     for one in choices:
-        if not any(_overlap(one, other) for other in kept):
+        if not any(_overlap(one, other) for other in (*kept, *said)):
             kept.append(one)
     return kept
 

@@ -104,12 +104,15 @@ class Selector:
         barred = {id(choice): why for choice, why in resolved.dropped} if resolved else {}
         left = [choice for choice in weighed if id(choice) not in barred]
         choices, considered = composed(weighed, barred)
-        return Selection(
+        selection = Selection(
             choices=choices,
             features=features(index, wanted, hits, left) if left else {},
             considered=considered,
             conflicts=resolved.conflicts if resolved else (),
         )
+        if wanted.kind and not any(wanted.kind.search(choice.quote.text) for choice in choices):
+            return replace(selection.empty("holds no time or figure of the kind asked for"), features={})
+        return selection
 
     def weigh(self, index: Generation, wanted: Wanted, hits: Sequence[Hit]) -> list[Choice]:
         """Return the quotes of `hits`, and of what stands beside these, that are worth weighing, best first."""
@@ -174,7 +177,6 @@ def features(index: Generation, wanted: Wanted, hits: Sequence[Hit], scored: Seq
         "gap": top.dense - sum(hit.dense for hit in hits) / len(hits),
         "margin": min(best.score - other, 0.5),
         "first": float(best.hit is hits[0]),
-        "figure": float(wanted.kind is None or bool(wanted.kind.search(best.quote.text))),
     }
 
 

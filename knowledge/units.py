@@ -39,9 +39,20 @@ for _kind, _names in _KINDS.items():
     for _spellings, _scale in _names.items():
         for _spelling in _spellings.split():
             _SCALES[_spelling.replace("_", " ")] = (_kind, _scale)
-_SPELLINGS = sorted((name.replace(" ", r"\s").replace("$", r"\$") for name in _SCALES), key=len, reverse=True)
-UNIT = "|".join(name if name != "in" else r"in(?=\s*(?:[),.;×x/]|$))" for name in _SPELLINGS)
-"""A regular expression of every unit, to be matched without regard to case; "5 in the box" are no inches."""
+
+
+def spelt(*wanted: str) -> str:
+    """Return a regular expression of the units of some kinds, to be matched without regard to case.
+
+    "5 in the box" are no inches.
+    """
+    names = sorted((name for name, (kind, _) in _SCALES.items() if kind in wanted), key=len, reverse=True)
+    written = (name.replace(" ", r"\s").replace("$", r"\$") for name in names)
+    return "|".join(name if name != "in" else r"in(?=\s*(?:[),.;×x/]|$))" for name in written)
+
+
+UNIT = spelt(*_KINDS)
+"""A regular expression of every unit."""
 
 
 @dataclass(frozen=True, kw_only=True)
