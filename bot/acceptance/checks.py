@@ -19,7 +19,7 @@ from frontdesk.bot.acceptance.shapes import (
     SlotShape,
     UtteredShape,
 )
-from frontdesk.bot.dialogue.account import PENDING
+from frontdesk.bot.dialogue.tasks import PENDING
 from frontdesk.bot.engine import changes
 from frontdesk.bot.types import Button, Conversation, Reply, Route
 

@@ -1,4 +1,4 @@
-"""`frontdesk test`: acceptance conversations, played on a copy of the project's databases."""
+"""`frontdesk test`: acceptance conversations on a copy of the project's databases, and past ones answered anew."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,31 +24,54 @@ if TYPE_CHECKING:
     from frontdesk.bot.acceptance.script import Case
 
 FILE = Path("tests") / "conversations.yml"
+_FILE = "A file or folder; default: tests/conversations.yml. Replay: an export (JSONL); default: the store."
+_ALLOW = "Replay: the share of messages whose route or cited documents may change."
 
 
 def test(
-    file: Annotated[Path | None, typer.Argument(help="A file or folder; default: tests/conversations.yml.")] = None,
+    file: Annotated[Path | None, typer.Argument(help=_FILE)] = None,
     only: Annotated[str | None, typer.Option(help="Play the case of this name alone.")] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first case that fails.")] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Answer past messages anew and compare.")] = False,
+    since: Annotated[datetime | None, typer.Option(help="Replay: conversations that changed since, in UTC.")] = None,
+    allow: Annotated[float, typer.Option(min=0, max=1, help=_ALLOW)] = 0.0,
+    report: Annotated[Path | None, typer.Option(help="Replay: an HTML page to write. It holds personal data.")] = None,
     project: ProjectFolder = HERE,
     as_json: Json = False,
 ) -> None:
-    """Play acceptance conversations and check what each message brings; exit code 1 when one does not pass."""
-    from frontdesk.bot.acceptance.script import read_cases
+    """Play acceptance conversations and check what each message brings; exit code 1 when one does not pass.
 
+    With --replay: answer the messages of past conversations anew and report what changed; exit code 1 when route or
+    cited documents changed for a larger share of them than --allow.
+    """
     quiet_libraries()
     logging.getLogger("frontdesk.bot.store").setLevel(logging.ERROR)  # its file is gone when the command ends
     loaded = Project.load(project)
-    settings = loaded.settings
-    cases = _chosen(read_cases(file or project / FILE, settings.brands, settings.brand_id), only)
-    results = asyncio.run(_played(loaded, cases, fail_fast, as_json))
+    if replay:
+        from frontdesk.bot.commands.replaying import Wanted
+        from frontdesk.bot.commands.replaying import replay as again
+
+        wanted = Wanted(file=file, since=since, allow=allow, page=report, as_json=as_json)
+        passed = again(loaded, wanted)
+    else:
+        passed = _acceptance(loaded, file or project / FILE, only, fail_fast, as_json)
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _acceptance(project: Project, file: Path, only: str | None, fail_fast: bool, as_json: bool) -> bool:
+    """Play a file's cases, print what came of them, and return whether all passed."""
+    from frontdesk.bot.acceptance.script import read_cases
+
+    settings = project.settings
+    cases = _chosen(read_cases(file, settings.brands, settings.brand_id), only)
+    results = asyncio.run(_played(project, cases, fail_fast, as_json))
     report = _report(results, len(cases))
     if as_json:
         emit(report, True)
     else:
         _print(results, report)
-    if report["failed"]:
-        raise typer.Exit(1)
+    return not report["failed"]
 
 
 def _chosen(cases: Sequence[Case], only: str | None) -> Sequence[Case]:

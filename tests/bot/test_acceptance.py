@@ -18,7 +18,7 @@ from frontdesk.bot.acceptance.script import read_cases
 from frontdesk.bot.commands.copies import copy_of
 from frontdesk.bot.config import Action, Brand, Limits
 from frontdesk.bot.desk import FrontDesk
-from frontdesk.bot.dialogue.account import PENDING
+from frontdesk.bot.dialogue.tasks import PENDING
 from frontdesk.bot.engine import Engine
 from frontdesk.bot.errors import ConfigError
 from frontdesk.bot.handoff import HandoffAnswerer
