@@ -5,7 +5,7 @@ Tables are frozen and strict about their keys; `repr` masks secrets.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -14,6 +14,7 @@ from frontdesk.bot.account_config import RESERVED, ActionEndpoint, ActionServer,
 from frontdesk.bot.account_config import Action as Action
 from frontdesk.bot.account_config import Slot as Slot
 from frontdesk.bot.errors import ConfigError
+from frontdesk.bot.people import WITHOUT_PEOPLE, Agent, HandoffRules
 from frontdesk.bot.types import Kind
 
 FILE = "frontdesk.toml"
@@ -53,6 +54,22 @@ class Messages(Table):
     apology: str = "Something went wrong on our side. I've passed your message to a colleague."
     busy: str = "Very many people are writing at the moment. Please send that again in a few seconds."
     person_button: str = "Talk to a person"
+    queue: str = "You are number {place} in the queue."
+    """Added while people are there and others wait before; empty: nothing is said of it."""
+    away: str = "Our people are away and back {opening}. I've kept your messages; a colleague answers you here then."
+    """Said outside the hours; `{opening}` is as `tomorrow at 08:00 (CET)`."""
+    away_long: str = "Our people are away for now. I've kept your messages; a colleague answers you here later."
+    """Said outside the hours where no opening is near."""
+    slow: str = (
+        "Nobody could take this yet; it takes longer than I'd like. Shall I leave it with them, or go on myself?"
+    )
+    silent: str = "{agent} hasn't answered for a while, so I've asked whoever is free. Shall I leave it with them?"
+    leave_button: str = "Leave it with a person"
+    left: str = "All right. It stays with a person, and you will read the answer here."
+    resolved: str = "I'm the assistant again. If anything is still open, write to me, or ask for a person."
+    no_people: str = "There is nobody I can pass you to in this chat. I'm an assistant and help as far as I can."
+    assistant: str = "Assistant"
+    """The name over what the bot says by itself while people have the conversation."""
     back: str = "I'm here again. What can I do for you?"
     back_button: str = "Go on with the assistant"
 
@@ -135,10 +152,20 @@ class Brand(Table):
     """Words and phrases that no voice of this brand may learn or say; a voice's own stand under [voices.NAME]."""
     messages: Messages = Messages()
     safety: Safety = Safety()
+    handoff: HandoffRules = HandoffRules()
     languages: tuple[str, ...] = ("en",)
     """The languages (ISO 639-1) that its voice, examples and documents are in; in others it says so."""
     knowledge: Sources | None = None
     """Sources of the brand's own knowledge base; without them it answers from [knowledge]."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _offers_nobody(cls, data: Any) -> Any:
+        """Where no people are, no default text offers one."""
+        rules = data.get("handoff") if isinstance(data, dict) else None
+        if not isinstance(rules, dict) or rules.get("enabled") is not False:
+            return data
+        return {**data, "messages": {**WITHOUT_PEOPLE, **data.get("messages", {})}}
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Brand:
@@ -341,6 +368,8 @@ class Settings(Table):
     limits: Limits = Limits()
     channels: Channels = Channels()
     action_endpoint: ActionEndpoint | None = None
+    agents: dict[str, Agent] = Field(default_factory=dict)
+    """Who signs in to the inbox with a token of their own; whoever has the operator token is an admin."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="after")

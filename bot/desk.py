@@ -10,7 +10,8 @@ from typing import Any
 from frontdesk.bot.config import Limits
 from frontdesk.bot.engine import Engine, changes, moved_to
 from frontdesk.bot.errors import ChannelError
-from frontdesk.bot.handoff import moved
+from frontdesk.bot.handoff import why
+from frontdesk.bot.staff import Staff
 from frontdesk.bot.store import Dispatcher, Store, Turnwork, follow
 from frontdesk.bot.store.codec import build, plain
 from frontdesk.bot.types import Conversation, Event, Message, Receipt, Reply, Sentence
@@ -24,15 +25,18 @@ class FrontDesk:
 
     def __init__(self, engine: Engine, store: Store, limits: Limits, *, workers: int) -> None:
         self.engine, self.store, self.limits = engine, store, limits
+        self.staff = Staff(engine, store)
         self.dispatcher = Dispatcher(store, self.answer, workers=workers, give_up=self.give_up)
 
     async def start(self) -> None:
         """Open the store and begin to answer; what an earlier run accepted and did not answer comes first."""
         await asyncio.to_thread(self.store.open)
         await self.dispatcher.start()
+        await self.staff.start()
 
     async def stop(self, grace: float = 10.0) -> None:
         """Finish the turns in progress, then close the store."""
+        await self.staff.stop()
         await self.dispatcher.stop(grace)
         await asyncio.to_thread(self.store.close)
 
@@ -63,7 +67,9 @@ class FrontDesk:
         if state and state != conversation.state:
             await work.commit(STATE, "state", {"state": state})
         told = reply_data(reply, work.message) if reply.sentences else None
-        await work.close(told, state=state, slots=changes(reply), private={"trace": dict(reply.trace)})
+        private: dict[str, Any] = {"trace": dict(reply.trace)}
+        private |= {"handoff": why(reply)} if state == "waiting" else {}
+        await work.close(told, state=state, slots=changes(reply), private=private)
 
     # What a channel may ask
 
@@ -104,22 +110,14 @@ class FrontDesk:
         return await self.store.call(self.store.waiting)
 
     async def post(self, conversation_id: str, text: str, author: str) -> Event:
-        """Write to the customer as a person; the conversation is theirs from now on."""
-        await self._move(conversation_id, "human")
-        data = {"text": text, "citations": [], "author": author}
-        return await self.store.call(self.store.post, conversation_id, "sentence", data)
+        """Write to the customer as a person, who then has the conversation; ChannelError 409 when another has it."""
+        written = await self.staff.write(conversation_id, text, author)
+        assert written is not None  # only a repeated key is not written
+        return written
 
-    async def hand_back(self, conversation_id: str) -> None:
-        """Give the conversation back to the bot."""
-        await self._move(conversation_id, "bot")
-
-    async def _move(self, conversation_id: str, to: Any) -> None:
-        conversation = await self.conversation(conversation_id)
-        if conversation is None:
-            raise ChannelError("no such conversation.", where=conversation_id, status=404, code="not_found")
-        if conversation.state != moved(conversation.state, to):
-            await self.store.call(self.store.set_state, conversation_id, to)
-            await self.store.call(self.store.post, conversation_id, "state", {"state": to})
+    async def hand_back(self, conversation_id: str, author: str = "") -> None:
+        """Give the conversation back to the bot, which says so."""
+        await self.staff.give_back(conversation_id, author)
 
     async def feedback(self, conversation_id: str, message_id: str, value: Mapping[str, Any]) -> None:
         """Store a vote on one reply."""

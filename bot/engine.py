@@ -17,7 +17,7 @@ from frontdesk.bot.errors import StoreError
 from frontdesk.bot.guards import Check, Context, checked
 from frontdesk.bot.guards.masking import heard
 from frontdesk.bot.guards.safety import Watch
-from frontdesk.bot.handoff import held
+from frontdesk.bot.handoff import fresh, held, reachable, triggered
 from frontdesk.bot.types import (
     Answerer,
     Citation,
@@ -94,7 +94,7 @@ class Engine:
         A failure inside the path ends in an apology and a person; one of `send` is the caller's.
         """
         heard(message, conversation)
-        draft = Draft()
+        draft, conversation, send = Draft(), fresh(conversation), self._reaching(message, send)
         try:
             if unread := self._unread(message, conversation):
                 draft.sentences.append(await send(unread))
@@ -113,19 +113,34 @@ class Engine:
             draft.sentences.append(await send(self._apology(message)))
         return draft.reply()
 
+    async def suggest(self, message: Message, conversation: Conversation) -> Reply | None:
+        """Return what voice and knowledge would answer, checked as ever, for a person to send; None for nothing.
+
+        Nothing is sent, remembered or moved, and no action runs.
+        """
+        draft = Draft()
+        routes = await asyncio.to_thread(self.routers[message.brand].route, message, conversation)
+        for route in [one for one in routes if one.kind in ("voice", "knowledge")]:
+            draft.routes = (*draft.routes, replace(route, otherwise=None))
+            async for sentence in self._passed(message, conversation, route, draft):
+                if sentence:
+                    draft.sentences.append(replace(sentence, effect=Effect(voice=sentence.effect.voice)))
+        return draft.reply() if draft.sentences else None
+
     def _routes(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
         """Return what is pressing or settled (a person's conversation), else what the router says; of no words nothing.
 
         What answers an open account task goes to it; after anything else that task's question is repeated.
         """
-        pressing = self.watch.route(message, conversation, self.brands[message.brand])
-        kept = pressing or held(message, conversation)
+        brand = self.brands[message.brand]
+        pressing = self.watch.route(message, conversation, brand)
+        kept = pressing or held(message, conversation, brand)
         if kept:
             return (kept,)
         if _wordless(message):
             return ()
-        routes = self.routers[message.brand].route(message, conversation)
-        return continued(message, conversation, self.brands[message.brand], routes)
+        routes = triggered(self.routers[message.brand].route(message, conversation), brand)
+        return continued(message, conversation, brand, routes)
 
     async def _answered(
         self, message: Message, conversation: Conversation, route: Route, draft: Draft
@@ -164,6 +179,15 @@ class Engine:
                 draft.notes.append(verdict.reason)
             yield None if verdict.action == "reroute" else _numbered(verdict.sentence, cited)
 
+    def _reaching(self, message: Message, send: Send) -> Send:
+        """Return `send` for a brand that may have no people: what offers them is not said."""
+        brand = self.brands[message.brand]
+
+        async def reaching(sentence: Sentence) -> Sentence:
+            return await send(reachable(sentence, brand))
+
+        return reaching
+
     def _unread(self, message: Message, conversation: Conversation) -> Sentence | None:
         """What is said of a file that came with a message: nobody here can open it. A person may ask for it."""
         if not message.metadata.get("file") or conversation.state != "bot":
@@ -179,7 +203,7 @@ class Engine:
     def sorry(self, message: Message, error: Exception) -> Reply:
         """Return the apology that ends a turn nothing else could end; a person takes over."""
         draft = Draft(routes=(failed(error),), notes=[f"failed: {type(error).__name__}"])
-        draft.sentences.append(self._apology(message))
+        draft.sentences.append(reachable(self._apology(message), self.brands[message.brand]))
         return draft.reply()
 
     def _apology(self, message: Message) -> Sentence:
@@ -196,7 +220,8 @@ def _wordless(message: Message) -> bool:
 
 def failed(error: Exception) -> Route:
     """The route of a message whose answering failed."""
-    return Route(kind="handoff", intent="", confidence=0.0, reason=f"answering failed ({type(error).__name__})")
+    reason = f"answering failed ({type(error).__name__})"
+    return Route(kind="handoff", intent="", confidence=0.0, reason=reason, trigger="failure")
 
 
 def asked(message: Message, conversation: Conversation, route: Route, brand: Brand) -> Message:

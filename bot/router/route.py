@@ -127,7 +127,8 @@ class Router:
             route = self._with_context(text, conversation) or route
         cues = anger(judged.text)
         if cues and (route.kind == "clarify" or (route.kind == "voice" and _angry_before(conversation))):
-            return replace(route, kind="handoff", intent=HUMAN, reason=f"angry ({', '.join(cues)}); {route.reason}")
+            reason = f"angry ({', '.join(cues)}); {route.reason}"
+            return replace(route, kind="handoff", intent=HUMAN, reason=reason, trigger="anger")
         return self._known_first(judged, not_twice(route, conversation)) if route.kind == "clarify" else route
 
     def _known_first(self, judged: Judged, route: Route) -> Route:
@@ -207,5 +208,6 @@ def not_twice(found: Route, conversation: Conversation) -> Route:
     just_asked = [route for reply in replies[-1:] for route in reply.routes if route.kind == "clarify"]
     asked = [_offered(route) for reply in replies for route in reply.routes if route.kind == "clarify"]
     if just_asked or _offered(found) in asked:
-        return replace(found, kind="handoff", reason=f"asked once already; {found.reason}")
+        reason = f"asked once already; {found.reason}"
+        return replace(found, kind="handoff", reason=reason, trigger="clarify")
     return found

@@ -31,6 +31,8 @@ CALLERS = 32
 """Threads that wait for the database on behalf of the event loop."""
 ARRIVALS = ""
 """The key of `Store.arrived`: the dispatchers hear of every conversation."""
+ANY = ""
+"""The key of `Store.spoken` for those who follow every conversation."""
 POLL_SECONDS = 1.0
 CLOCKS_DIFFER = 5.0
 """Seconds by which the clocks of servers that share a database may differ."""
@@ -157,7 +159,7 @@ class Store:
         """Store the turn, merge slots (None deletes one), set the state and commit `done`, in one transaction.
 
         `reply` (JSON types) is the data of `done`; `private` (trace, sentences) joins it in the transcript only. No
-        reply: a person holds the conversation, nothing is pushed. `human` begins and ends only by `set_state`.
+        reply: a person holds the conversation, nothing is pushed. `human` begins and ends only by what people do.
         """
         closing = partial(
             transcript.close_turn,
@@ -174,16 +176,23 @@ class Store:
     # Conversations
 
     def conversation(self, conversation_id: str, last_turns: int = 20) -> Conversation | None:
-        """Return the conversation with its last turns, or None."""
-        return self._opened().read(partial(transcript.one, conversation_id=conversation_id, last_turns=last_turns))
+        """Return the conversation with its last turns and its latest stay with people, or None."""
+        return self._opened().read(partial(transcript.attended, conversation_id=conversation_id, last_turns=last_turns))
 
     def waiting(self, last_turns: int = 20) -> list[Conversation]:
-        """Return the conversations that wait for, or are with, a person; the longest untouched first."""
+        """Return the conversations that wait for, or are with, a person; those that came first at the beginning."""
         return self._opened().read(partial(transcript.waiting, last_turns=last_turns))
 
-    def set_state(self, conversation_id: str, state: State) -> None:
-        """Change who holds the conversation."""
-        self._write(partial(transcript.set_state, conversation_id=conversation_id, state=state))
+    def do(self, work: Work[T], conversation_id: str) -> T:
+        """Commit a function of bot/store/handoffs.py or relays.py, then tell whoever follows the conversation."""
+        done = self._write(work)
+        self.spoken.tell(conversation_id)
+        self.spoken.tell(ANY)
+        return done
+
+    def look(self, work: Work[T]) -> T:
+        """Return what such a function reads."""
+        return self._opened().read(work)
 
     def feedback(self, conversation_id: str, message_id: str, value: Mapping[str, Any]) -> None:
         """Store the vote on one reply; a later vote replaces it."""
@@ -278,6 +287,8 @@ class Store:
     def _say(self, work: Work[Event]) -> Event:
         event = self._write(work)
         self.spoken.tell(event.conversation_id)
+        if event.kind in ("done", "state"):
+            self.spoken.tell(ANY)
         return event
 
     def _listen(self) -> None:
@@ -287,7 +298,7 @@ class Store:
                 recent: list[str] = self._opened().read(self._recent)
             except StoreError:
                 continue
-            for conversation_id in recent:
+            for conversation_id in (*recent, *([ANY] if recent else [])):
                 self.spoken.tell(conversation_id)
 
     @staticmethod

@@ -139,3 +139,74 @@ reviewed = Table(
     Column("to_write", Boolean, nullable=False),
 )
 """Messages that a person has reviewed."""
+
+handoffs = Table(
+    "handoff",
+    metadata,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("conversation_id", String(ID_CHARS), nullable=False, index=True),
+    Column("brand", String(ID_CHARS), nullable=False),
+    Column("channel", String(ID_CHARS), nullable=False),
+    Column("trigger", String(16), nullable=False),
+    Column("intent", String(ID_CHARS), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("opened_at", Double, nullable=False, index=True),
+    Column("agent", String(ID_CHARS), nullable=False, default=""),  # empty: nobody has it
+    Column("claimed_at", Double),
+    Column("answered_at", Double),
+    Column("spoke_at", Double),
+    Column("heard_at", Double),
+    Column("told_at", Double),
+    Column("ended_at", Double, index=True),
+    Column("outcome", String(16), nullable=False, default=""),
+    Column("last_message", String(ID_CHARS), nullable=False, default=""),
+    sqlite_autoincrement=True,
+)
+"""Stays of conversations with people; a conversation has at most one that has not ended."""
+_UNENDED = handoffs.c.ended_at.is_(None)
+Index("handoff_unended", handoffs.c.conversation_id, unique=True, sqlite_where=_UNENDED, postgresql_where=_UNENDED)
+
+notes = Table(
+    "handoff_note",
+    metadata,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("conversation_id", String(ID_CHARS), nullable=False, index=True),
+    Column("agent", String(ID_CHARS), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_at", Double, nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit_entry",
+    metadata,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("actor", String(ID_CHARS), nullable=False),
+    Column("action", String(60), nullable=False),
+    Column("conversation_id", String(ID_CHARS), nullable=False, index=True),
+    Column("detail", Text, nullable=False),
+    Column("created_at", Double, nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
+
+heard = Table(
+    "handoff_heard",
+    metadata,
+    Column("target", String(60), primary_key=True),
+    Column("event_id", String(ID_CHARS), primary_key=True),
+    Column("created_at", Double, nullable=False, index=True),
+)
+"""What came in from where people work elsewhere, so that a repeat is known."""
+
+relayed = Table(
+    "handoff_relay",
+    metadata,
+    Column("handoff_id", _NUMBER, primary_key=True),
+    Column("target", String(60), primary_key=True),
+    Column("conversation_id", String(ID_CHARS), nullable=False),
+    Column("address", String(ID_CHARS), nullable=False, index=True),  # where it stands there: a thread, say
+    Column("position", _NUMBER, nullable=False),  # the outbox position up to which it was told there
+    Column("failures", Integer, nullable=False, default=0),
+    Column("due_at", Double),  # null: told to the end
+)
+"""How far each stay was told to each target."""

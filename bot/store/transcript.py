@@ -9,17 +9,18 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, exists, func, or_, select, update
 
-from frontdesk.bot.store import codec, inbox, outbox
+from frontdesk.bot.store import codec, handoffs, inbox, outbox
 from frontdesk.bot.store.inbox import INSERT, Lane, Pending
 from frontdesk.bot.store.tables import conversations, lanes, settled, turns, votes
 from frontdesk.bot.store.tables import inbox as messages
 from frontdesk.bot.store.tables import outbox as events
-from frontdesk.bot.types import Conversation, Customer, Event, State, Turn
+from frontdesk.bot.types import Conversation, Customer, Event, Message, State, Turn
 
 HELD: tuple[State, ...] = ("waiting", "human")
 
@@ -37,7 +38,8 @@ def close_turn(
     """Store the turn, remember, mark the message answered and commit `done`; a second close changes nothing."""
     if inbox.close(connection, lane, pending):
         _add_turn(connection, pending, None if reply is None else {**reply, **private})
-        _remember(connection, lane.conversation_id, slots, state, customer)
+        why = {key: str(value) for key, value in (private.get("handoff") or {}).items()}
+        _remember(connection, pending.message, slots, state, customer, why)
     return outbox.add_once(connection, pending, outbox.DONE_SEQ, "done", reply or {})
 
 
@@ -61,39 +63,62 @@ _REMEMBER = update(conversations).where(conversations.c.id == bindparam("of"))
 
 
 def _remember(
-    connection: Connection, conversation_id: str, slots: Mapping[str, Any], state: State | None, customer: Customer
+    connection: Connection,
+    message: Message,
+    slots: Mapping[str, Any],
+    state: State | None,
+    customer: Customer,
+    why: Mapping[str, str],
 ) -> None:
+    conversation_id = message.conversation_id
     row = connection.execute(_MEMORY, {"of": conversation_id}).one()
     kept = {name: value for name, value in {**json.loads(row.slots), **slots}.items() if value is not None}
-    held = "human" in (row.state, state)  # only set_state brings a person in or out
+    held = "human" in (row.state, state)  # only people bring people in, and they or the clock out
+    after: State = row.state if held or state is None else state
     signed = json.loads(row.customer).get("identity") == "token" and customer.identity != "token"  # never downgraded
     values = {
         "of": conversation_id,
         "slots": codec.dumps(kept),
-        "state": row.state if held or state is None else state,
+        "state": after,
         "customer": row.customer if signed else codec.dumps(customer),
         "updated_at": time.time(),
     }
     connection.execute(_REMEMBER, values)
+    _stay(connection, message, row.state, after, why)
 
 
-def set_state(connection: Connection, conversation_id: str, state: State) -> None:
-    """Change who holds the conversation; raises ChannelError 404 when it is unknown."""
-    changing = update(conversations).where(conversations.c.id == conversation_id)
-    if connection.execute(changing.values(state=state, updated_at=time.time())).rowcount == 0:
-        raise outbox.unknown(conversation_id)
+def _stay(connection: Connection, message: Message, before: State, after: State, why: Mapping[str, str]) -> None:
+    """Begin or end the stay with people that a turn begins or ends; what is written to a person waits for them."""
+    if after == "human":
+        handoffs.written(connection, message.conversation_id)
+    elif (before, after) == ("bot", "waiting"):
+        handoffs.opened(connection, message.conversation_id, why)
+    elif (before, after) == ("waiting", "bot"):
+        handoffs.ended(connection, message.conversation_id, "left", message.id)
 
 
 def one(connection: Connection, conversation_id: str, last_turns: int) -> Conversation | None:
-    """Return the conversation with its last turns, or None."""
+    """Return the conversation with its last turns, or None; its stays with people are not looked up."""
     rows = connection.execute(select(conversations).where(conversations.c.id == conversation_id)).all()
     return next(iter(_with_turns(connection, rows, last_turns)), None)
 
 
+def attended(connection: Connection, conversation_id: str, last_turns: int) -> Conversation | None:
+    """Return the conversation with its last turns, its latest stay with people and its place in the queue."""
+    found = one(connection, conversation_id, last_turns)
+    if found is None:
+        return None
+    handoff = handoffs.latest(connection, [conversation_id]).get(conversation_id)
+    return replace(found, handoff=handoff, ahead=handoffs.ahead(connection, found.brand, handoff))
+
+
 def waiting(connection: Connection, last_turns: int) -> list[Conversation]:
-    """Return the conversations that wait for or are with a person, longest untouched first."""
+    """Return the conversations that wait for or are with a person, those that came first at the beginning."""
     held = select(conversations).where(conversations.c.state.in_(HELD)).order_by(conversations.c.updated_at)
-    return _with_turns(connection, connection.execute(held).all(), last_turns)
+    found = _with_turns(connection, connection.execute(held).all(), last_turns)
+    stays = handoffs.latest(connection, [each.id for each in found])
+    with_people = [replace(each, handoff=stays.get(each.id)) for each in found]
+    return sorted(with_people, key=lambda each: each.handoff.id if each.handoff else 0)
 
 
 def _with_turns(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], last_turns: int) -> list[Conversation]:
@@ -168,6 +193,7 @@ def forget_before(connection: Connection, moment: datetime) -> int:
     connection.execute(delete(events).where(events.c.created_at < limit))
     connection.execute(delete(votes).where(votes.c.created_at < limit))
     connection.execute(delete(settled).where(settled.c.settled_at < limit))
+    handoffs.forget_before(connection, limit)
     connection.execute(delete(messages).where(messages.c.received_at < limit, messages.c.closed_at < limit))
     busy = or_(
         exists().where(messages.c.conversation_id == conversations.c.id),

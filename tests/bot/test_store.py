@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from frontdesk.bot.errors import ChannelError, MissingExtra, StoreError
-from frontdesk.bot.store import Lane, LeaseLost, Pending, Store, follow
+from frontdesk.bot.store import Lane, LeaseLost, Pending, Store, follow, handoffs
 from frontdesk.bot.types import Customer, Event, Message
 
 ADA = Customer(id="ada", identity="token", attributes={"email": "ada@example.com"})
@@ -208,12 +209,13 @@ def test_a_closed_turn_is_remembered(store: Store) -> None:
     assert (first.reply.buttons[0].payload, first.reply.trace) == ("/yes", {"ms": 4})
 
 
-def test_a_person_comes_and_goes_only_by_set_state(store: Store) -> None:
+def test_a_person_comes_and_goes_only_by_what_people_do(store: Store) -> None:
     put(store, message(0), message(1))
-    store.set_state("c", "human")
+    store.do(partial(handoffs.claim, conversation_id="c", agent="Ada"), "c")
     answer(store, state="bot")
     assert [conversation.state for conversation in store.waiting()] == ["human"]
-    store.set_state("c", "bot")
+    words = {"text": "Back to the assistant.", "author": "Assistant"}
+    store.do(partial(handoffs.end, conversation_id="c", agent="Ada", outcome="resolved", words=words), "c")
     answer(store, state="human")
     assert store.waiting() == []
 
@@ -236,7 +238,7 @@ def test_what_is_not_there_is_a_404(store: Store) -> None:
     put(store, message())
     for wrong in (
         lambda: store.post("unknown", "done", {}),
-        lambda: store.set_state("unknown", "human"),
+        lambda: store.do(partial(handoffs.claim, conversation_id="unknown", agent="Ada"), "unknown"),
         lambda: store.feedback("unknown", "c-0", {}),
         lambda: store.feedback("c", "unknown", {}),
     ):

@@ -1,0 +1,107 @@
+"""What an agent reads first: what was asked, tried, cited and is open. By rules from what was stored; no model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from frontdesk.bot.config import Brand
+from frontdesk.bot.handoff import BACK, LEAVE, fresh
+from frontdesk.bot.types import Conversation, Message, Reply, Route, Trigger, Turn
+
+LAST = 6
+"""How many of the customer's messages a summary names."""
+LONGEST = 200
+WHY: Mapping[Trigger, str] = {
+    "asked": "The customer asked for a person",
+    "anger": "The customer is angry",
+    "clarify": "The bot did not understand twice",
+    "risky": "The bot was unsure about something risky",
+    "policy": "The bot may not decide this alone",
+    "safety": "Somebody may be in danger, or it needs care",
+    "routed": "People answer this",
+    "failure": "The bot could not answer",
+    "agent": "A colleague took it",
+}
+"""Why a conversation came to people, in words."""
+
+
+def summary(conversation: Conversation, brand: Brand) -> Mapping[str, tuple[str, ...]]:
+    """Return lines under `why`, `asked`, `tried`, `cited`, `known` and `open`; a part without lines is left out."""
+    turns = [turn for turn in fresh(conversation).turns if not _pressed(turn.message)]
+    parts = {
+        "why": _why(conversation, brand),
+        "asked": _distinct(_words(turn.message, brand) for turn in turns[-LAST:]),
+        "tried": _distinct(line for turn in turns[-LAST:] if turn.reply for line in _tried(turn.reply, brand)),
+        "cited": _distinct(
+            f"{one.title}: “{_short(one.quote)}”" for turn in turns if turn.reply for one in turn.reply.citations
+        ),
+        "known": tuple(f"{name.replace('_', ' ')}: {value}" for name, value in _slots(conversation, brand).items()),
+        "open": _open(turns, brand),
+    }
+    return {name: lines for name, lines in parts.items() if lines}
+
+
+def asked_last(conversation: Conversation) -> Message | None:
+    """Return the customer's last message in words of their own, or None."""
+    said = [turn.message for turn in fresh(conversation).turns if not turn.message.text.startswith("/")]
+    return said[-1] if said else None
+
+
+def _why(conversation: Conversation, brand: Brand) -> tuple[str, ...]:
+    handoff = conversation.handoff
+    if handoff is None:
+        return ()
+    about = f": {_title(handoff.intent, brand)}" if handoff.trigger in ("routed", "policy", "risky") else ""
+    detail = f" ({handoff.reason})" if handoff.trigger == "policy" and handoff.reason else ""
+    return (f"{WHY[handoff.trigger]}{about}{detail}.",)
+
+
+def _tried(reply: Reply, brand: Brand) -> list[str]:
+    """Return one line per route: what the bot did about it."""
+    return [_did(route, reply, _title(route.intent, brand)) for route in reply.routes if route.kind != "handoff"]
+
+
+def _did(route: Route, reply: Reply, about: str) -> str:
+    if route.kind == "knowledge":
+        return (
+            f"Answered from the documents: {about}" if reply.citations else f"Found nothing in the documents: {about}"
+        )
+    if route.kind == "account":
+        return f"Looked at the account: {about}" if reply.actions else f"Asked for what {about} needs"
+    return f"Asked back: {about}" if route.kind == "clarify" else f"Answered itself: {about}"
+
+
+def _open(turns: list[Turn], brand: Brand) -> tuple[str, ...]:
+    """Return what nobody has answered: since the handoff, and the message that led to it."""
+    unanswered = [turn for turn in turns if turn.reply is None or any(r.kind == "handoff" for r in turn.reply.routes)]
+    return _distinct(_words(turn.message, brand) for turn in unanswered[-LAST:])
+
+
+def _slots(conversation: Conversation, brand: Brand) -> Mapping[str, str]:
+    known = {name: conversation.slots.get(name) for name in brand.slots}
+    return {name: value for name, value in known.items() if isinstance(value, str) and value}
+
+
+def _words(message: Message, brand: Brand) -> str:
+    """Return what the customer saw themselves say, shortened."""
+    title = message.metadata.get("title")
+    if message.text.startswith("/"):
+        return title if isinstance(title, str) else _title(message.text[1:], brand)
+    return f"“{_short(message.text)}”"
+
+
+def _pressed(message: Message) -> bool:
+    return message.text.strip() in (BACK, LEAVE)
+
+
+def _title(intent: str, brand: Brand) -> str:
+    return brand.titles.get(intent) or intent.replace("_", " ") or "an unclear question"
+
+
+def _short(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…"
+
+
+def _distinct(lines: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(lines))
