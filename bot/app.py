@@ -25,6 +25,7 @@ from frontdesk.bot.config import Brand, Models
 from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.dialogue.account import AccountAnswerer
 from frontdesk.bot.dialogue.actions import Actions
+from frontdesk.bot.dialogue.calls import Runner
 from frontdesk.bot.dialogue.clarify import ClarifyAnswerer
 from frontdesk.bot.dialogue.voice import Speaker, VoiceAnswerer
 from frontdesk.bot.engine import Engine
@@ -81,6 +82,7 @@ class Bot:
     voices: Speaking
     engine: Engine
     routers: Mapping[str, Router] = field(default_factory=dict)
+    account: AccountAnswerer | None = None
 
     def warm_up(self) -> None:
         """Load what the first message would otherwise wait for."""
@@ -162,23 +164,29 @@ def assemble(project: Project) -> Bot:
         for name, brand in brands.items()
         for entities in [entities_of(project, brand)]
     }
-    actions = Actions(project.folder)
-    if any(brand.actions for brand in brands.values()):
-        check_actions(actions.load(), brands)
+    account = AccountAnswerer(actions_of(project), brands)
     engine = Engine(
         brands=brands,
         routers=routers,
         answerers={
             "voice": VoiceAnswerer(voices, brands),
             "knowledge": knowledge,
-            "account": AccountAnswerer(actions, brands),
+            "account": account,
             "clarify": ClarifyAnswerer(brands),
             "handoff": SafetyAnswerer(HandoffAnswerer(brands), brands),
         },
         checks=(FactFirewall(), SupportCheck(), ContentCheck()),
         watch=Watch(encoder),
     )
-    return Bot(project=project, encoder=encoder, knowledge=knowledge, voices=voices, engine=engine, routers=routers)
+    return Bot(
+        project=project,
+        encoder=encoder,
+        knowledge=knowledge,
+        voices=voices,
+        engine=engine,
+        account=account,
+        routers=routers,
+    )
 
 
 def entities_of(project: Project, brand: Brand) -> Entities:
@@ -192,16 +200,30 @@ def entities_of(project: Project, brand: Brand) -> Entities:
     return Entities(read.lexicon, read.rows, patterns)
 
 
-def check_actions(actions: Actions, brands: Mapping[str, Brand]) -> None:
+def actions_of(project: Project) -> Runner:
+    """Return what runs the actions: a team's action server where the settings name one, else actions/, checked."""
+    settings = project.settings
+    if settings.action_endpoint:
+        from frontdesk.bot.dialogue.remote import RemoteActions
+
+        return RemoteActions(settings.action_endpoint)
+    actions = Actions(project.folder)
+    if any(brand.actions for brand in settings.brands.values()):
+        check_actions(actions.load(), settings.brands)
+    return actions
+
+
+def check_actions(actions: Runner, brands: Mapping[str, Brand]) -> None:
     """Raise ConfigError when the settings name an action that actions/ does not have."""
     for name, brand in brands.items():
-        for intent, action in brand.actions.items():
-            if action.action not in actions.names:
-                raise ConfigError(
-                    f"no action {action.action!r}.",
-                    where=f"brands.{name}.actions.{intent}",
-                    fix=f"actions/ has {', '.join(sorted(actions.names)) or 'none'}.",
-                )
+        named = [(f"actions.{intent}", one.action) for intent, one in brand.actions.items()]
+        named += [(f"actions.{intent}", one.read_back) for intent, one in brand.actions.items() if one.read_back]
+        named += [("challenge", brand.challenge.action)] if brand.challenge else []
+        for where, action in named:
+            if action not in actions.names and action not in brand.responses:
+                known = ", ".join(sorted(actions.names)) or "none"
+                place = f"brands.{name}.{where}"
+                raise ConfigError(f"no action {action!r}.", where=place, fix=f"actions/ has {known}.")
 
 
 def own_secret(project: Project, name: str) -> str:
@@ -240,11 +262,14 @@ def create_app(bot: Bot) -> FastAPI:
     from frontdesk.bot.commands.lifespan import Running
     from frontdesk.bot.commands.platforms import platforms_of
     from frontdesk.bot.commands.retention import Retention
+    from frontdesk.bot.commands.run import served
 
     project, settings = bot.project, bot.project.settings
     install()
     hide(*secrets_in(settings))
     store = Store(project.store_url)
+    if bot.account:
+        bot.account.ledger = store.ledger
     desk = FrontDesk(bot.engine, store, settings.limits, workers=settings.store.workers)
     platforms = platforms_of(project)
     ways = [platform.ways(desk) for platform in platforms.values()]
@@ -261,6 +286,8 @@ def create_app(bot: Bot) -> FastAPI:
     _mount_parse(app, bot)
     _mount_operator(app, desk, bot, refresher, retention)
     _mount_health(app, store)
+    if project.settings.channels.actions and bot.account and isinstance(bot.account.actions, Actions):
+        app.include_router(served(bot.account.actions, project))
     return app
 
 
@@ -296,7 +323,7 @@ def files_of(project: Project) -> Files:
     """Return where the project keeps what customers attach."""
     from frontdesk.channels.files import Files
 
-    return Files(project.state / "files")
+    return Files(project.state / "attachments")
 
 
 def _mount_parse(app: FastAPI, bot: Bot) -> None:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from frontdesk.bot.config import Brand
+from frontdesk.bot.dialogue.cases import with_cases
 from frontdesk.bot.dialogue.clarify import person_button
 from frontdesk.bot.dialogue.tasks import continued
 from frontdesk.bot.errors import StoreError
@@ -140,7 +141,7 @@ class Engine:
         if _wordless(message):
             return ()
         routes = triggered(self.routers[message.brand].route(message, conversation), brand)
-        return continued(message, conversation, brand, routes)
+        return with_cases(continued(message, conversation, brand, routes), message, conversation, brand)
 
     async def _answered(
         self, message: Message, conversation: Conversation, route: Route, draft: Draft

@@ -105,6 +105,7 @@ class Support:
 
     kind: Literal["quote", "record", "profile", "none"] = "none"
     source: str = ""
+    read_at: str = ""  # when a record was read, in ISO 8601
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from frontdesk.bot.commands import (
     init,
     review,
     routers,
+    run,
     serve,
     test,
     train,
@@ -46,6 +47,7 @@ app.command("advise")(advise.advise)
 app.command("chat")(chat.chat)
 app.command("ask")(ask.ask)
 app.command("serve")(serve.serve)
+app.add_typer(run.app, name="run")
 app.add_typer(channels.app, name="channels")
 app.add_typer(evaluate.app, name="eval")
 app.command("test")(test.test)

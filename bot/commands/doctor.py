@@ -86,12 +86,11 @@ def _voices(project: Project) -> str:
 
 
 def _actions(project: Project) -> str:
-    from frontdesk.bot.app import check_actions
-    from frontdesk.bot.dialogue.actions import Actions
+    from frontdesk.bot.app import actions_of, check_actions
 
     if not any(brand.actions for brand in project.settings.brands.values()):
         return "none"
-    actions = Actions(project.folder).load()
+    actions = actions_of(project)
     check_actions(actions, project.settings.brands)
     return ", ".join(sorted(actions.names))
 

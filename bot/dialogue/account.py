@@ -188,7 +188,8 @@ class _Turn:
         return HEARD if own and own <= heard | template else Support()
 
     def _heard(self) -> list[str]:
-        return [self.message.text, *(turn.message.text for turn in self.conversation.turns)]
+        earlier = (turn.message.text for turn in self.conversation.turns)
+        return [self.message.text, *self.route.slots.values(), *earlier]
 
 
 def _parts(words: str, one: Said) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from frontdesk.bot.config import Brand
 from frontdesk.bot.dialogue.calls import Result, Runner, Said, Situation, events_of, said_of
-from frontdesk.bot.dialogue.tasks import REQUESTED, RESERVED
+from frontdesk.bot.dialogue.tasks import BESIDE, REQUESTED, RESERVED
 
 FOLLOWUPS = 5
 """The most actions that may follow one another."""
@@ -84,8 +84,12 @@ class Acting:
         if name in self.at.fixed or name in RESERVED:
             return
         self.changes[name] = value
-        if name != REQUESTED:
-            self.at.slots[name] = value
+        if name == REQUESTED:
+            return
+        self.at.slots[name] = value
+        if name not in self.brand.slots:
+            beside = {*(self.at.conversation.slots.get(BESIDE) or ()), *(self.changes.get(BESIDE) or ()), name}
+            self.changes[BESIDE] = sorted(beside)
 
     def say(self, text: str) -> None:
         """Say a text of our own."""

@@ -27,6 +27,11 @@ class Rejected(Exception):
 class Runner(Protocol):
     """What runs actions: the project's own package, or a team's action server."""
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the actions."""
+        ...
+
     def has(self, name: str) -> bool:
         """Whether there is an action of this name."""
         ...

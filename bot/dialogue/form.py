@@ -16,8 +16,8 @@ from frontdesk.bot.config import Action
 from frontdesk.bot.dialogue.acting import Acting
 from frontdesk.bot.dialogue.calls import Rejected, Said
 from frontdesk.bot.dialogue.changes import YES_LASTS, Ledger, answer_in, beyond, key_of
-from frontdesk.bot.dialogue.tasks import CONFIRMATION, MISSES, OVER, PENDING, REQUESTED, Task, given
-from frontdesk.bot.dialogue.values import choice_in, corrected, left, looks_like, whole
+from frontdesk.bot.dialogue.tasks import BESIDE, CONFIRMATION, MISSES, OVER, PENDING, REQUESTED, Task, given
+from frontdesk.bot.dialogue.values import choice_in, corrected, known_slots, left, looks_like, slots_in, telling, whole
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.types import Button
 
@@ -44,20 +44,24 @@ class Form(Acting):
         """Play the message; `resumes` when it was about something else and what was asked is only repeated."""
         waits = self.task.confirmation if self.task else None
         answer = answer_in(self.at.message.text, str((waits or {}).get("key", ""))) if not resumes else ""
-        if self.task and (answer == "leave" or (waits and answer == "no")):
+        asked = self.brand.slots.get(self.task.requested) if self.task else None
+        chosen = asked and choice_in(self.at.message.text, asked)
+        if self.task and ((answer == "leave" and not chosen) or (waits and answer == "no")):
             self._end(self.brand.messages.unchanged if waits else self.brand.messages.dropped)
             return
-        taken = self._take(resumes)
+        taken = self._take(resumes) if not (waits and answer) else {}
         if waits and not taken:
             if answer == "yes" and self._counts(waits):
                 self._execute(waits)
                 return
             self.say("" if resumes or answer == "yes" else self.brand.messages.yes_or_no)
+        before = dict(self.changes)
         self._validate(taken)
+        found = taken or any(value != before.get(name) for name, value in self.changes.items() if value is not None)
         if self.loop == "":
             self._end("")
         elif not self.person:
-            self._go_on(missed=bool(self.task and not waits and not taken and not resumes))
+            self._go_on(missed=bool(self.task and not waits and not found and not resumes))
 
     # Values
 
@@ -70,7 +74,9 @@ class Form(Acting):
         payload = text.startswith("/")
         found: dict[str, Any] = dict(given("" if payload else text, self.at.route, self.brand))
         if not payload and not resumes:
-            found = self._left(text) | self._answers(text, found) | found
+            full = slots_in(text, self.brand) | known_slots(self.at.route.slots, self.brand)
+            answers = self._answers(text, full)  # a postcode is no order number without its prefix
+            found = self._left(text) | answers | (full if answers else found)
         new = {name: value for name, value in found.items() if value != slots.get(name)}
         slots.update(new)
         self.changes |= new
@@ -88,16 +94,16 @@ class Form(Acting):
         if self.task is None:
             return {}
         filled = [name for name in self.required if self.at.slots.get(name) is not None]
-        if corrections := corrected(text, filled, self.brand):
+        slot = self.brand.slots.get(self.task.requested)
+        awaited = bool(slot and slot.text and self.at.slots.get(self.task.requested) is None)
+        if corrections := corrected(text, filled, self.brand, named=awaited):
             return corrections
         chosen = {name: value for name in self.required if (value := choice_in(text, self.brand.slots[name]))}
-        slot = self.brand.slots.get(self.task.requested)
         if slot and slot.text and not found and (value := whole(text, slot)):
             chosen |= {self.task.requested: value}
-        again = [name for name in filled if self.task.confirmation and looks_like(text, self.brand.slots[name])]
-        return chosen | {
-            name: whole(text, self.brand.slots[name]) for name in again[-1:] if self.brand.slots[name].text
-        }
+        free = {name: slot for name in filled if (slot := self.brand.slots[name]).text and self.task.confirmation}
+        again = {name: whole(text, slot) for name, slot in free.items() if telling(slot) and looks_like(text, slot)}
+        return chosen | dict(list(again.items())[-1:])
 
     def _validate(self, taken: Mapping[str, Any]) -> None:
         """Have the form's own action validate what was taken, at the beginning also what was known before."""
@@ -138,7 +144,10 @@ class Form(Acting):
         if misses and not self.said:
             self.say(self.brand.messages.again)
         self._question(slot)
-        self.changes |= {PENDING: self.intent, REQUESTED: slot, CONFIRMATION: None, MISSES: misses or None}
+        if self.loop == "":
+            self._end("")
+        else:
+            self.changes |= {PENDING: self.intent, REQUESTED: slot, CONFIRMATION: None, MISSES: misses or None}
 
     def _question(self, slot: str) -> None:
         """Ask in the way that comes first: an action, a response, the slot's question, the brand's."""
@@ -245,6 +254,6 @@ class Form(Acting):
     def _end(self, text: str) -> None:
         """Say a last word, and forget the task and what was asked for it alone."""
         self.say(text)
-        own = self.task.confirmation.get("values", {}) if self.task and self.task.confirmation else {}
-        gone = {name for name, slot in self.brand.slots.items() if not slot.kept} | (set(own) - set(self.brand.slots))
+        beside = (*(self.at.conversation.slots.get(BESIDE) or ()), *(self.changes.get(BESIDE) or ()))
+        gone = {name for name, slot in self.brand.slots.items() if not slot.kept} | set(beside)
         self.changes = {**self.changes, **OVER, **dict.fromkeys(gone)}

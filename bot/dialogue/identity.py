@@ -48,7 +48,7 @@ def known_as(
     if not opens:
         return Known(id=str(passed["customer_id"]))
     named = slots_in(message.text, brand, bare=True).get(opens) or route.slots.get(opens) or value
-    if str(named).casefold() != value.casefold() or left(message.text, [opens], brand):
+    if str(named).casefold() not in value.casefold() or left(message.text, [opens], brand):
         return None
     return Known(id=str(passed["customer_id"]), scope={opens: value})
 
@@ -86,11 +86,13 @@ class Proof(Form):
         if here > self.brand.challenge.attempts:
             self._end(self.brand.messages.challenge_closed)
         elif elsewhere <= self.brand.challenge.value_attempts and (found := self._checked()):
-            self._pass(found, values.get(self.brand.challenge.opens, ""))
+            self._pass(found, str(self.at.slots.get(self.brand.challenge.opens, "")))
         else:
             again = {PENDING: self.intent, REQUESTED: self.required[0], CONFIRMATION: None, MISSES: None}
+            self.at.slots.update(dict.fromkeys(values))
             self.changes |= dict.fromkeys(values) | again
             self.say(self.brand.messages.challenge_failed)
+            super()._question(self.required[0])
 
     def _tries(self, values: Mapping[str, str]) -> tuple[int, int]:
         """Count this try; returns how many this conversation made, and the most that any of the values saw."""

@@ -10,16 +10,18 @@ from typing import Any
 
 from frontdesk.bot.config import Action, Brand
 from frontdesk.bot.dialogue.changes import answer_in
-from frontdesk.bot.dialogue.values import choice_in, corrected, known_slots, left, looks_like, slots_in
+from frontdesk.bot.dialogue.values import choice_in, corrected, known_slots, left, looks_like, slots_in, telling
 from frontdesk.bot.router.manner import asks
 from frontdesk.bot.types import Conversation, Message, Route
 
 PENDING, REQUESTED, CONFIRMATION, MISSES = "pending_intent", "requested_slot", "confirmation", "misses"
 """The slots that remember an open task: its intent, what it asked for, what it waits to have confirmed, and how often
 its question was not answered."""
-RESERVED = frozenset({PENDING, CONFIRMATION, MISSES, "challenge", "project_dir", "idempotency_key"})
+BESIDE = "task_slots"
+"""The slot that names what actions set for a task beside the brand's slots; it is forgotten with the task."""
+RESERVED = frozenset({PENDING, CONFIRMATION, MISSES, BESIDE, "challenge", "project_dir", "idempotency_key"})
 """Slots that no action may set."""
-OVER: Mapping[str, Any] = {PENDING: None, REQUESTED: None, CONFIRMATION: None, MISSES: None}
+OVER: Mapping[str, Any] = dict.fromkeys((PENDING, REQUESTED, CONFIRMATION, MISSES, BESIDE))
 
 RESUME = "resume_task"
 """The intent of the route that repeats a task's question after something else was answered."""
@@ -124,7 +126,10 @@ def goes_on(message: Message, task: Task, brand: Brand, routes: Sequence[Route])
     if corrected(text, task.slots, brand) or left(text, task.slots, brand):
         return not question or first.intent == task.intent
     free = task.requested in brand.slots and brand.slots[task.requested].text and not question
-    return (free and kinds <= {"clarify", "knowledge"}) or (len(routes) == 1 and _unsure_or_same(first, task, question))
+    proves = brand.challenge is not None and task.requested in brand.challenge.slots
+    return (free and (proves or kinds <= {"clarify", "knowledge"})) or (
+        len(routes) == 1 and _unsure_or_same(first, task, question)
+    )
 
 
 def _unsure_or_same(route: Route, task: Task, question: bool) -> bool:
@@ -150,8 +155,9 @@ def gives_only(text: str, task: Task, brand: Brand, route: Route) -> bool:
 
 def looks_wanted(text: str, task: Task, brand: Brand) -> bool:
     """Whether a message has the shape of the whole answer that was asked for, or of one that waits to be confirmed."""
-    wanted = task.slots if task.confirmation else (task.requested,)
-    return any(looks_like(text, brand.slots[name]) for name in wanted if name in brand.slots)
+    if task.confirmation:
+        return any(looks_like(text, slot) for name in task.slots if telling(slot := brand.slots[name]))
+    return task.requested in brand.slots and looks_like(text, brand.slots[task.requested])
 
 
 def repeats(text: str, task: Task, brand: Brand) -> bool:

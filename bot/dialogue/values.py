@@ -23,11 +23,11 @@ _LEAD = re.compile(
 _TAIL = re.compile(r"[\s,.!]*\b(?:please|pls|thanks|thank you|cheers)?[\s,.!]*$", re.IGNORECASE)
 _CORRECTS = re.compile(
     r"^(?:(?:no|nope|sorry|oh|oops|wait|actually|hang on|my mistake|i meant?|on second thou?ghts?)\b[\s,.:!-]*)+"
-    r"(?:(?:please )?(?:make|change|set) (?:it|that) (?:to )?|(?:it|that)(?:'s| is| should be) |i meant? |use |to )?",
+    r"(?P<tells>(?:please )?(?:make|change|set) (?:it|that) (?:to )?|(?:it|that)(?:'s| is| should be) |use |to )?",
     re.IGNORECASE,
 )
 _CHANGES = re.compile(
-    r"^(?:please |can you |could you )*(?:make|change|set|correct) (?:it|that)(?: to)? ", re.IGNORECASE
+    r"^(?:please |can you |could you )*(?P<tells>(?:make|change|set|correct) (?:it|that)(?: to)? )", re.IGNORECASE
 )
 
 
@@ -70,23 +70,29 @@ def looks_like(text: str, slot: Slot) -> bool:
     return bool(value and slot.pattern and re.fullmatch(slot.pattern, value, re.IGNORECASE))
 
 
-def corrected(text: str, names: Iterable[str], brand: Brand) -> dict[str, Any]:
+def telling(slot: Slot) -> bool:
+    """Whether the shape of a slot tells its values from ordinary words."""
+    return bool(slot.pattern) and not re.fullmatch(slot.pattern, "yes okay", re.IGNORECASE)
+
+
+def corrected(text: str, names: Iterable[str], brand: Brand, *, named: bool = False) -> dict[str, Any]:
     """Return what a correction changes among `names`, the latest asked last; a slot that is only wrong maps to None.
 
-    "actually make it 42 Elm Street", "the street is 42 Elm", "no, the other order", "the street is wrong".
+    "actually make it 42 Elm Street", "the street is wrong", "the street is 42 Elm"; with `named` only what names one.
     """
     ordered, value = list(names), plain(text)
     for name in ordered:
         if (given := _named(value, name, brand.slots[name])) is not None:
             return {name: given or None}
-    found = _CORRECTS.match(value) or _CHANGES.match(value)
+    found = None if named else _CORRECTS.match(value) or _CHANGES.match(value)
     rest = _TAIL.sub("", value[found.end() :]) if found else ""
     if not rest or len(rest) > LONGEST or _ANOTHER.search(rest):
         return {}
     free = [name for name in ordered if brand.slots[name].text]
-    shaped = [name for name in free if looks_like(rest, brand.slots[name])]
+    sure = bool(found and found["tells"])
+    shaped = [name for name in free if looks_like(rest, brand.slots[name]) and (sure or telling(brand.slots[name]))]
     chosen = {name: choice for name in ordered if (choice := choice_in(rest, brand.slots[name]))}
-    loose = [name for name in free if not brand.slots[name].pattern]
+    loose = [name for name in free if not brand.slots[name].pattern and sure]
     return chosen or {name: whole(rest, brand.slots[name]) for name in (shaped or loose)[-1:]}
 
 

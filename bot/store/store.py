@@ -22,6 +22,7 @@ from frontdesk.bot.store import gaps, inbox, outbox, review, transcript
 from frontdesk.bot.store.bell import Signal
 from frontdesk.bot.store.database import Database, T, Work, open_database
 from frontdesk.bot.store.inbox import Lane, Pending
+from frontdesk.bot.store.ledger import StoreLedger
 from frontdesk.bot.types import Conversation, Customer, Event, EventKind, Message, Receipt, State
 
 P = ParamSpec("P")
@@ -47,6 +48,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = url
         self.arrived, self.spoken = Signal(), Signal()
+        self.ledger = StoreLedger(self._write)
         self._database: Database | None = None
         self._callers = ThreadPoolExecutor(CALLERS, thread_name_prefix="frontdesk-store-call")
         self.ending = False

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, exists, func, or_, select, update
 
-from frontdesk.bot.store import codec, handoffs, inbox, outbox
+from frontdesk.bot.store import codec, handoffs, inbox, ledger, outbox
 from frontdesk.bot.store.inbox import INSERT, Lane, Pending
 from frontdesk.bot.store.tables import conversations, lanes, settled, turns, votes
 from frontdesk.bot.store.tables import inbox as messages
@@ -195,6 +195,7 @@ def forget_before(connection: Connection, moment: datetime) -> int:
     connection.execute(delete(settled).where(settled.c.settled_at < limit))
     handoffs.forget_before(connection, limit)
     connection.execute(delete(messages).where(messages.c.received_at < limit, messages.c.closed_at < limit))
+    ledger.forget(connection, limit)
     busy = or_(
         exists().where(messages.c.conversation_id == conversations.c.id),
         exists().where(events.c.conversation_id == conversations.c.id),

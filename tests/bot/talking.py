@@ -24,6 +24,7 @@ from frontdesk.bot.types import Conversation, Customer, Identity, Message, Reply
 ACTIONS = Path(__file__).parent / "desk_actions"
 KEYWORDS: Mapping[str, tuple[str, str]] = {
     "how long": ("knowledge", "delivery_time"),
+    "send back": ("knowledge", "return_policy"),
     "thanks": ("voice", "thanks"),
     "person": ("handoff", "human_agent"),
     "move": ("account", "move"),
@@ -62,6 +63,7 @@ class Keywords:
     """Routes by the first keyword in a text; nothing else is known."""
 
     def __init__(self, brand: Brand) -> None:
+        self.brand = brand
         self.entities = Entities(patterns={name: slot.pattern for name, slot in brand.slots.items() if not slot.text})
 
     def route(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
@@ -72,7 +74,7 @@ class Keywords:
             name, _, rest = text[1:].partition("{")
             slots = {k: str(v) for k, v in json.loads("{" + rest).items()} if rest else {}
         found = next((one for word, one in KEYWORDS.items() if word in text.casefold() or one[1] == name), None)
-        kind, intent = found or ("clarify", name or "unknown")
+        kind, intent = found or ("account" if name in self.brand.actions else "clarify", name or "unknown")
         entities = {one.name: one.value for one in self.entities.find(text, message.sent_at.date())}
         return (Route(kind=kind, intent=intent, confidence=1.0, reason="", slots={**entities, **slots}),)  # type: ignore[arg-type]
 

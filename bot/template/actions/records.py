@@ -56,6 +56,8 @@ class Order:
     shipping_cents: int
     total_cents: int
     refund_cents: int | None
+    country: str
+    return_started: bool
     lines: tuple[Line, ...]
 
     @property
@@ -77,6 +79,17 @@ def orders_of(project: Path, customer_id: str, today: date) -> tuple[Order, ...]
             f"SELECT {_COLUMNS} FROM orders WHERE customer_id = ? ORDER BY placed_days_ago, id DESC", (customer_id,)
         ).fetchall()
         return tuple(_order(database, row, today) for row in rows)
+
+
+def customer_of(project: Path, order_id: str, email: str) -> str | None:
+    """The customer whose order and e-mail address these are together, or None, whichever of them is wrong."""
+    with _database(project) as database:
+        row = database.execute(
+            "SELECT customers.id FROM customers JOIN orders ON orders.customer_id = customers.id "
+            "WHERE orders.id = ? AND lower(customers.email) = ?",
+            (order_id, email.strip().casefold()),
+        ).fetchone()
+        return str(row["id"]) if row else None
 
 
 def order_of(project: Path, customer_id: str, order_id: str, today: date) -> Order | None:
@@ -112,7 +125,17 @@ def _order(database: sqlite3.Connection, row: sqlite3.Row, today: date) -> Order
         values[event] = None if days is None else working_days_before(today, days)
     days = values.pop("due_in_days")
     values["due"] = None if days is None else working_days_after(today, days)
-    return Order(**values, lines=_lines(database, values["id"]))
+    country, started = _about(database, values["id"])
+    return Order(**values, country=country, return_started=started, lines=_lines(database, values["id"]))
+
+
+def _about(database: sqlite3.Connection, order_id: str) -> tuple[str, bool]:
+    """The country of an order's customer, and whether a return of it is under way."""
+    query = "SELECT country FROM customers JOIN orders ON orders.customer_id = customers.id WHERE orders.id = ?"
+    (country,) = database.execute(query, (order_id,)).fetchone()
+    tables = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'returns'").fetchone()
+    started = tables and database.execute("SELECT 1 FROM returns WHERE order_id = ?", (order_id,)).fetchone()
+    return str(country), bool(started)
 
 
 def _lines(database: sqlite3.Connection, order_id: str) -> tuple[Line, ...]:
@@ -126,13 +149,18 @@ def _lines(database: sqlite3.Connection, order_id: str) -> tuple[Line, ...]:
 
 @contextmanager
 def _database(project: Path) -> Iterator[sqlite3.Connection]:
-    """The order database, opened for reading only and built from orders.sql on first use."""
+    """The order database, opened for reading only."""
+    with closing(sqlite3.connect(f"{made(project).resolve().as_uri()}?mode=ro", uri=True)) as database:
+        database.row_factory = sqlite3.Row
+        yield database
+
+
+def made(project: Path) -> Path:
+    """The file of the order database, built from orders.sql on first use."""
     path = project / "orders.db"
     if not path.exists():
         _build(project / "orders.sql", path)
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
-        database.row_factory = sqlite3.Row
-        yield database
+    return path
 
 
 def _build(source: Path, target: Path) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
+from .changes import HAND_IN_DAYS, LABEL_CENTS, RETURN_DAYS, changeable, last_day, refund_of, returnable
 from .records import Line, Order
 
 NOT_VERIFIED = "I'd love to look that up, but I have to know it's really you before I open any orders."
 NO_ORDERS = "I can't see any orders on your account yet."
 WHICH_OPEN = "Which of your open orders do you mean?"
 WHICH_PAST = "Which of your past orders do you mean?"
+ASK_NUMBER = "Could you tell me your order number? It starts with LL and has five digits."
+REASONS = frozenset({"unwanted", "not_as_expected", "damaged"})
+REFUND_TIME = "5–7 business days"
 
 STATUS_WORDS = {
     "placed": "placed",
@@ -126,6 +130,114 @@ def listing(facts: Mapping[str, Any]) -> str:
         for order in facts["orders"]
     )
     return "\n".join((first + second, *each))
+
+
+def case_fields(order: Order, today: date) -> dict[str, Any]:
+    """The facts of an order with what the help pages say of it: until when it can be sent back, and for how much."""
+    until = {"return_until": day(last_day(order), today)} if order.delivered else {}
+    back = refund_of(order)
+    label = {} if order.country == "US" else {"label": money(LABEL_CENTS)}
+    return {
+        **fields(order, today),
+        **until,
+        **label,
+        "return_days": str(RETURN_DAYS),
+        "back": money(back),
+        "refund_time": REFUND_TIME,
+        "hand_in_by": day(today + timedelta(days=HAND_IN_DAYS), today),
+        "return_started": order.return_started,
+    }
+
+
+def cancel_back(facts: Mapping[str, Any]) -> str:
+    """What would be cancelled."""
+    return (
+        f"I'd cancel order {facts['order_id']} with {_and(facts['items'])}. "
+        f"You'd get {facts['total']} back the way you paid. Shall I cancel it?"
+    )
+
+
+def cancelled(facts: Mapping[str, Any]) -> str:
+    """That it is cancelled, and when the money comes."""
+    return (
+        f"Order {facts['order_id']} is cancelled. "
+        f"The refund of {facts['total']} reaches you the way you paid within {facts['refund_time']}."
+    )
+
+
+def too_late(facts: Mapping[str, Any]) -> str:
+    """That packing has begun, and what is possible instead."""
+    if facts["status"] in ("cancelled", "returned", "refunded"):
+        return f"Order {facts['order_id']} is {facts['status']} already, so there is nothing left to change."
+    return (
+        f"Order {facts['order_id']} is {facts['status']} already, so I can't change or cancel it any more. "
+        f"You can send it back within {facts['return_days']} days of delivery instead."
+    )
+
+
+def address_back(facts: Mapping[str, Any]) -> str:
+    """Where the order would go."""
+    return f"I'd send order {facts['order_id']} to {facts['address']}. Is that right?"
+
+
+def address_changed(facts: Mapping[str, Any]) -> str:
+    """Where the order goes now."""
+    return f"Order {facts['order_id']} now goes to {facts['address']}. We expect to deliver it by {facts['due_on']}."
+
+
+def return_back(facts: Mapping[str, Any]) -> str:
+    """What would be sent back, and what comes of it."""
+    label = f" after {facts['label']} for the label" if "label" in facts else ""
+    return (
+        f"I'd start the return of order {facts['order_id']} with {_and(facts['items'])}. "
+        "Everything has to be unused and in its original packaging. "
+        f"You'd get {facts['back']} back the way you paid{label}. Shall I start it?"
+    )
+
+
+def return_started(facts: Mapping[str, Any]) -> str:
+    """That the return is under way, and what to do next."""
+    return (
+        f"The return of order {facts['order_id']} is started. "
+        f"Print the label under My orders and hand the parcel to the carrier by {facts['hand_in_by']}. "
+        f"The refund of {facts['back']} comes within {facts['refund_time']} of its arrival at our warehouse."
+    )
+
+
+def can_return(facts: Mapping[str, Any]) -> str:
+    """Until when it can be sent back."""
+    return (
+        f"Order {facts['order_id']} was delivered on {facts['delivered_on']}, "
+        f"so you can send it back until {facts['return_until']}."
+    )
+
+
+def no_return(facts: Mapping[str, Any]) -> str:
+    """Why it cannot be sent back now."""
+    number = facts["order_id"]
+    if facts["return_started"]:
+        return f"A return of order {number} is under way already."
+    if facts["status"] == "delivered":
+        return (
+            f"Order {number} was delivered on {facts['delivered_on']}, and its {facts['return_days']} days for a "
+            f"return ended on {facts['return_until']}."
+        )
+    if facts["status"] in ("returned", "refunded"):
+        return status(facts)
+    if facts["status"] == "cancelled":
+        return f"Order {number} was cancelled on {facts['cancelled_on']}, so there is nothing to send back."
+    return (
+        f"Order {number} has not reached you yet: it is {facts['status']}. "
+        f"You can send it back within {facts['return_days']} days of delivery."
+    )
+
+
+def case_buttons(order: Order, today: date) -> list[dict[str, str]]:
+    """What can be done with the order instead."""
+    chosen = f'{{"order_id":"{order.id}"}}'
+    if returnable(order, today):
+        return [{"title": "Send it back", "payload": f"/refund_request{chosen}"}]
+    return [{"title": "Cancel it", "payload": f"/cancel_order{chosen}"}] if changeable(order) else []
 
 
 def unknown(number: str | None) -> str:
