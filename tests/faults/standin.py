@@ -88,14 +88,14 @@ def project_in(folder: Path, *, workers: int = 8, queue: int = 200, channels: st
     return Project.load(folder)
 
 
-def app_of(project: Project, engine: Any) -> FastAPI:
-    """Return the server's app around an engine, wired as the product wires it."""
+def app_of(project: Project, engine: Any, *, deliver: bool = True) -> FastAPI:
+    """Return the server's app around an engine, wired as the product wires it; `deliver` replies, or leave them."""
     settings = project.settings
     store = Store(project.store_url)
     desk = FrontDesk(cast(Engine, engine), store, settings.limits, workers=settings.store.workers)
     platforms = platforms_of(project)
     ways = [platform.ways(desk) for platform in platforms.values()]
-    senders = {name: platform.sender for name, platform in platforms.items()}
+    senders = {name: platform.sender for name, platform in platforms.items() if deliver}
     running = Running(desk, senders, [way.listener for way in ways if way.listener], [Retention(project, store)])
     app = FastAPI(lifespan=running.lifespan)
     app.state.drain, app.state.desk = running.drain, desk
