@@ -191,7 +191,7 @@ def assemble(project: Project) -> Bot:
 
 def entities_of(project: Project, brand: Brand) -> Entities:
     """Return what finds a brand's entities: its slots, and nlu.yml where that can be read."""
-    patterns = {name: slot.pattern for name, slot in brand.slots.items()}
+    patterns = {name: slot.pattern for name, slot in brand.slots.items() if not slot.text}
     try:
         read = read_nlu(project.folder / "nlu.yml")
     except ConfigError as error:  # the trained router serves on; only names of entities are missing
