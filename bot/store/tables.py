@@ -140,6 +140,27 @@ reviewed = Table(
 )
 """Messages that a person has reviewed."""
 
+figures = Table(
+    "turn_figure",
+    metadata,
+    Column("turn_id", _NUMBER, primary_key=True, autoincrement=False),
+    Column("case_id", _NUMBER, nullable=False, index=True),  # the turn that began the case
+    Column("brand", String(ID_CHARS), nullable=False),
+    Column("customer", String(64), nullable=False),  # sha256; empty: nobody knows who
+    Column("asked_at", Double, nullable=False, index=True),
+    Column("kind", String(16), nullable=False),  # of the first route; empty: a person had the conversation
+    Column("answered", Integer, nullable=False),  # what follows counts: 0 or 1
+    Column("unanswered", Integer, nullable=False),
+    Column("clarified", Integer, nullable=False),
+    Column("solved", Integer, nullable=False),
+    Column("handoff", String(60), nullable=False),  # what triggered it; empty: nothing
+    Column("intent", String(ID_CHARS), nullable=False),
+    Column("voice", String(ID_CHARS), nullable=False),
+    Column("ms", Integer),
+    Column("wait", Double),  # seconds until the first thing was said
+)
+"""What the numbers are made of: one row per turn, read out of it once, without words and names."""
+
 handoffs = Table(
     "handoff",
     metadata,
