@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -130,11 +130,15 @@ class Form(Acting):
         else:
             self._answer()
 
-    def _next(self) -> str:
+    def _next(self, not_needed: Collection[str] = ()) -> str:
         """The slot to ask for: the one that a validation requests, else the first of the form without a value."""
         if REQUESTED in self.changes:
             return str(self.changes.pop(REQUESTED) or "")
-        return next((name for name in self.required if self.at.slots.get(name) in (None, "")), "")
+        return next((name for name in self._missing() if name not in not_needed), "")
+
+    def _missing(self) -> list[str]:
+        """The slots of the form that have no value."""
+        return [name for name in self.required if self.at.slots.get(name) in (None, "")]
 
     def _ask(self, slot: str, missed: bool) -> None:
         misses = int(self.at.conversation.slots.get(MISSES) or 0) + 1 if missed else 0
@@ -182,13 +186,13 @@ class Form(Acting):
 
     def _read_back(self) -> None:
         """Say what would be changed and wait for a yes; hand over what the bot may not change alone."""
-        first = len(self.said)
+        first, not_needed = len(self.said), self._missing()
         if not self._told_back() or self.loop == "":
             self._end("")
             return
         if self.person:
             return
-        if slot := self._next():
+        if slot := self._next(not_needed):
             self._ask(slot, missed=False)
             return
         facts = {name: value for one in self.said[first:] for name, value in one.policy.items()}
