@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
-from math import log
+from math import exp, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ _CHARS = 2000
 _REMEMBERED, _LONG_PART = 20_000, 40
 _WORD = re.compile(r"\w+")
 _DIGIT = re.compile(r"\d")
+_NUMBER = re.compile(r"\d{4}")
 
 
 def clean(text: str) -> str:
@@ -31,6 +32,11 @@ def clean(text: str) -> str:
 def has_letters(text: str) -> bool:
     """Whether anything in `text` could be read as a word."""
     return any(character.isalpha() for character in text)
+
+
+def readable(text: str) -> bool:
+    """Whether there are words in `text`, or a number as long as those of orders are."""
+    return has_letters(text) or bool(_NUMBER.search(text))
 
 
 def words(text: str) -> list[str]:
@@ -75,6 +81,12 @@ class NGrams:
         names = sorted(name for name, n in seen.items() if n > 1 or name[0] == "w")
         rarity = [log((1 + len(texts)) / (1 + seen[name])) + 1 for name in names]
         return cls(column={name: k for k, name in enumerate(names)}, rarity=np.asarray(rarity, dtype=np.float32))
+
+    def counts(self) -> dict[str, float]:
+        """Return how many examples hold each word, the rarest at least one, as their rarity tells."""
+        rarest = float(self.rarity.max(initial=0.0))
+        found = ((name[1:], k) for name, k in self.column.items() if name[0] == "w" and " " not in name)
+        return {word: 2 * exp(rarest - float(self.rarity[k])) - 1 for word, k in found}
 
     def row(self, text: str) -> tuple[NDArray[np.int64], Floats]:
         """Return (columns, values) of one text; both empty when nothing in it is known."""

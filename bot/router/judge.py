@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from frontdesk.bot.router.features import has_letters
+from frontdesk.bot.router.features import readable as can_be_read
 from frontdesk.bot.router.model import Calibration, Model
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE
 from frontdesk.bot.types import Encoder, Kind, Route
@@ -42,7 +42,7 @@ class Judge:
 
     def __call__(self, texts: Sequence[str]) -> list[Judged]:
         """Return one judgement per cleaned text, all in one go."""
-        readable = [text for text in texts if has_letters(text)]
+        readable = [text for text in texts if can_be_read(text)]
         found = dict(zip(readable, self._judged(readable), strict=True)) if readable else {}
         return [found.get(text) or Judged(text=text, route=self.outside(1.0, "no words to read")) for text in texts]
 

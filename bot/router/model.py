@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from frontdesk.bot.router.features import Floats, NGrams
+from frontdesk.bot.router.spelling import Spelling, Vocabulary
 from frontdesk.bot.types import Encoder
 
 SENTENCE_WEIGHT = 3.0
@@ -216,7 +218,12 @@ class Model:
     tuned: Encoder | None = None
 
     def judge(self, texts: Sequence[str], encoder: Encoder) -> Verdict:
-        """Judge cleaned texts: n-grams settle what they are sure of, `encoder` (the published one) reads the rest."""
+        """Judge cleaned texts: n-grams settle what they are sure of, `encoder` (the published one) reads the rest.
+
+        A misspelt word is read as the word of the examples that was meant, where the encoder can tell that it is none.
+        """
+        if isinstance(encoder, Vocabulary):
+            texts = [self._spelling.corrected(text, encoder) for text in texts]
         if self.calibration.quick is None:
             return self.weigh(texts, encoder)
         quick = self.calibration.quick.judge(self.head.skim(texts), self.calibration)
@@ -224,6 +231,10 @@ class Model:
             return quick
         rest = np.flatnonzero(~quick.settled)
         return overruled(quick, rest, self.weigh([texts[int(k)] for k in rest], encoder))
+
+    @cached_property
+    def _spelling(self) -> Spelling:
+        return Spelling(self.head.ngrams.counts())
 
     def weigh(self, texts: Sequence[str], encoder: Encoder) -> Verdict:
         """Judge cleaned texts by all there is, whatever n-grams are sure of."""

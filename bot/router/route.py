@@ -28,6 +28,13 @@ _FOLLOW_UP = re.compile(
     r"^(and|or|but|also|what about|how about|even|only|same)\b|\b(it|that|this|those|these|them|they|one|ones)\b",
     re.IGNORECASE,
 )
+_ORDINAL = re.compile(
+    r"(?:(?:i mean|i meant|it'?s|yes|well|the|number|option|choice|#|no\.?)[\s,]*)*"
+    r"(?:(?P<n1>first|1st|1|one)|(?P<n2>second|2nd|2|two)|(?P<n3>third|3rd|3|three)|(?P<last>last))"
+    r"(?: (?:one|option|choice))?(?:[\s,]*please)?[\s.!)]*",
+    re.IGNORECASE,
+)
+"""One of the buttons just offered, named by its place."""
 _SHORT = 8
 PAYLOAD = "RegexMessageHandler"
 """Rasa's name of what reads a payload."""
@@ -86,7 +93,7 @@ class Router:
     def route(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
         """Return the route of each thing the customer asks, in order. Never empty, never raises on any text."""
         text = clean(message.text)
-        if given := self._given(text):
+        if given := self._given(text) or self._pointed(text, conversation):
             return (not_twice(given, conversation),)
         if language := foreign(text, self._languages):
             return (not_twice(_in_another(language), conversation),)
@@ -157,6 +164,14 @@ class Router:
             return None
         slots = _slots(text[match.end() :]) if match[2] else {}
         return replace(self._judge.chosen(match[1], f"payload /{match[1]}"), slots=slots)
+
+    def _pointed(self, text: str, conversation: Conversation) -> Route | None:
+        """The route of the button that "the second one" means; None when none was just offered, or not so many."""
+        reply, match = conversation.turns[-1].reply if conversation.turns else None, _ORDINAL.fullmatch(text)
+        offered = [button for button in reply.buttons if button.payload != f"/{HUMAN}"] if reply else []
+        place = {"n1": 0, "n2": 1, "n3": 2, "last": len(offered) - 1}[match.lastgroup or "last"] if match else -1
+        found = self._given(offered[place].payload) if 0 <= place < len(offered) else None
+        return replace(found, reason=f"button {place + 1} of those offered; {found.reason}") if found else None
 
     def _with_context(self, text: str, conversation: Conversation) -> Route | None:
         """The route of a short follow-up ("and for sale items?") read after the customer's last message, if sure."""
