@@ -70,7 +70,8 @@ def action_router(executor: Executor, *, token: str | None, body_bytes: int) -> 
         if name not in executor.names:
             return _problem(404, f"No registered action found for name '{name[:200]}'.", name)
         digest = str(call.get("domain_digest") or "")
-        call["domain"] = call.get("domain") or domains.get(digest)
+        if call.get("domain") is None:
+            call["domain"] = domains.get(digest)
         if call["domain"] is None:
             return _problem(449, "Missing domain context: send the request again with the domain.", name)
         _remember(domains, digest, call["domain"])

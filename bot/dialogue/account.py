@@ -84,8 +84,9 @@ class _Turn:
     def play(self) -> None:
         """Play the message; blocks while actions run. Raises ModelError."""
         task = self.before if self.before and self.before.intent == self.intent else None
-        if self.before and not task and self.before.confirmation:
-            self._say(self.brand.messages.unchanged)
+        if self.before and not task:
+            self.changes |= OVER
+            self._say(self.brand.messages.unchanged if self.before.confirmation else "")
         self._task(self.intent, task, self.resumes)
 
     def _task(self, intent: str, task: Task | None, resumes: bool) -> None:
@@ -146,7 +147,8 @@ class _Turn:
             raise ModelError(what, where=action.action, fix="see what it returns for this customer.")
 
     def _say(self, text: str) -> None:
-        self.said.append((text, Said(text=text, configured=True)))
+        if text:
+            self.said.append((text, Said(text=text, configured=True)))
 
     # What is sent
 

@@ -64,7 +64,7 @@ def open_task(conversation: Conversation, brand: Brand) -> Task | None:
     """Return the task that the bot's last reply asked something for, or None."""
     intent = conversation.slots.get(PENDING)
     last = conversation.turns[-1].reply if conversation.turns else None
-    asked = last is not None and any(route.intent in (intent, RESUME) for route in last.routes)
+    asked = last is not None and any(route.kind == "account" for route in last.routes)
     if not isinstance(intent, str) or intent not in brand.actions or not asked:
         return None
     confirmation = conversation.slots.get(CONFIRMATION)

@@ -87,7 +87,7 @@ def test_another_customers_order_sounds_like_one_that_does_not_exist(account: Ac
 
 def test_a_missing_slot_is_asked_for_and_its_answer_resumes(account: AccountAnswerer) -> None:
     said = ask(account, "what did I buy?", intent="order_details")
-    assert said[0].text == "Which order number?"
+    assert said[0].text == "Which order do you mean?"
     asked = Reply(text="", routes=(Route(kind="account", intent="order_details", confidence=1.0, reason=""),))
     first = Message(text="what?", conversation_id="x", brand="b", channel="web", customer=Customer(id="c"), id="1")
     slots = {name: value for name, value in said[0].effect.slots.items() if value is not None}
@@ -105,7 +105,7 @@ def test_a_missing_slot_is_asked_for_and_its_answer_resumes(account: AccountAnsw
 @pytest.mark.parametrize("value", ["LL-10401'; DROP TABLE orders; --", "' OR 1=1 --", "LL-10401 OR 1=1", "../x"])
 def test_a_payload_slot_that_does_not_fit_its_pattern_is_ignored(account: AccountAnswerer, value: str) -> None:
     said = ask(account, "/order_details", intent="order_details", slots={"order_id": value})
-    assert said[0].text == "Which order number?"
+    assert said[0].text == "Which order do you mean?"
 
 
 def test_the_customer_id_in_a_payload_is_never_believed(account: AccountAnswerer) -> None:
