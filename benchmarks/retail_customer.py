@@ -39,7 +39,7 @@ BUTTONS = {
 """What the customer looks for among the titles of buttons."""
 ASKED = (
     ("yes", r"shall i go ahead|after a clear yes"),
-    ("wish", r"what would you like instead of the|which [\w/ ]+ would you like|isn't available"),
+    ("wish", r"what would you like instead of the|which [\w/ ]+ would you like: |isn't available"),
     ("items", r"which items would you like|which [\w -]+ do you mean"),
     ("reason", r"why would you like to cancel"),
     ("method", r"which payment method|do you mean your"),
@@ -48,6 +48,15 @@ ASKED = (
     ("who", r"e-?mail|zip code"),
 )
 """What a reply asks for, by its words; the first that fits counts."""
+FOREIGN = {
+    "cancel": ("wish", "items", "method", "address"),
+    "return": ("wish", "reason", "address"),
+    "exchange": ("reason", "address"),
+    "modify": ("reason", "address"),
+    "address": ("wish", "items", "reason", "method"),
+    "payment": ("wish", "items", "reason", "address"),
+}
+"""What is never asked of who wants this: the bot has understood something else, and the customer leaves it."""
 
 
 @dataclass
@@ -57,6 +66,7 @@ class Customer:
     world: Json
     task: Json
     seed: int
+    openings: str = "goals"
     goals: list[Json] = field(default_factory=list)
     lost: int = 0
     current: int = -1
@@ -105,7 +115,7 @@ class Customer:
     def opens(self) -> str:
         """Begin with the first goal."""
         self.current = 0
-        return self.pick("words", "opening") + self.pick("goals", self.kind)
+        return self.pick("words", "opening") + self.pick(self.openings, self.kind)
 
     def answers(self, text: str, titles: Sequence[str], waiting: bool) -> str | None:
         """Return what is said to a reply; None when the conversation is over, with `why` where it failed."""
@@ -123,7 +133,7 @@ class Customer:
         self.current, self.wish_at, self.restarts = self.current + 1, 0, 0
         if self.current == len(self.goals):
             return None
-        return self.pick("words", "next") + self.pick("goals", self.kind)
+        return self.pick("words", "next") + self.pick(self.openings, self.kind)
 
     def _lost(self, text: str, titles: Sequence[str]) -> str | None:
         """Press the button that says what is wanted; else say the goal in other words."""
@@ -132,7 +142,7 @@ class Customer:
             return self._fails(f"nothing to answer to: {text[:80]}")
         wanted = [title for title in titles if re.search(BUTTONS[self.kind], title, re.IGNORECASE)]
         self.wish_at = 0
-        return wanted[0] if wanted else self.pick("goals", self.kind)
+        return wanted[0] if wanted else self.pick(self.openings, self.kind)
 
     def _fails(self, why: str) -> str | None:
         """Give up, and note why."""
@@ -140,6 +150,9 @@ class Customer:
         return None
 
     def _tell(self, asked: str, text: str) -> str | None:
+        if asked in FOREIGN.get(self.kind, ()):
+            self.lost += 1
+            return self.pick("words", "leave") if self.lost <= PATIENCE else self._fails(f"asked for a {asked}")
         said: Callable[[str], str | None] = getattr(self, f"_say_{asked}")
         return said(text)
 

@@ -122,13 +122,10 @@ def user_by_email(database: sqlite3.Connection, email: str) -> str | None:
     return row["id"] if row else None
 
 
-def user_by_name(database: sqlite3.Connection, first: str, last: str, zip_code: str) -> str | None:
-    """Return the id of the only customer of this name who lives at this zip code."""
-    rows = database.execute(
-        "SELECT id FROM users WHERE lower(first_name) = lower(?) AND lower(last_name) = lower(?) AND zip = ?",
-        (first.strip(), last.strip(), zip_code.strip()),
-    ).fetchall()
-    return rows[0]["id"] if len(rows) == 1 else None
+def users_at(database: sqlite3.Connection, zip_code: str) -> list[tuple[str, str, str]]:
+    """Return (id, first name, last name) of every customer who lives at a zip code."""
+    rows = database.execute("SELECT id, first_name, last_name FROM users WHERE zip = ?", (zip_code,))
+    return [(row["id"], row["first_name"], row["last_name"]) for row in rows]
 
 
 def user_of(database: sqlite3.Connection, user_id: str) -> User | None:
