@@ -1,4 +1,4 @@
-"""A real shop, played: `python -m benchmarks.retail --data PATH [--tasks train|dev] [--final] [--limit N] [--out FILE]`.
+"""A real shop, played: `python -m benchmarks.retail --data PATH [--tasks train|dev] [--final] [--out FILE]`.
 
 PATH is the folder of tau-bench's retail data. Every task that is not excluded is played four times, by seeds that vary
 wording and order, through the whole engine, with no chat model. A run succeeds when the database ends exactly as the
@@ -104,8 +104,9 @@ class Referee:
             self.broken.append("changed another customer's order")
 
 
-async def played(bot: Bot, folder: Path, fresh: Path, customer: Customer, run: Run) -> Run:
-    """Play one conversation in a shop of its own."""
+async def played(bot: Bot, fresh: Path, customer: Customer, run: Run) -> Run:
+    """Play one conversation in a shop of its own, copied from the database `fresh`."""
+    folder = Path(bot.project.folder)
     shutil.copy(fresh, folder / "shop.db")
     account = bot.engine.answerers["account"]
     assert isinstance(account, AccountAnswerer)
@@ -170,7 +171,7 @@ async def run_all(
     for number, task in tasks:
         for seed in range(seeds):
             run = Run(task=number, seed=seed, kinds=[KINDS[a["name"]] for a in task["actions"]])
-            runs.append(await played(bot, folder, fresh, Customer(world, task, seed, openings), run))
+            runs.append(await played(bot, fresh, Customer(world, task, seed, openings), run))
         print(f"\r{len(runs)} runs, {sum(run.success for run in runs)} right", end="", file=sys.stderr)
     print(file=sys.stderr)
     return runs

@@ -33,7 +33,7 @@ def retail() -> Iterator[Any]:
     module = importlib.util.module_from_spec(spec)
     sys.modules["retail_actions"] = module
     spec.loader.exec_module(module)
-    for name in ("shop", "changes", "finding"):
+    for name in ("shop", "changes", "finding", "particulars"):
         importlib.import_module(f"retail_actions.{name}")
     yield module
     for name in [name for name in sys.modules if name.startswith("retail_actions")]:
@@ -211,13 +211,13 @@ def test_an_option_that_two_share_goes_to_the_one_named(retail: Any) -> None:
     ],
 )
 def test_addresses_are_read(retail: Any, text: str, line1: str, line2: str, rest: tuple[str, ...]) -> None:
-    found = retail.finding.address_in(text)
+    found = retail.particulars.address_in(text)
     assert (found.address1, found.address2, (found.city, found.state, found.zip)) == (line1, line2, rest)
 
 
 @pytest.mark.parametrize("text", ["my new place", "12 Fir Street", "Salem, OR 97301", "12 Fir Street, Salem"])
 def test_half_an_address_is_none(retail: Any, text: str) -> None:
-    assert retail.finding.address_in(text) is None
+    assert retail.particulars.address_in(text) is None
 
 
 @pytest.mark.parametrize(
@@ -235,11 +235,11 @@ def test_half_an_address_is_none(retail: Any, text: str) -> None:
 def test_payment_methods_are_the_customers_own(retail: Any, folder: Path, text: str, found: list[str]) -> None:
     with retail.shop.shop(folder) as database:
         methods = retail.shop.user_of(database, TILDA).methods
-    assert [one.id for one in retail.finding.methods_in(text, methods, "credit_card_1")] == found
+    assert [one.id for one in retail.particulars.methods_in(text, methods, "credit_card_1")] == found
 
 
 def test_reasons_and_numbers(retail: Any) -> None:
-    finding = retail.finding
+    finding = retail.particulars
     assert finding.reason_in("oh, that was an accident") == "ordered by mistake"
     assert finding.reason_in("I don't need it any more") == "no longer needed"
     assert finding.reason_in("it is too expensive") is None

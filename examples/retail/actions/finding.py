@@ -1,4 +1,4 @@
-"""What a customer's words name: an order, articles of an order, wished options, a way to pay, a reason, an address.
+"""What a customer's words name: articles of an order, the options wished for, products.
 
 By rules over the customer's own records alone: a word counts only where it names something that is there.
 """
@@ -9,11 +9,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .shop import GIFT_CARD, Address, Item, Method, Options, Product, Variant
+from .shop import Item, Options, Product, Variant
 
-_ORDER = re.compile(r"#?\bW[ -]?(\d{7})\b|(?<![\w.-])(\d{7})(?![\w-])", re.IGNORECASE)
-_ZIP = re.compile(r"(?<![\w#-])\d{5}(?![\w-])")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _TOKEN = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+")
 _CLAUSE = re.compile(r"[,;.&+]\s|\s&\s|\b(?:and|plus|also|as well as)\b", re.IGNORECASE)
 _ALL = re.compile(
@@ -38,76 +35,6 @@ def plain(text: str) -> list[str]:
     """Return the words of a text in one form each: lower case, units and spellings alike, hyphens apart."""
     words = _TOKEN.findall(text.casefold().replace("’", "'").replace("'", ""))
     return " ".join(_SAME.get(word, word) for word in words).split()
-
-
-# Orders, people, payments
-
-
-def order_in(text: str) -> str | None:
-    """Return the order number that a text names, in the shop's form."""
-    found = _ORDER.search(text)
-    return f"#W{found[1] or found[2]}" if found else None
-
-
-def email_in(text: str) -> str | None:
-    """Return the e-mail address in a text."""
-    found = _EMAIL.search(text)
-    return found.group().rstrip(".") if found else None
-
-
-def zip_in(text: str) -> str | None:
-    """Return the only zip code in a text; several are none."""
-    found = set(_ZIP.findall(text))
-    return found.pop() if len(found) == 1 else None
-
-
-def names(text: str, first: str, last: str) -> bool:
-    """Return whether a text gives this name: first and last name side by side."""
-    words = " ".join(plain(text))
-    return any(
-        re.search(rf"\b{re.escape(' '.join(plain(name)))}\b", words) for name in (f"{first} {last}", f"{last} {first}")
-    )
-
-
-def methods_in(text: str, methods: Sequence[Method], original: str = "") -> list[Method]:
-    """Return the customer's payment methods that a text may mean; `original` is the id of the one an order has."""
-    words, said = plain(text), text.casefold()
-    if exact := [one for one in methods if one.id.casefold() in said or (one.last_four and one.last_four in words)]:
-        return exact
-    if re.search(r"\b(?:original|originally|same (?:way|card|method|payment)|way i paid|i paid with)\b", said):
-        return [one for one in methods if one.id == original]
-    found = [one for one in methods if _means(one, words)]
-    return found or [one for one in methods if one.source == "credit_card" and "card" in words and "gift" not in words]
-
-
-def _means(method: Method, words: Sequence[str]) -> bool:
-    text = " ".join(words)
-    if method.source == GIFT_CARD:
-        return bool(re.search(r"\bgift ?cards?\b|\bgc\b|\b(?:store|website|site|shop) credit\b|\bgift balance\b", text))
-    if method.source == "paypal":
-        return "paypal" in words or "pay pal" in text
-    return ("credit" in words and "card" in text) or bool(method.brand and method.brand.casefold() in words)
-
-
-_REASONS = (
-    (
-        "ordered by mistake",
-        r"mistake|accident|error|wrong (?:thing|item|order)|didn'?t mean|did not mean|unintention|inadvert|oops"
-        r"|by misclick|misclick|never meant|not meant",
-    ),
-    (
-        "no longer needed",
-        r"no longer|any ?more|any longer|don'?t (?:really )?(?:need|want|require)|do not (?:need|want)|not need"
-        r"|no (?:more )?(?:need|use)|unneeded|changed my mind|without it|plans? changed|not necessary",
-    ),
-)
-
-
-def reason_in(text: str) -> str | None:
-    """Return which of the two reasons for cancelling a text gives; both at once are none."""
-    said = text.casefold().replace("’", "'")
-    found = [reason for reason, pattern in _REASONS if re.search(pattern, said)]
-    return found[0] if len(found) == 1 else None
 
 
 # Articles of an order
@@ -315,7 +242,7 @@ def _stem_places(stem: Sequence[str], words: Sequence[str]) -> list[int]:
     ]
 
 
-# Products and addresses
+# Products
 
 
 def products_in(text: str, known: Mapping[str, str]) -> list[str]:
@@ -329,40 +256,3 @@ def products_in(text: str, known: Mapping[str, str]) -> list[str]:
         for key, name in known.items()
         if any(_within(word, words) for word in {_singular(plain(name)[-1])} | _EXTRA.get(name, set()))
     ]
-
-
-_STATES = {
-    "AL": "Alabama", "AK": "Alaska", "AZ": "Arizona", "AR": "Arkansas", "CA": "California", "CO": "Colorado",
-    "CT": "Connecticut", "DE": "Delaware", "DC": "District of Columbia", "FL": "Florida", "GA": "Georgia",
-    "HI": "Hawaii", "ID": "Idaho", "IL": "Illinois", "IN": "Indiana", "IA": "Iowa", "KS": "Kansas", "KY": "Kentucky",
-    "LA": "Louisiana", "ME": "Maine", "MD": "Maryland", "MA": "Massachusetts", "MI": "Michigan", "MN": "Minnesota",
-    "MS": "Mississippi", "MO": "Missouri", "MT": "Montana", "NE": "Nebraska", "NV": "Nevada", "NH": "New Hampshire",
-    "NJ": "New Jersey", "NM": "New Mexico", "NY": "New York", "NC": "North Carolina", "ND": "North Dakota",
-    "OH": "Ohio", "OK": "Oklahoma", "OR": "Oregon", "PA": "Pennsylvania", "RI": "Rhode Island", "SC": "South Carolina",
-    "SD": "South Dakota", "TN": "Tennessee", "TX": "Texas", "UT": "Utah", "VT": "Vermont", "VA": "Virginia",
-    "WA": "Washington", "WV": "West Virginia", "WI": "Wisconsin", "WY": "Wyoming",
-}  # fmt: skip
-_STATE = "|".join([*_STATES, *sorted(_STATES.values(), key=len, reverse=True)])
-_UNIT = r"(?:suite|ste|apartment|apt|unit|floor|room|#)\.?\s*#?\w+"
-_ADDRESS = re.compile(
-    rf"(?P<address1>\d{{1,6}}\s+[\w.' -]+?)\s*(?:,\s*|\s+(?={_UNIT}))(?:(?P<address2>{_UNIT})\s*,?\s*)?"
-    rf"(?:in\s+)?(?P<city>[A-Za-z.' -]+?)\s*,?\s+(?P<state>{_STATE})\.?\s*,?\s*(?P<zip>\d{{5}})(?:-\d{{4}})?\b",
-    re.IGNORECASE,
-)
-
-
-def address_in(text: str) -> Address | None:
-    """Return the address in the USA that a text gives in full: street, unit if any, city, state, zip code."""
-    found = _ADDRESS.search(" ".join(text.split()))
-    if not found:
-        return None
-    state = found["state"]
-    short = {name.casefold(): code for code, name in _STATES.items()}.get(state.casefold(), state.upper())
-    return Address(
-        address1=found["address1"].strip(" ,"),
-        address2=(found["address2"] or "").strip(" ,"),
-        city=found["city"].strip(" ,"),
-        state=short,
-        country="USA",
-        zip=found["zip"],
-    )

@@ -23,7 +23,8 @@ from .changes import (
     difference,
     paid_with,
 )
-from .finding import address_in, fitting, items_in, methods_in, order_in, products_in, reason_in, told_apart, wish
+from .finding import fitting, items_in, products_in, told_apart, wish
+from .particulars import address_in, methods_in, order_in, reason_in
 from .shop import Item, Method, Order, Product, Variant, product_of, products, variant_of
 
 Slots = dict[str, Any]

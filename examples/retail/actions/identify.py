@@ -10,7 +10,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from .finding import email_in, names, zip_in
+from .particulars import email_in, names, zip_in
 from .shop import shop, user_by_email, users_at
 
 LONGEST = 200
