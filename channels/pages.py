@@ -115,5 +115,11 @@ def _names() -> frozenset[str]:
 
 @cache
 def _file(name: str) -> tuple[bytes, bytes, str]:
-    raw = (_FOLDER / name).read_bytes()
+    raw = _lean((_FOLDER / name).read_text("utf-8")).encode()
     return raw, gzip.compress(raw, mtime=0), f'"{hashlib.sha256(raw).hexdigest()[:16]}"'
+
+
+def _lean(text: str) -> str:
+    """Return a file without its indentation and the lines that are only a comment, which no browser needs."""
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"

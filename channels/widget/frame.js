@@ -304,7 +304,8 @@ async function restore() {
 }
 
 function replay({ message, reply, author }) {
-  if (message) place(new Said(message.title || message.text, message.files).element, message.message_id);
+  const wordless = message?.files && /^\[\w+\]$/.test(message.text);
+  if (message) place(new Said(wordless ? "" : message.title || message.text, message.files).element, message.message_id);
   if (!reply?.text) return;
   const answer = answerOf(message ? message.message_id : reply.message_id, author || "");
   finish(answer, author ? { ...reply, routes: [] } : reply);

@@ -247,6 +247,8 @@
 
   const start = () => {
     document.documentElement.append(host);
+    host.popover = "manual";  // the top layer: no stacking order, transform or opacity of the page reaches it
+    host.showPopover?.();
     dress();
     if (set.launcher === "none") button.hidden = true;
     if ("open" in set && !small.matches && innerWidth > 900) show(true, false);

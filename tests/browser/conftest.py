@@ -20,7 +20,7 @@ from frontdesk.channels.files import Files
 from frontdesk.channels.inbox import inbox_router
 from frontdesk.channels.testing import FakeDesk
 from frontdesk.channels.web import web_router
-from tests.browser.shop import CHROMIUM, FLAGS, OPERATOR, Shop, missing, script
+from tests.browser.shop import CHROMIUM, FLAGS, HOST, OPERATOR, Shop, missing, script
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     app.include_router(
         web_router(
             desk,
-            settings=Web(demo=True),
+            settings=Web(demo=True, allowed_origins=(HOST,), messages_per_minute=0),
             limits=Limits(),
             brands={"shop": brand},
             default_brand="shop",

@@ -22,10 +22,15 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-features=LocalNetworkAccessChecks",  # a made-up page of "the internet" may load the bot from here
     "--force-color-profile=srgb",
 ]
 OPERATOR = "operator-token-of-the-tests"
+HOST = "http://shop.localhost:8099"
+"""The origin of a made-up page that may embed the widget."""
 QUOTE = "You can send anything back within 45 days of delivery, unused and in its packaging."
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(2000)
+"""Enough of a picture to be taken for one."""
 HOSTILE = (
     '<img src=x onerror="alert(1)"><script>alert(2)</script> [x](javascript:alert(3)) ![y](https://evil.example/p.png)'
 )
@@ -112,3 +117,8 @@ class Shop:
     url: str
     desk: FakeDesk
     call: Callable[[Any], Any]
+
+
+def newest(shop: Shop) -> Any:
+    """Return the conversation that began last."""
+    return list(shop.desk._conversations.values())[-1]

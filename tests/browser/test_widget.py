@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, FrameLocator, Page, expect
 
-from tests.browser.shop import HOSTILE, OPERATOR, QUOTE, Shop
+from tests.browser.shop import HOSTILE, OPERATOR, QUOTE, Shop, newest
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=20_000)
@@ -283,51 +282,6 @@ def test_small_screens_and_dark(browser: Browser, shop: Shop) -> None:
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast_is_enough(browser: Browser, shop: Shop, scheme: Any) -> None:
-    """WCAG 2.2 AA, 1.4.3: every text at least 4.5 to 1 on what is behind it."""
-    context = browser.new_context(viewport={"width": 1280, "height": 860}, color_scheme=scheme, reduced_motion="reduce")
-    page = context.new_page()
-    page.goto(shop.url)
-    write(page, "can I return it?")
-    expect(chat(page).locator(".sources")).to_be_visible()
-    write(page, "the lamp")
-    expect(chat(page).locator(".choices")).to_be_visible()
-    for root in (chat(page).locator("body"), page.locator("body")):
-        weak = root.evaluate(CONTRAST)
-        assert weak == []
-    context.close()
-
-
-CONTRAST = """body => {
-  const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const rgba = (color) => {
-    paint.clearRect(0, 0, 1, 1);
-    paint.fillStyle = color;
-    paint.fillRect(0, 0, 1, 1);
-    return [...paint.getImageData(0, 0, 1, 1).data].map((v) => v / 255);
-  };
-  const over = (top, below) => top.slice(0, 3).map((v, i) => v * top[3] + below[i] * (1 - top[3])).concat(1);
-  const ground = (element) => {
-    const chain = [];
-    for (let e = element; e; e = e.parentElement) chain.unshift(rgba(getComputedStyle(e).backgroundColor));
-    return chain.reduce((below, top) => over(top, below), [1, 1, 1, 1]);
-  };
-  const light = (color) => {
-    const [r, g, b] = color.map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const weak = [];
-  for (const element of body.querySelectorAll("*")) {
-    const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    if (!own || !element.checkVisibility() || element.disabled) continue;
-    const behind = ground(element);
-    const [a, b] = [light(over(rgba(getComputedStyle(element).color), behind)), light(behind)];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) weak.push(`${element.textContent.slice(0, 30)}: ${ratio.toFixed(2)}`);
-  }
-  return weak;
-}"""
 HEAR = """body => {
   const live = (node) => {
     const element = node.nodeType === 1 ? node : node.parentElement;
@@ -351,10 +305,6 @@ FOCUSED = """() => {
   const element = document.activeElement;
   return `${element.getAttribute("aria-label") || ""} ${element.textContent}`;
 }"""
-
-
-def newest(shop: Shop) -> Any:
-    return list(shop.desk._conversations.values())[-1]
 
 
 def focused(page: Page) -> str:

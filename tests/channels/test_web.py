@@ -584,14 +584,10 @@ def test_static_files() -> None:
     run(test)
 
 
-def test_the_widget_is_small_and_never_parses_html() -> None:
-    import gzip
-
+def test_the_widget_never_parses_html() -> None:
     from frontdesk.channels import pages
 
     folder = pages._FOLDER
-    names = ("widget.js", "frame.js", "view.js", "talk.js", "frame.css")
-    assert sum(len(gzip.compress((folder / name).read_bytes())) for name in names) <= 25_000
     for script_file in folder.glob("*.js"):
         source = script_file.read_text()
         for sink in (
