@@ -24,8 +24,6 @@ from frontdesk.adapters.voices import Voices
 from frontdesk.bot.config import Brand, Models
 from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.dialogue.account import AccountAnswerer
-from frontdesk.bot.dialogue.actions import Actions
-from frontdesk.bot.dialogue.calls import Runner
 from frontdesk.bot.dialogue.clarify import ClarifyAnswerer
 from frontdesk.bot.dialogue.voice import Speaker, VoiceAnswerer
 from frontdesk.bot.engine import Engine
@@ -155,6 +153,8 @@ def objection_of(brand: Brand) -> Callable[[Pair], str]:
 
 def assemble(project: Project) -> Bot:
     """Load every part of a project; raises the error of whichever is missing, with the command that makes it."""
+    from frontdesk.bot.commands.acting import actions_of
+
     settings, encoder = project.settings, encoder_of(project.settings.models)
     knowledge, voices = knowledge_of(project, encoder, helpers_of(project)), speaker_of(project)
     knowledge.load()
@@ -200,32 +200,6 @@ def entities_of(project: Project, brand: Brand) -> Entities:
     return Entities(read.lexicon, read.rows, patterns)
 
 
-def actions_of(project: Project) -> Runner:
-    """Return what runs the actions: a team's action server where the settings name one, else actions/, checked."""
-    settings = project.settings
-    if settings.action_endpoint:
-        from frontdesk.bot.dialogue.remote import RemoteActions
-
-        return RemoteActions(settings.action_endpoint)
-    actions = Actions(project.folder)
-    if any(brand.actions for brand in settings.brands.values()):
-        check_actions(actions.load(), settings.brands)
-    return actions
-
-
-def check_actions(actions: Runner, brands: Mapping[str, Brand]) -> None:
-    """Raise ConfigError when the settings name an action that actions/ does not have."""
-    for name, brand in brands.items():
-        named = [(f"actions.{intent}", one.action) for intent, one in brand.actions.items()]
-        named += [(f"actions.{intent}", one.read_back) for intent, one in brand.actions.items() if one.read_back]
-        named += [("challenge", brand.challenge.action)] if brand.challenge else []
-        for where, action in named:
-            if action not in actions.names and action not in brand.responses:
-                known = ", ".join(sorted(actions.names)) or "none"
-                place = f"brands.{name}.{where}"
-                raise ConfigError(f"no action {action!r}.", where=place, fix=f"actions/ has {known}.")
-
-
 def own_secret(project: Project, name: str) -> str:
     """Return a secret the project made for itself at first use, kept private in its state folder."""
     path = project.state / "secrets.json"
@@ -259,10 +233,10 @@ def create_app(bot: Bot) -> FastAPI:
     """Return the HTTP server of one bot: its desk starts and stops with the server."""
     from fastapi import FastAPI
 
+    from frontdesk.bot.commands.acting import served
     from frontdesk.bot.commands.lifespan import Running
     from frontdesk.bot.commands.platforms import platforms_of
     from frontdesk.bot.commands.retention import Retention
-    from frontdesk.bot.commands.run import served
 
     project, settings = bot.project, bot.project.settings
     install()
@@ -286,7 +260,7 @@ def create_app(bot: Bot) -> FastAPI:
     _mount_parse(app, bot)
     _mount_operator(app, desk, bot, refresher, retention)
     _mount_health(app, store)
-    if project.settings.channels.actions and bot.account and isinstance(bot.account.actions, Actions):
+    if project.settings.channels.actions and bot.account:
         app.include_router(served(bot.account.actions, project))
     return app
 

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from frontdesk.bot.errors import ChannelError, ModelError
@@ -27,6 +27,9 @@ SECONDS = 30.0
 """The longest that an action may take."""
 DOMAINS = 16
 """How many assistants' domains are remembered by their digest."""
+
+ActionRoutes = APIRouter
+"""What is mounted; named here, so that the wiring need not know the web framework."""
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +81,13 @@ def action_router(executor: Executor, *, token: str | None, body_bytes: int) -> 
         return await _ran(executor, call, name)
 
     return router
+
+
+def alone(routes: ActionRoutes) -> FastAPI:
+    """Return a server of nothing but these routes."""
+    server = FastAPI(title="frontdesk actions", docs_url=None, redoc_url=None, openapi_url=None)
+    server.include_router(routes)
+    return server
 
 
 async def _ran(executor: Executor, call: Mapping[str, Any], name: str) -> Response:

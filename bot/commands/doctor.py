@@ -86,7 +86,7 @@ def _voices(project: Project) -> str:
 
 
 def _actions(project: Project) -> str:
-    from frontdesk.bot.app import actions_of, check_actions
+    from frontdesk.bot.commands.acting import actions_of, check_actions
 
     if not any(brand.actions for brand in project.settings.brands.values()):
         return "none"

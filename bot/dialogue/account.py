@@ -16,7 +16,8 @@ from frontdesk.bot.dialogue.changes import Ledger, MemoryLedger
 from frontdesk.bot.dialogue.clarify import person_button
 from frontdesk.bot.dialogue.form import Form
 from frontdesk.bot.dialogue.identity import Known, Proof, challenge_of, known_as, may_prove
-from frontdesk.bot.dialogue.tasks import OVER, RESERVED, RESUME, Task, open_task
+from frontdesk.bot.dialogue.tasks import NEXT, OVER, PENDING, RESERVED, RESUME, Task, open_task
+from frontdesk.bot.dialogue.values import known_slots
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.guards.support import figures
 from frontdesk.bot.text import sentences
@@ -84,10 +85,32 @@ class _Turn:
     def play(self) -> None:
         """Play the message; blocks while actions run. Raises ModelError."""
         task = self.before if self.before and self.before.intent == self.intent else None
+        if NEXT in self.route.slots:
+            self.changes[NEXT] = self.route.slots[NEXT]
         if self.before and not task:
             self.changes |= OVER
             self._say(self.brand.messages.unchanged if self.before.confirmation else "")
         self._task(self.intent, task, self.resumes)
+        while not self.person and not self._asks() and (waiting := self._waiting()):
+            (intent, values), *rest = waiting
+            self.changes |= {NEXT: json.dumps(rest) if rest else None, **known_slots(values, self.brand)}
+            if intent in self.brand.actions:
+                self._task(intent, None, True)
+
+    def _asks(self) -> bool:
+        """Whether a task waits for the customer after this message."""
+        return self.changes.get(PENDING, self.conversation.slots.get(PENDING)) is not None
+
+    def _waiting(self) -> list[tuple[str, dict[str, str]]]:
+        """What else the customer asked for, in this message or before it."""
+        told = self.changes.get(NEXT, self.route.slots.get(NEXT) or self.conversation.slots.get(NEXT))
+        try:
+            found = json.loads(told) if isinstance(told, str) else []
+        except (ValueError, RecursionError):
+            return []
+        rows = found if isinstance(found, list) else []
+        whole = [row for row in rows if isinstance(row, list) and len(row) == 2 and isinstance(row[1], dict)]
+        return [(str(intent), {name: str(value) for name, value in values.items()}) for intent, values in whole]
 
     def _task(self, intent: str, task: Task | None, resumes: bool) -> None:
         """Play one intent for who the customer is known to be; ask for proof, or refuse politely, else."""
@@ -158,8 +181,10 @@ class _Turn:
         buttons = (*(button for _, one in self.said for button in one.buttons), *self.buttons)
         told = [Sentence(text=text, support=self._support(text, one)) for text, one in parts]
         effect = Effect(action=self.ran or None, buttons=buttons, slots=self.changes)
+        if self.person and told and told[-1].text == self.brand.messages.uncertain:
+            return [*told[:-1], self._handed(told[-1].text, effect)]
         if self.person:
-            return [*told, self._handed(self.person, effect)]
+            return [*told, self._handed(self.brand.messages.person_decides, effect)]
         return [*told[:-1], *(Sentence(text=last.text, support=last.support, effect=effect) for last in told[-1:])]
 
     def uncertain(self) -> Sentence:
@@ -173,10 +198,10 @@ class _Turn:
         where = self.brand.actions[self.intent].action
         return ModelError("the action took too long.", where=where, fix="see why it hangs.")
 
-    def _handed(self, reason: str, effect: Effect) -> Sentence:
-        slots = {**effect.slots, **OVER, "handoff_reason": None}
-        passed = Effect(action=effect.action, slots=slots, state="waiting", reason=reason)
-        return Sentence(text=self.brand.messages.person_decides, support=CONFIGURED, effect=passed)
+    def _handed(self, text: str, effect: Effect) -> Sentence:
+        slots = {**effect.slots, **OVER, NEXT: None, "handoff_reason": None}
+        passed = Effect(action=effect.action, slots=slots, state="waiting", reason=self.person)
+        return Sentence(text=text, support=CONFIGURED, effect=passed)
 
     def _support(self, text: str, one: Said) -> Support:
         """What carries a sentence: settings, the record that has its figures, or what the customer said; else none."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from frontdesk.bot.config import Action, Brand
 from frontdesk.bot.dialogue.identity import known_as
 from frontdesk.bot.dialogue.tasks import given
+from frontdesk.bot.dialogue.values import slots_in
 from frontdesk.bot.types import Conversation, Message, Route
 
 _THAT_ONE = re.compile(r"\b(?:it|them|this|that|these|those|my|mine)\b", re.IGNORECASE)
@@ -21,7 +23,23 @@ def with_cases(
 
     Who is not known well enough hears the policy alone.
     """
-    return tuple(one for route in routes for one in (*_case(route, message, conversation, brand), route))
+    return tuple(
+        one
+        for route in routes
+        for one in (*_case(route, message, conversation, brand), _in_general(route, message, brand))
+    )
+
+
+def _in_general(route: Route, message: Message, brand: Brand) -> Route:
+    """The policy question without the number of a record, which no document knows: "can I return my order?"."""
+    if route.kind != "knowledge" or not any(route.intent in action.beside for action in brand.actions.values()):
+        return route
+    text = route.text or message.text
+    for name, value in slots_in(text, brand, bare=True).items():
+        thing = name.removesuffix("_id").replace("_", " ")
+        numbered = rf"(?:\b(?:my|the|this|that)\s+)?(?:\b{thing}\s+)?(?:(?:number|no\.?|nr\.?|#)\s*)?{re.escape(value)}"
+        text = re.sub(numbered, f"my {thing}", text, flags=re.IGNORECASE)
+    return route if text == (route.text or message.text) else replace(route, text=text)
 
 
 def _case(route: Route, message: Message, conversation: Conversation, brand: Brand) -> Iterator[Route]:

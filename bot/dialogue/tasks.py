@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,9 @@ PENDING, REQUESTED, CONFIRMATION, MISSES = "pending_intent", "requested_slot", "
 its question was not answered."""
 BESIDE = "task_slots"
 """The slot that names what actions set for a task beside the brand's slots; it is forgotten with the task."""
-RESERVED = frozenset({PENDING, CONFIRMATION, MISSES, BESIDE, "challenge", "project_dir", "idempotency_key"})
+NEXT = "next_tasks"
+"""The slot, also of a route, that holds what else the customer asked for: a list of [intent, values] as JSON."""
+RESERVED = frozenset({PENDING, CONFIRMATION, MISSES, BESIDE, NEXT, "challenge", "project_dir", "idempotency_key"})
 """Slots that no action may set."""
 OVER: Mapping[str, Any] = dict.fromkeys((PENDING, REQUESTED, CONFIRMATION, MISSES, BESIDE))
 
@@ -93,7 +96,7 @@ def continued(
     """
     task = open_task(conversation, brand)
     if task is None:
-        return routes
+        return one_by_one(routes, brand)
     first = routes[0]
     if goes_on(message, task, brand, routes):
         text = message.text if message.text.startswith("/") else ""
@@ -101,11 +104,29 @@ def continued(
         return (replace(on, slots=first.slots, text=text),)
     kinds = {route.kind for route in routes}
     if "handoff" in kinds or "account" in kinds:
-        return routes
+        return one_by_one(routes, brand)
     again = Route(
         kind="account", intent=RESUME, confidence=1.0, reason=f"goes on with {task.intent}", text=message.text
     )
     return (*routes, again)
+
+
+def one_by_one(routes: tuple[Route, ...], brand: Brand) -> tuple[Route, ...]:
+    """Return the routes with one task that may ask back; the account intents after it wait until it is over."""
+    asks_back = [r.kind == "account" and _may_ask(brand.actions.get(r.intent)) for r in routes]
+    if True not in asks_back:
+        return routes
+    place = asks_back.index(True)
+    later = [route for route in routes[place + 1 :] if route.kind == "account"]
+    if not later:
+        return routes
+    waiting = json.dumps([[route.intent, dict(route.slots)] for route in later])
+    first = replace(routes[place], slots={**routes[place].slots, NEXT: waiting})
+    return (*routes[:place], first, *(route for route in routes[place + 1 :] if route not in later))
+
+
+def _may_ask(action: Action | None) -> bool:
+    return action is not None and bool(action.slots or action.read_back)
 
 
 def goes_on(message: Message, task: Task, brand: Brand, routes: Sequence[Route]) -> bool:
@@ -114,7 +135,7 @@ def goes_on(message: Message, task: Task, brand: Brand, routes: Sequence[Route])
     answer = answer_in(text, task.key)
     if text.startswith("/"):
         return first.intent in (task.intent, INFORM) or bool(task.confirmation and answer)
-    if answer == "leave" or (answer and task.confirmation) or gives_only(text, task, brand, first):
+    if answer or gives_only(text, task, brand, first):
         return True
     question, kinds = asks(text), {route.kind for route in routes}
     if looks_wanted(text, task, brand):

@@ -67,8 +67,16 @@ class Keywords:
         self.entities = Entities(patterns={name: slot.pattern for name, slot in brand.slots.items() if not slot.text})
 
     def route(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
-        """Return the route of a payload or a keyword, else a clarification."""
-        text = message.text
+        """Return the route of a payload or a keyword, one for each part; else a clarification."""
+        parts = message.text.split(";")
+        found = [self._routed(part, message) for part in parts]
+        return (
+            tuple(replace(route, text=part) for route, part in zip(found, parts, strict=True))
+            if parts[1:]
+            else (found[0],)
+        )
+
+    def _routed(self, text: str, message: Message) -> Route:
         name, slots = "", {}
         if text.startswith("/"):
             name, _, rest = text[1:].partition("{")
@@ -76,7 +84,7 @@ class Keywords:
         found = next((one for word, one in KEYWORDS.items() if word in text.casefold() or one[1] == name), None)
         kind, intent = found or ("account" if name in self.brand.actions else "clarify", name or "unknown")
         entities = {one.name: one.value for one in self.entities.find(text, message.sent_at.date())}
-        return (Route(kind=kind, intent=intent, confidence=1.0, reason="", slots={**entities, **slots}),)  # type: ignore[arg-type]
+        return Route(kind=kind, intent=intent, confidence=1.0, reason="", slots={**entities, **slots})  # type: ignore[arg-type]
 
 
 class Fixed:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from frontdesk.bot.dialogue.actions import Actions
-from frontdesk.bot.dialogue.tasks import PENDING, REQUESTED
+from frontdesk.bot.dialogue.tasks import NEXT, PENDING, REQUESTED
 from tests.bot.talking import Talk, desk
 
 
@@ -148,3 +149,24 @@ def test_project_dir_and_key_are_never_the_customers(tmp_path: Path) -> None:
     assert talk.say("42 Elm Street").text == "I'd send LN-101 to 42 Elm Street. Shall I?"
     talk.say("yes")
     assert (tmp_path / "book.json").exists()
+
+
+def test_what_else_was_asked_for_waits_until_the_task_is_over(actions: Actions) -> None:
+    talk = Talk(actions)
+    asked = talk.say("move 101; show LN-102")
+    assert asked.text == "Which street?"
+    assert talk.say("42 Elm Street").text == "I'd send LN-101 to 42 Elm Street. Shall I?"
+    assert talk.say("no").text == "All right, I've changed nothing. Loan LN-102 is out."
+    assert NEXT not in talk.slots
+
+
+@pytest.mark.parametrize("text", ["yes", "no"])
+def test_a_yes_is_no_answer_to_which(talk: Talk, text: str) -> None:
+    talk.say("please move it")
+    assert talk.say(text).text == "I didn't quite get that. Which loan?"
+
+
+@pytest.mark.parametrize("waits", ["[", "{}", '[["move"]]', '[["none", {}]]', '[["show", {"customer_id": "C2"}]]'])
+def test_a_payload_cannot_smuggle_in_what_waits(talk: Talk, waits: str) -> None:
+    talk.say("/show" + json.dumps({"loan": "LN-101", "next_tasks": waits}))
+    assert talk.say("show LN-201").text.startswith("I can't find that loan")

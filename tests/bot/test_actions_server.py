@@ -15,12 +15,13 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from frontdesk.bot.commands.run import _Served
+from frontdesk.bot.commands.acting import Served
 from frontdesk.bot.dialogue.actions import Actions
 from frontdesk.channels.action_server import INFLATED_BYTES, action_router
 from tests.bot.talking import desk
 
 TOKEN = "an-action-token-of-a-test"
+BAD_TRACKERS: list[Any] = [None, [], "x", {"slots": []}]
 FIRST = """from rasa_sdk import Action
 from rasa_sdk.events import SlotSet
 from rasa_sdk.interfaces import ActionExecutionRejection
@@ -59,7 +60,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     (folder / "actions").mkdir()
     (folder / "actions" / "__init__.py").write_text(FIRST)
     app = FastAPI()
-    app.include_router(action_router(_Served(Actions(folder).load()), token=TOKEN, body_bytes=100_000))
+    app.include_router(action_router(Served(Actions(folder).load()), token=TOKEN, body_bytes=100_000))
     with TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"}) as found:
         yield found
 
@@ -138,7 +139,7 @@ def test_the_projects_folder_is_not_the_callers_to_choose(client: TestClient) ->
 @pytest.mark.parametrize("given", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer \u00e9\u00e9"}])
 def test_without_the_token_nothing_is_told(client: TestClient, given: dict[str, str]) -> None:
     with TestClient(client.app) as stranger:
-        headers = {name: value.encode() for name, value in given.items()}
+        headers = [(name.encode(), value.encode()) for name, value in given.items()]
         assert stranger.get("/actions", headers=headers).status_code == 401
         assert stranger.post("/webhook", json=call(), headers=headers).status_code == 401
         assert stranger.get("/actions", params={"token": TOKEN}).status_code == 200
@@ -156,8 +157,10 @@ def test_a_bomb_is_not_unpacked(client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"null", b"[]", b"{", b"\xff", b"[" * 50_000, b'{"next_action": "custom_action", "domain": {}}']
-    + [json.dumps(call() | {"tracker": bad}).encode() for bad in (None, [], "x", {"slots": []})],
+    [
+        *(b"", b"null", b"[]", b"{", b"\xff", b"[" * 50_000, b'{"next_action": "custom_action", "domain": {}}'),
+        *(json.dumps(call() | {"tracker": bad}).encode() for bad in BAD_TRACKERS),
+    ],
 )
 def test_a_malformed_call_is_400(client: TestClient, body: bytes) -> None:
     assert client.post("/webhook", content=body).status_code == 400
@@ -165,7 +168,7 @@ def test_a_malformed_call_is_400(client: TestClient, body: bytes) -> None:
 
 def test_a_desk_is_served_whole(tmp_path: Path) -> None:
     app = FastAPI()
-    app.include_router(action_router(_Served(desk(tmp_path)), token=None, body_bytes=100_000))
+    app.include_router(action_router(Served(desk(tmp_path)), token=None, body_bytes=100_000))
     with TestClient(app) as client:
         slots = {"customer_id": "C1", "loan": "LN-101"}
         answer = client.post("/webhook", json=call("action_show", tracker={"slots": slots}))

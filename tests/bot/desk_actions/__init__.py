@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,9 @@ class Move(Action):  # type: ignore[misc]
             lines.append({name: tracker.get_slot(name) for name in ("loan", "street", "note", "quoted")} | {"key": key})
             book.write_text(json.dumps(lines))
         loan, street = tracker.get_slot("loan"), tracker.get_slot("street")
+        if (armed := book.with_name("armed")).exists():
+            armed.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
         if street == "13 Crash":
             raise RuntimeError("after the write")
         dispatcher.utter_message(text=f"{loan} now goes to {street}.", json_message=record(loan, street=street))
