@@ -206,6 +206,8 @@ class Server(Table):
     host: str = "127.0.0.1"
     port: int = Field(default=5005, ge=1, le=65535)
     operator_token: SecretStr | None = None
+    open_metrics: bool = False
+    """Whether anybody who reaches the server may read /metrics; else it takes the operator token."""
 
 
 class Store(Table):

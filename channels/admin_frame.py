@@ -10,6 +10,7 @@ from frontdesk.channels.pages import Html, document, el
 
 TABS = {
     "/admin": "Health and jobs",
+    "/admin/numbers": "Numbers",
     "/admin/explain": "Explain an answer",
     "/admin/gaps": "Knowledge gaps",
     "/admin/corrections": "Corrections",

@@ -55,10 +55,15 @@ def read_on(connection: Connection) -> int:
 
 
 def forget(connection: Connection) -> None:
-    """Delete the figures of turns that are gone."""
-    connection.execute(delete(figures).where(~exists().where(turns.c.id == figures.c.turn_id)))
+    """Delete the figures of turns that are gone, once every turn is read."""
+    here, read = (select(func.count()).select_from(table).scalar_subquery() for table in (turns, figures))
+    if connection.execute(select(read > here)).scalar_one():
+        connection.execute(delete(figures).where(~exists().where(turns.c.id == figures.c.turn_id)))
 
 
+_READ = select(func.coalesce(func.max(figures.c.turn_id), 0)).scalar_subquery()
+LATE = 1000
+"""Turns that may be under way at once: with several servers, one may be stored after another of a higher number."""
 _FIRST_SAID = (
     select(func.min(outbox.c.created_at))
     .where(outbox.c.inbox_id == turns.c.inbox_id, outbox.c.kind.in_(_SAID))
@@ -76,7 +81,7 @@ _UNREAD = (
         _FIRST_SAID,
     )
     .select_from(turns.outerjoin(inbox, inbox.c.id == turns.c.inbox_id))
-    .where(~exists().where(figures.c.turn_id == turns.c.id))
+    .where(turns.c.id > _READ - LATE, ~exists().where(figures.c.turn_id == turns.c.id))
     .order_by(turns.c.id)
     .limit(BATCH)
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
@@ -331,3 +332,29 @@ def _voices(connection: Connection, start: float, end: float, brand: str) -> Seq
 
 def _seconds(day: date) -> float:
     return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+
+
+def told(found: Numbers) -> dict[str, Any]:
+    """Return the numbers as JSON types: a share is `{"n", "of", "share", "low", "high"}`, times are seconds."""
+    return {
+        "since": found.since.isoformat(),
+        "until": found.until.isoformat(),
+        "brand": found.brand,
+        "days": found.days,
+        "whole": _plain(found.whole),
+        "by_day": [{"day": day.isoformat(), **_plain(here)} for day, here in found.by_day.items()],
+        "reasons": [{"trigger": trigger, "intent": intent, "n": n} for (trigger, intent), n in found.reasons.items()],
+        "voices": [_plain(one) for one in found.voices],
+    }
+
+
+def _plain(values: object) -> dict[str, Any]:
+    return {name: _told(value) for name, value in vars(values).items()}
+
+
+def _told(value: object) -> Any:
+    if not isinstance(value, Share):
+        return vars(value) if isinstance(value, Times) else value
+    low, high = value.interval
+    share = {"share": value.share, "low": low, "high": high} if value.of else {"share": None, "low": None, "high": None}
+    return {"n": value.n, "of": value.of, **share}
