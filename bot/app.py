@@ -34,6 +34,7 @@ from frontdesk.bot.guards.firewall import PLACEHOLDER, facts_in
 from frontdesk.bot.guards.masking import hide, install, secrets_in
 from frontdesk.bot.guards.safety import SafetyAnswerer, Watch
 from frontdesk.bot.handoff import HandoffAnswerer
+from frontdesk.bot.observed import Meters, ObservedEngine
 from frontdesk.bot.project import Project
 from frontdesk.bot.router.entities import Entities
 from frontdesk.bot.router.nlu import read_nlu
@@ -235,6 +236,7 @@ def create_app(bot: Bot) -> FastAPI:
 
     from frontdesk.bot.commands.acting import served
     from frontdesk.bot.commands.lifespan import Running
+    from frontdesk.bot.commands.observing import observing
     from frontdesk.bot.commands.platforms import platforms_of
     from frontdesk.bot.commands.retention import Retention
 
@@ -244,7 +246,9 @@ def create_app(bot: Bot) -> FastAPI:
     store = Store(project.store_url)
     if bot.account:
         bot.account.ledger = store.ledger
-    desk = FrontDesk(bot.engine, store, settings.limits, workers=settings.store.workers)
+    meters = Meters()
+    engine = ObservedEngine(bot.engine, meters)
+    desk = FrontDesk(engine, store, settings.limits, workers=settings.store.workers)
     platforms = platforms_of(project)
     ways = [platform.ways(desk) for platform in platforms.values()]
     listeners = [way.listener for way in ways if way.listener]
@@ -259,6 +263,7 @@ def create_app(bot: Bot) -> FastAPI:
     _mount_web(app, desk, project)
     _mount_parse(app, bot)
     _mount_operator(app, desk, bot, refresher, retention)
+    app.include_router(observing(project, desk, meters, operator_token(project)))
     _mount_health(app, store)
     if project.settings.channels.actions and bot.account:
         app.include_router(served(bot.account.actions, project))

@@ -1,4 +1,4 @@
-"""/admin/numbers, its CSV and /metrics: for operators only, words that say what is counted, well-formed for machines."""
+"""/admin/numbers, its CSV and /metrics: for operators only, in words that say what is counted, well-formed."""
 
 from __future__ import annotations
 
