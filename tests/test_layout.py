@@ -44,7 +44,7 @@ EDGES = {
     "torch": {"adapters", "finetune"},
     "sklearn": {"bot/router", "finetune", "knowledge"},
     "sqlalchemy": {"bot/store", "knowledge"},
-    "fastapi": {"channels", "bot/app.py", "bot/commands/platforms.py"},
+    "fastapi": {"channels", "bot/app.py", "bot/commands/observing.py", "bot/commands/platforms.py"},
     "rasa_sdk": {"bot/dialogue/actions.py"},
     "websockets": {"channels"},
 }
