@@ -10,7 +10,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -105,11 +104,6 @@ class Files:
         with suppress(OSError):
             return self._read(path), path.read_bytes()
         raise _absent()
-
-    def forget(self, conversation_id: str) -> None:
-        """Delete every file of a conversation."""
-        if _ID.fullmatch(conversation_id):
-            shutil.rmtree(self._of(conversation_id), ignore_errors=True)
 
     def _of(self, conversation_id: str) -> Path:
         if not _ID.fullmatch(conversation_id):

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from frontdesk.bot.types import Conversation, Customer
+from frontdesk.channels.files import file_address
 from frontdesk.channels.operator import Session
 from frontdesk.channels.pages import Html, document, el
 from frontdesk.channels.shapes import Json, Transcript, message_json
@@ -117,7 +118,7 @@ def explain_address(brand: str, question: str, conversation: str = "", message: 
 def _turn(turn: Json, conversation: Conversation) -> list[Html]:
     message, reply, shown = turn["message"], turn["reply"], []
     if message:
-        said = el("div", el("p", _said(message)), class_="bubble")
+        said = el("div", el("p", _said(message)), attached(message, conversation.id), class_="bubble")
         shown.append(el("article", el("p", "Customer", class_="who"), said, class_="turn customer"))
     if reply and reply["text"]:
         who = turn["author"] or "Bot"
@@ -129,6 +130,17 @@ def _turn(turn: Json, conversation: Conversation) -> list[Html]:
         parts.append(_why(message, reply, conversation) if message else None)
         shown.append(el("article", parts, class_="turn person" if turn["author"] else "turn bot"))
     return shown
+
+
+def attached(message: Json, conversation_id: str) -> list[Html]:
+    """Return the links to what the customer attached."""
+    rows = message.get("files") or ()
+    return [el("p", _file(row, file_address(conversation_id, row["id"]))) for row in rows]
+
+
+def _file(row: Json, address: str) -> Html:
+    size = f"{row['type'].rpartition('/')[2].upper()}, {max(1, row['bytes'] // 1024)} kB"
+    return el("a", f"{row['name']} ({size})", href=address, target="_blank", rel="noopener")
 
 
 def _origin(reply: Json) -> list[Html]:
