@@ -41,7 +41,7 @@ from frontdesk.bot.router.nlu import read_nlu
 from frontdesk.bot.router.route import Router, load_router
 from frontdesk.bot.store import Store
 from frontdesk.bot.text import said
-from frontdesk.bot.types import Encoder, now
+from frontdesk.bot.types import Encoder
 from frontdesk.finetune.transcripts import Pair
 from frontdesk.knowledge.bases import KnowledgeBases, told
 from frontdesk.knowledge.chat import chat_model
@@ -239,6 +239,7 @@ def create_app(bot: Bot) -> FastAPI:
     from frontdesk.bot.commands.observing import observing
     from frontdesk.bot.commands.platforms import platforms_of
     from frontdesk.bot.commands.retention import Retention
+    from frontdesk.bot.commands.wires import mount_wires
 
     project, settings = bot.project, bot.project.settings
     install()
@@ -260,8 +261,7 @@ def create_app(bot: Bot) -> FastAPI:
     app.state.drain = running.drain
     for webhook in [way.webhook for way in ways if way.webhook]:
         app.include_router(webhook)
-    _mount_web(app, desk, project)
-    _mount_parse(app, bot)
+    mount_wires(app, desk, project, bot.routers.get(settings.brand_id))
     _mount_operator(app, desk, bot, refresher, retention)
     app.include_router(observing(project, desk, meters, operator_token(project)))
     _mount_health(app, store)
@@ -270,50 +270,11 @@ def create_app(bot: Bot) -> FastAPI:
     return app
 
 
-def _mount_web(app: FastAPI, desk: FrontDesk, project: Project) -> None:
-    """Mount the widget, its API, Rasa's REST wire and OpenAI's."""
-    from frontdesk.channels.demo import Demo
-    from frontdesk.channels.openai import openai_router
-    from frontdesk.channels.rasa import rasa_router
-    from frontdesk.channels.web import web_router
-
-    settings, channels = project.settings, project.settings.channels
-    brand, limits = settings.brand_id, settings.limits
-    demo = Demo(customers=channels.web.demo_customers, questions=channels.web.demo_questions)
-    app.include_router(
-        web_router(
-            desk,
-            settings=channels.web,
-            limits=limits,
-            brands=settings.brands,
-            default_brand=brand,
-            host_secret=host_secret(project),
-            demo=demo,
-            files=files_of(project),
-        )
-    )
-    if channels.rasa.enabled:
-        app.include_router(rasa_router(desk, limits, brand, settings.brands[brand].messages))
-    if channels.openai.enabled:
-        app.include_router(openai_router(desk, limits, settings.brands, brand, channels.openai.api_key))
-
-
 def files_of(project: Project) -> Files:
     """Return where the project keeps what customers attach."""
     from frontdesk.channels.files import Files
 
     return Files(project.state / "attachments")
-
-
-def _mount_parse(app: FastAPI, bot: Bot) -> None:
-    """Mount Rasa's /model/parse over the default brand's router."""
-    from frontdesk.channels.rasa_parse import parse_router
-
-    settings = bot.project.settings
-    rasa, router = settings.channels.rasa, bot.routers.get(settings.brand_id)
-    if rasa.enabled and router:
-        token = rasa.token.get_secret_value() if rasa.token else None
-        app.include_router(parse_router(lambda text: router.understand(text, now().date()), settings.limits, token))
 
 
 def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refresher, retention: Retention) -> None:

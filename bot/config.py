@@ -10,9 +10,17 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from frontdesk.bot.account_config import RESERVED, ActionEndpoint, ActionServer, Challenge, Table
+from frontdesk.bot.account_config import RESERVED, ActionEndpoint, Challenge, Table
 from frontdesk.bot.account_config import Action as Action
 from frontdesk.bot.account_config import Slot as Slot
+from frontdesk.bot.channel_config import Channels as Channels
+from frontdesk.bot.channel_config import DemoCustomer as DemoCustomer
+from frontdesk.bot.channel_config import OpenAIWire as OpenAIWire
+from frontdesk.bot.channel_config import RasaRest as RasaRest
+from frontdesk.bot.channel_config import Slack as Slack
+from frontdesk.bot.channel_config import SlackPlace as SlackPlace
+from frontdesk.bot.channel_config import Telegram as Telegram
+from frontdesk.bot.channel_config import Web as Web
 from frontdesk.bot.errors import ConfigError
 from frontdesk.bot.people import WITHOUT_PEOPLE, Agent, HandoffRules
 from frontdesk.bot.types import Kind
@@ -272,88 +280,6 @@ class Limits(Table):
     wait_seconds: float = Field(default=20.0, gt=0)
     queue: int = Field(default=200, ge=1)
     """The most messages that may wait for their answer, on all channels; further ones are asked to come again."""
-
-
-class DemoCustomer(Table):
-    """A made-up customer one can be on the demo page."""
-
-    id: str
-    name: str
-    story: str = ""
-    email: str = ""
-
-
-class Web(Table):
-    """The web widget. `host_secret` verifies the host site's signed customer tokens."""
-
-    allowed_origins: tuple[str, ...] = ()
-    host_secret: SecretStr | None = None
-    demo: bool = False
-    """Whether anybody may be a demo customer on the page at /; never for a real shop."""
-    demo_customers: tuple[DemoCustomer, ...] = ()
-    demo_questions: tuple[str, ...] = ()
-    file_megabytes: int = Field(default=5, ge=0, le=50)
-    """The largest picture or PDF that a customer may attach; 0 for none."""
-    files_per_day: int = Field(default=20, ge=0)
-    """How many of them one visitor may attach, a conversation or a signed-in customer; 0 for no limit."""
-    messages_per_minute: int = Field(default=30, ge=0)
-    """How many messages one visitor may send; 0 for no limit."""
-    messages_per_day: int = Field(default=500, ge=0)
-    conversations_per_hour: int = Field(default=120, ge=0)
-    """How many conversations may begin from one address of the network; 0 for no limit."""
-
-
-class Slack(Table):
-    """Slack: events by webhook (`signing_secret`), by Socket Mode (`app_token`), or both; see docs/slack.md."""
-
-    bot_token: SecretStr
-    signing_secret: SecretStr | None = None
-    """Opens the webhook: it proves that a request is Slack's."""
-    app_token: SecretStr | None = None
-    """Opens Socket Mode: we call Slack, so that no public address is needed (`xapp-...`)."""
-    api_url: str = "https://slack.com/api/"
-
-    @model_validator(mode="after")
-    def _has_a_way_in(self) -> Slack:
-        if self.signing_secret is None and self.app_token is None:
-            raise ValueError("give signing_secret (webhook) or app_token (Socket Mode)")
-        return self
-
-
-class Telegram(Table):
-    """Telegram: updates by webhook, or by long polling without a `secret_token`; see docs/telegram.md."""
-
-    bot_token: SecretStr
-    secret_token: SecretStr | None = None
-    """Opens the webhook, where it comes back with every update; without it the bot fetches its updates."""
-    api_url: str = "https://api.telegram.org"
-
-
-class RasaRest(Table):
-    """Rasa's REST wire; its sender is never trusted with account data."""
-
-    enabled: bool = True
-    token: SecretStr | None = None
-    """Guards /model/parse, sent as `?token=` like Rasa's own; without it anybody may ask what a text says."""
-
-
-class OpenAIWire(Table):
-    """OpenAI's chat completions under /v1; its users are never trusted with account data. See docs/openai.md."""
-
-    enabled: bool = True
-    api_key: SecretStr | None = None
-    """What clients send as their key, at least 16 characters; empty: only programs on this machine may ask."""
-
-
-class Channels(Table):
-    """Which channels are on."""
-
-    web: Web = Web()
-    rasa: RasaRest = RasaRest()
-    openai: OpenAIWire = OpenAIWire()
-    slack: Slack | None = None
-    telegram: Telegram | None = None
-    actions: ActionServer | None = None
 
 
 class Settings(Table):

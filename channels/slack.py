@@ -31,17 +31,28 @@ from frontdesk.channels.slack_posts import posts
 class SlackIntake:
     """Commits what people say in events and button presses, whichever wire they came over."""
 
-    def __init__(self, desk: Desk, limits: Limits, brand: str) -> None:
-        self._desk, self._limits, self._brand = desk, limits, brand
+    def __init__(self, desk: Desk, limits: Limits, brand: str, settings: Slack) -> None:
+        self._desk, self._limits, self._brand, self._settings = desk, limits, brand, settings
 
     async def take(self, body: Mapping[str, Any]) -> None:
         """Commit the message in a delivery, if there is one; returned means that it may be acknowledged.
 
         Raises StoreError when it must come again, and ChannelError for one that is never taken.
         """
-        said = await said_in(body, self._desk)
+        said = await said_in(body, self._desk, self._settings)
         if said:
-            await self._desk.accept(_message(said, self._brand, self._limits.text_chars), said.key)
+            audience = await self._audience(said, pressed=body.get("type") == "block_actions")
+            await self._desk.accept(_message(said, self._brand, self._limits.text_chars, audience), said.key)
+
+    async def _audience(self, said: Said, *, pressed: bool) -> str:
+        """Return whose documents may be quoted where it was said: never the staff's where guests read along.
+
+        A press does not tell whether they do, so it counts as what the conversation was before.
+        """
+        if said.guest or self._settings.place(said.channel).audience != "staff":
+            return "customers"
+        before = await self._desk.conversation(said.conversation_id) if pressed else None
+        return before.customer.audience if before and before.customer else "customers" if pressed else "staff"
 
 
 def slack_router(intake: SlackIntake, settings: Slack, limits: Limits) -> APIRouter:
@@ -79,14 +90,14 @@ def _payload(raw: bytes, content_type: str) -> dict[str, Any]:
     return read_object(fields.get("payload", [""])[0])
 
 
-def _message(said: Said, brand: str, limit: int) -> Message:
+def _message(said: Said, brand: str, limit: int, audience: str) -> Message:
     where = {"team": said.team, "channel": said.channel, "user": said.user, "thread_ts": said.reply_thread}
     return Message(
         text=said.text[:limit],
         conversation_id=said.conversation_id,
         brand=brand,
         channel="slack",
-        customer=Customer(id=said.customer_id, identity="channel"),
+        customer=Customer(id=said.customer_id, identity="channel", audience=audience),
         id=f"slack:{said.key}",
         sent_at=_time(said.ts),
         metadata=where | {key: value for key, value in (("title", said.title), ("file", said.file)) if value},
@@ -106,7 +117,7 @@ class SlackSender:
     name = "slack"
 
     def __init__(self, settings: Slack) -> None:
-        self.api, self._token = SlackApi(settings.api_url), settings.bot_token
+        self.api, self._token, self._settings = SlackApi(settings.api_url), settings.bot_token, settings
 
     @property
     def outgoing(self) -> Outgoing:
@@ -119,10 +130,25 @@ class SlackSender:
         where = {**last, **(event.data.get("metadata") or {})}
         if not where.get("channel"):
             return self.outgoing.drop(f"event {event.id} of {conversation.id} names no channel")
+        if self._keeps_quiet(event, str(where["channel"])):
+            return None
         place = {"channel": where["channel"], "unfurl_links": False, "unfurl_media": False}
         if where.get("thread_ts"):
             place["thread_ts"] = where["thread_ts"]
-        return await self.outgoing.send_parts(event, [place | post for post in posts(event.data)], self._post)
+        said = posts(event.data, self._called(event, str(where["channel"])))
+        return await self.outgoing.send_parts(event, [place | post for post in said], self._post)
+
+    def _keeps_quiet(self, event: Event, channel: str) -> bool:
+        """Whether a reply that asks back or has no answer is kept back; it stands in the inbox all the same."""
+        if channel.startswith("D") or not self._settings.place(channel).only_when_sure or event.kind != "done":
+            return False
+        kinds = {route.get("kind") for route in event.data.get("routes") or ()}
+        return "clarify" in kinds or (kinds == {"knowledge"} and not event.data.get("citations"))
+
+    def _called(self, event: Event, channel: str) -> str:
+        """Return whom a reply names: who is set for the channel, where a person was asked for."""
+        kinds = {route.get("kind") for route in event.data.get("routes") or ()}
+        return self._settings.place(channel).handoff_to or "" if "handoff" in kinds else ""
 
     async def close(self) -> None:
         """Close the connections."""

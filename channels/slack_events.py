@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from frontdesk.bot.config import Slack
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.requests import clean, dig
 
@@ -38,6 +39,8 @@ class Said:
     """What stood on the button that was pressed."""
     file: str = ""
     """The kind of what came with the message."""
+    guest: bool = False
+    """Whether people from outside the workspace read along, or wrote it (Slack Connect)."""
 
     @property
     def customer_id(self) -> str:
@@ -56,7 +59,7 @@ class Said:
         return self.thread if self.direct else self.thread or self.ts
 
 
-async def said_in(body: Mapping[str, Any], desk: Desk) -> Said | None:
+async def said_in(body: Mapping[str, Any], desk: Desk, settings: Slack) -> Said | None:
     """Return what a person said to us, or None for everything else that Slack reports."""
     if body.get("type") == "app_rate_limited":
         log.error("Slack sends no more events for this minute: more than 30,000 in an hour")
@@ -68,9 +71,10 @@ async def said_in(body: Mapping[str, Any], desk: Desk) -> Said | None:
     if not said or _from_machine(event, bot):
         return None
     mentioned = bool(bot) and f"<@{bot}" in dig(event, "text")
-    if said.direct or mentioned or dig(event, "type") == "app_mention" or await _goes_on(said, desk):
+    if said.direct or mentioned or dig(event, "type") == "app_mention":
         return said
-    return None
+    hears = settings.place(said.channel).hears
+    return said if hears == "all" or (hears == "threads" and await _goes_on(said, desk)) else None
 
 
 def _written(body: Mapping[str, Any]) -> Said | None:
@@ -94,6 +98,8 @@ def _written(body: Mapping[str, Any]) -> Said | None:
         direct=channel.startswith("D") or event.get("channel_type") == "im",
         ts=ts,
         file=FILE if event.get("files") else "",
+        guest=body.get("is_ext_shared_channel") is True
+        or _foreign(dig(event, "user_team") or dig(event, "team"), team),
     )
 
 
@@ -115,6 +121,7 @@ def _pressed(body: Mapping[str, Any]) -> Said | None:
         direct=channel.startswith("D"),
         ts=ts,
         title=dig(action, "text", "text"),
+        guest=_foreign(dig(body, "user", "team_id"), team),
     )
 
 
@@ -127,6 +134,10 @@ async def _goes_on(said: Said, desk: Desk) -> bool:
     """Whether a thread's own customer goes on without naming us; what others say there is not for us."""
     conversation = await desk.conversation(said.conversation_id) if said.thread else None
     return bool(conversation and conversation.customer and conversation.customer.id == said.customer_id)
+
+
+def _foreign(user_team: str, team: str) -> bool:
+    return user_team not in ("", team)
 
 
 def _bot_user(body: Mapping[str, Any]) -> str:

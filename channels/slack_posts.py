@@ -11,6 +11,7 @@ from frontdesk.channels.split import split
 
 SECTION_LIMIT = 3000
 _ROW, _CONTEXT = 5, 10
+_CALL = 40  # what naming somebody takes
 _MOST_BUTTONS, _MOST_SOURCES = 100, 100
 _TITLE_LIMIT, _VALUE_LIMIT = 75, 2000
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -19,12 +20,17 @@ _BOLD = re.compile(r"\*\*(\S(?:[^*\n]*\S)?)\*\*")
 Block = dict[str, Any]
 
 
-def posts(reply: Mapping[str, Any]) -> list[Block]:
-    """Return the bodies of chat.postMessage for a REPLY, or for a person's message (`text`, `author`)."""
+def posts(reply: Mapping[str, Any], called: str = "") -> list[Block]:
+    """Return the bodies of chat.postMessage for a REPLY, or for a person's message (`text`, `author`).
+
+    `called` is the member or group that the last one names.
+    """
     author = str(reply.get("author") or "")
     words = f"**{author}:** {reply.get('text') or ''}" if author else str(reply.get("text") or "")
-    pieces = split(unlinked(words), SECTION_LIMIT, _escaped_size)
+    pieces = split(unlinked(words), SECTION_LIMIT - (_CALL if called else 0), _escaped_size)
     messages: list[Block] = [{"text": mrkdwn(piece)} for piece in pieces]
+    if messages and called:
+        messages[-1]["text"] += f"\n<!subteam^{called}>" if called.startswith("S") else f"\n<@{called}>"
     extras = _context_blocks(reply.get("citations") or ()) + _button_rows(reply.get("buttons") or ())
     if messages and extras:
         section = {"type": "section", "text": {"type": "mrkdwn", "text": messages[-1]["text"]}}

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("adapters", "bot", "channels", "finetune", "knowledge")
-VOCABULARY = {"types", "errors", "account_config", "people", "config", "project", "text", "intervals"}
+VOCABULARY = {"types", "errors", "account_config", "channel_config", "people", "config", "project", "text", "intervals"}
 WIRING = {"app", "commands"}
 VENDORS = {
     "chromadb",
@@ -44,7 +44,7 @@ EDGES = {
     "torch": {"adapters", "finetune"},
     "sklearn": {"bot/router", "finetune", "knowledge"},
     "sqlalchemy": {"bot/store", "knowledge"},
-    "fastapi": {"channels", "bot/app.py", "bot/commands/observing.py", "bot/commands/platforms.py"},
+    "fastapi": {"channels", "bot/app.py", "bot/commands/observing.py", "bot/commands/platforms.py", "bot/commands/wires.py"},
     "rasa_sdk": {"bot/dialogue/actions.py"},
     "websockets": {"channels"},
 }

@@ -56,7 +56,7 @@ def _slack(project: Project) -> Platform | None:
     sender = SlackSender(settings)
 
     def ways(desk: FrontDesk) -> Ways:
-        intake = SlackIntake(desk, limits, brand)
+        intake = SlackIntake(desk, limits, brand, settings)
         return Ways(
             webhook=slack_router(intake, settings, limits) if settings.signing_secret else None,
             listener=SlackSocket(settings, sender.api, intake, limits).listener if settings.app_token else None,

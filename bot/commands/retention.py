@@ -29,7 +29,7 @@ class Retention:
 
     def __init__(self, project: Project, store: Store) -> None:
         self._days, self._store = project.settings.store.keep_days, store
-        self._attachments = project.state / "files"
+        self._attachments = project.state / "attachments"
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

@@ -13,6 +13,7 @@ from frontdesk.bot.project import Project
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default server.host.")] = None,
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Default server.port.")] = None,
+    channels: Annotated[str, typer.Option(help="Only these, as web,slack; default all that are set up.")] = "",
     project: ProjectFolder = HERE,
 ) -> None:
     """Serve the widget, the channels and the inbox; prints the address."""
@@ -27,7 +28,7 @@ def serve(
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     quiet_libraries()
-    loaded = Project.load(project)
+    loaded = _with_channels(Project.load(project), [name.strip() for name in channels.split(",") if name.strip()])
     logging.getLogger().setLevel(loaded.settings.log_level.upper())
     with Store(loaded.store_url):  # a store that cannot be opened is one line here, not a traceback later
         pass
@@ -48,6 +49,14 @@ def serve(
             server_header=False,
         )
         Server(config, app.state.drain).run()
+
+
+def _with_channels(project: Project, names: list[str]) -> Project:
+    """Return the project with only the channels that are named; with all for none."""
+    if not names:
+        return project
+    settings = project.settings.model_copy(update={"channels": project.settings.channels.only(names)})
+    return Project(folder=project.folder, settings=settings)
 
 
 def _told(project: Project, token) -> str:  # type: ignore[no-untyped-def]

@@ -64,7 +64,9 @@ def test_slack() -> None:
     ]
 
     async def go() -> set[int]:
-        async with served(slack_router(SlackIntake(scripted(), Limits(), "shop"), settings, Limits())) as client:
+        async with served(
+            slack_router(SlackIntake(scripted(), Limits(), "shop", settings), settings, Limits())
+        ) as client:
             requests = [fake.signed(spoiled(random_, random_.choice(seeds))) for _ in range(CASES)]
             return await statuses(client, "/webhooks/slack/webhook", requests)
 

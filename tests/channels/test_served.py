@@ -48,7 +48,7 @@ async def running(folder: Path, slack: Slack, telegram: Telegram) -> AsyncIterat
     desk = FrontDesk(cast(Engine, Scripted()), store, Limits(), workers=2)
     slack_sender, telegram_sender = SlackSender(slack), TelegramSender(telegram)
     app = FastAPI()
-    app.include_router(slack_router(SlackIntake(desk, Limits(), "shop"), slack, Limits()))
+    app.include_router(slack_router(SlackIntake(desk, Limits(), "shop", slack), slack, Limits()))
     app.include_router(telegram_router(TelegramIntake(desk, Limits(), "shop", telegram_sender), telegram, Limits()))
     delivery = Delivery(store, {"slack": slack_sender, "telegram": telegram_sender})
     await desk.start()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from fastapi import APIRouter
 from pydantic import SecretStr
 
 from frontdesk.bot.config import Limits, Slack
@@ -30,10 +31,14 @@ def settings(fake: FakeSlack, api_url: str = "http://127.0.0.1:9/api/") -> Slack
     return Slack(signing_secret=SecretStr(fake.signing_secret), bot_token=SecretStr(fake.bot_token), api_url=api_url)
 
 
+def routed(desk: FakeDesk, slack: Slack) -> APIRouter:
+    return slack_router(SlackIntake(desk, Limits(), "shop", slack), slack, Limits())
+
+
 async def deliver(desk: FakeDesk, fake: FakeSlack, *payloads: Payload) -> list[Any]:
     """Deliver signed payloads in order and return the responses."""
     responses = []
-    async with served(slack_router(SlackIntake(desk, Limits(), "shop"), settings(fake), Limits())) as client:
+    async with served(routed(desk, settings(fake))) as client:
         for payload in payloads:
             body, headers = fake.signed(payload)
             responses.append(await client.post(URL, content=body, headers=headers))
@@ -76,7 +81,9 @@ def test_url_verification_echoes_the_challenge_after_the_signature() -> None:
 def test_bad_signatures_are_401(headers: dict[str, Any]) -> None:
     async def go() -> Any:
         async with served(
-            slack_router(SlackIntake(scripted(), Limits(), "shop"), settings(FakeSlack()), Limits())
+            slack_router(
+                SlackIntake(scripted(), Limits(), "shop", settings(FakeSlack())), settings(FakeSlack()), Limits()
+            )
         ) as client:
             return await client.post(URL, content=b"{}", headers=headers)
 
@@ -120,7 +127,7 @@ def test_a_retry_is_taken_when_the_first_delivery_never_came() -> None:
     fake, desk = FakeSlack(), scripted()
 
     async def go() -> list[int]:
-        async with served(slack_router(SlackIntake(desk, Limits(), "shop"), settings(fake), Limits())) as client:
+        async with served(routed(desk, settings(fake))) as client:
             body, headers = fake.signed(fake.message("hi", ts="1.1"))
             retry = headers | {"X-Slack-Retry-Num": "1", "X-Slack-Retry-Reason": "http_timeout"}
             return [(await client.post(URL, content=body, headers=retry)).status_code for _ in range(3)]
@@ -188,7 +195,7 @@ def test_signed_nonsense_forms_are_400(form: bytes) -> None:
     fake = FakeSlack()
 
     async def go() -> int:
-        async with served(slack_router(SlackIntake(scripted(), Limits(), "shop"), settings(fake), Limits())) as client:
+        async with served(routed(scripted(), settings(fake))) as client:
             body, headers = fake.signed(form)
             kind = {"Content-Type": "application/x-www-form-urlencoded"}
             return (await client.post(URL, content=body, headers=headers | kind)).status_code
@@ -209,7 +216,7 @@ def test_a_mutated_request_is_never_accepted_and_never_a_5xx() -> None:
 
     async def go() -> set[int]:
         statuses = set()
-        async with served(slack_router(SlackIntake(desk, Limits(), "shop"), settings(fake), Limits())) as client:
+        async with served(routed(desk, settings(fake))) as client:
             for _ in range(600):
                 body, headers = fake.signed(fake.message("hi"))
                 part = random_.choice(["body", "X-Slack-Signature", "X-Slack-Request-Timestamp"])

@@ -24,7 +24,7 @@ async def listen(store_url: str, telegram_url: str, slack_url: str, end: str) ->
     sender = TelegramSender(Telegram(bot_token=SecretStr("4242:local-bot-token"), api_url=telegram_url))
     polling = TelegramPolling(sender.api, TelegramIntake(desk, Limits(), "shop", sender))
     on_slack = Slack(bot_token=SecretStr("xoxb-local"), app_token=SecretStr("xapp-local"), api_url=f"{slack_url}/api/")
-    socket = SlackSocket(on_slack, SlackSender(on_slack).api, SlackIntake(desk, Limits(), "shop"), Limits())
+    socket = SlackSocket(on_slack, SlackSender(on_slack).api, SlackIntake(desk, Limits(), "shop", on_slack), Limits())
     await desk.start()
     await polling.listener.start()
     await socket.listener.start()

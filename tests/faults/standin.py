@@ -15,11 +15,12 @@ from typing import Any, cast
 import uvicorn
 from fastapi import FastAPI
 
-from frontdesk.bot.app import _mount_health, _mount_web
+from frontdesk.bot.app import _mount_health
 from frontdesk.bot.commands.lifespan import Running
 from frontdesk.bot.commands.platforms import platforms_of
 from frontdesk.bot.commands.retention import Retention
 from frontdesk.bot.commands.server import CONNECTION_SECONDS, Server
+from frontdesk.bot.commands.wires import mount_wires
 from frontdesk.bot.config import Brand
 from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.engine import Engine, Send
@@ -101,7 +102,7 @@ def app_of(project: Project, engine: Any, *, deliver: bool = True) -> FastAPI:
     app.state.drain, app.state.desk = running.drain, desk
     for webhook in [way.webhook for way in ways if way.webhook]:
         app.include_router(webhook)
-    _mount_web(app, desk, project)
+    mount_wires(app, desk, project, None)
     _mount_health(app, store)
     return app
 

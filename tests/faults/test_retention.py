@@ -66,7 +66,7 @@ def bytes_of(folder: Path) -> bytes:
 
 
 def attach(project: Project, words: str, days: float) -> None:
-    file = project.state / "files" / words / "picture.png"
+    file = project.state / "attachments" / words / "picture.png"
     file.parent.mkdir(parents=True)
     file.write_text(words)
     os.utime(file, (time.time() - days * 86400,) * 2)
@@ -97,7 +97,7 @@ def test_no_byte_of_it_is_left(tmp_path: Path) -> None:
         recent = store.conversation("c100")
         assert recent and [turn.message.text for turn in recent.turns] == ["recent-words"]
     assert b"recent-words" in bytes_of(project.state)
-    assert [path.name for path in (project.state / "files").iterdir()] == ["recent-words"]
+    assert [path.name for path in (project.state / "attachments").iterdir()] == ["recent-words"]
 
 
 def test_it_runs_when_the_server_starts_and_holds_up_no_message(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""The doors of the server that wait for their answer: the widget, Rasa's wire and OpenAI's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from frontdesk.bot.desk import FrontDesk
+from frontdesk.bot.project import Project
+from frontdesk.bot.router.route import Router
+from frontdesk.bot.types import now
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter, FastAPI
+
+
+def mount_wires(app: FastAPI, desk: FrontDesk, project: Project, router: Router | None) -> None:
+    """Mount those that the settings switch on; `router` reads what a text says, for /model/parse."""
+    channels = project.settings.channels
+    if channels.web.enabled:
+        app.include_router(_web(desk, project))
+    if channels.rasa.enabled:
+        _mount_rasa(app, desk, project, router)
+    if channels.openai.enabled:
+        from frontdesk.channels.openai import openai_router
+
+        settings, brand = project.settings, project.settings.brand_id
+        app.include_router(openai_router(desk, settings.limits, settings.brands, brand, channels.openai.api_key))
+
+
+def _web(desk: FrontDesk, project: Project) -> APIRouter:
+    from frontdesk.bot.app import files_of, host_secret
+    from frontdesk.channels.demo import Demo
+    from frontdesk.channels.web import web_router
+
+    settings, web = project.settings, project.settings.channels.web
+    return web_router(
+        desk,
+        settings=web,
+        limits=settings.limits,
+        brands=settings.brands,
+        default_brand=settings.brand_id,
+        host_secret=host_secret(project),
+        demo=Demo(customers=web.demo_customers, questions=web.demo_questions),
+        files=files_of(project),
+    )
+
+
+def _mount_rasa(app: FastAPI, desk: FrontDesk, project: Project, router: Router | None) -> None:
+    from frontdesk.channels.rasa import rasa_router
+    from frontdesk.channels.rasa_parse import parse_router
+
+    settings, rasa, brand = project.settings, project.settings.channels.rasa, project.settings.brand_id
+    app.include_router(rasa_router(desk, settings.limits, brand, settings.brands[brand].messages))
+    if router:
+        token = rasa.token.get_secret_value() if rasa.token else None
+        app.include_router(parse_router(lambda text: router.understand(text, now().date()), settings.limits, token))
