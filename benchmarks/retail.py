@@ -59,9 +59,9 @@ class Run:
 class Referee:
     """Watches the policy, in code of its own: who is told what, and what may have changed after which words."""
 
-    def __init__(self, folder: Path, customer: Customer) -> None:
+    def __init__(self, folder: Path, customer: Customer, before: Json) -> None:
         self.folder, self.customer = folder, customer
-        self.before = snapshot(folder)
+        self.before = before
         self.written = self._written()
         self.done: list[Json] = []
         self.broken: list[str] = []
@@ -77,7 +77,8 @@ class Referee:
         written = self._written()
         if written != self.written:
             self.written, after = written, snapshot(self.folder)
-            self._changed(previous, after)
+            if after != self.before:
+                self._changed(previous, after)
             self.before = after
 
     def _written(self) -> int:
@@ -111,7 +112,7 @@ async def played(bot: Bot, fresh: Path, customer: Customer, run: Run) -> Run:
     account = bot.engine.answerers["account"]
     assert isinstance(account, AccountAnswerer)
     account.ledger = MemoryLedger()
-    session, referee = Session(bot, bot.project.settings.brand_id), Referee(folder, customer)
+    session, referee = Session(bot, bot.project.settings.brand_id), Referee(folder, customer, facts(customer.world))
     message: str | None = customer.opens()
     text = ""
     while message is not None and run.turns < TURNS:
@@ -131,7 +132,7 @@ def titles(reply: Reply) -> list[str]:
 
 def judged(run: Run, customer: Customer, referee: Referee) -> Run:
     """Compare the database with what the task says; say why where it differs."""
-    user, end = customer.task["user_id"], snapshot(referee.folder)
+    user, end = customer.task["user_id"], referee.before
     expected = facts(applied(customer.world, customer.task["actions"], user))
     right = {key: end["orders"][key] for key in expected["orders"]} == expected["orders"]
     right = right and end["users"][user] == expected["users"][user]
