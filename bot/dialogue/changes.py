@@ -21,8 +21,12 @@ Answer = Literal["yes", "no", "leave", ""]
 YES_LASTS = 1800.0
 """Seconds after which a change that was read back is read back again before it is done."""
 
+LONGEST_ANSWER = 120
+"""Characters above which a message is more than a yes or a no."""
+
 _YES_WORDS = (
-    r"yes|yess+|yeah|yea|yep|yup|aye|sure|correct|right|exactly|absolutely|definitely|certainly|of course|indeed|"
+    r"yes|yess+|yeah|yea|yep|yup|aye|sure(?: thing)?|let'?s do (?:it|that)|"
+    r"i'd (?:like|love) (?:that|to)|correct|right|exactly|absolutely|definitely|certainly|of course|indeed|"
     r"that(?:'s| is) (?:right|correct|fine by me)|(?:i )?confirm(?:ed)?|go ahead|go for it|do it|do that|do so|"
     r"please do(?: it| that| so)?|(?:i )?(?:agree|am sure|'m sure)|i(?:'m| am) sure|i do|you may|make it so"
 )
@@ -53,6 +57,8 @@ def answer_in(text: str, key: str = "") -> Answer:
     The buttons send `/affirm{"change": KEY}`: one of an earlier read-back confirms nothing.
     """
     words = plain(text).replace("’", "'")
+    if len(words) > LONGEST_ANSWER:
+        return ""
     if words.startswith("/"):
         return _pressed(words, key)
     if _YES.fullmatch(words):

@@ -58,9 +58,9 @@ def choice_in(text: str, slot: Slot) -> str:
 
 def whole(text: str, slot: Slot) -> str:
     """Return an answer as a value, without what leads in to it; empty when it is too long or nothing is left."""
-    value = _TAIL.sub("", _LEAD.sub("", plain(text)))
     if slot.values:
         return choice_in(text, slot)
+    value = _TAIL.sub("", _LEAD.sub("", plain(text)[: 2 * LONGEST]))
     return value if len(value) <= LONGEST else ""
 
 
@@ -80,7 +80,7 @@ def corrected(text: str, names: Iterable[str], brand: Brand, *, named: bool = Fa
 
     "actually make it 42 Elm Street", "the street is wrong", "the street is 42 Elm"; with `named` only what names one.
     """
-    ordered, value = list(names), plain(text)
+    ordered, value = list(names), plain(text)[: 2 * LONGEST]
     for name in ordered:
         if (given := _named(value, name, brand.slots[name])) is not None:
             return {name: given or None}

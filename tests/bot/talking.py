@@ -81,6 +81,7 @@ class Keywords:
         if text.startswith("/"):
             name, _, rest = text[1:].partition("{")
             slots = {k: str(v) for k, v in json.loads("{" + rest).items()} if rest else {}
+        name = name or next((intent for intent in self.brand.actions if "_" in intent and intent in text), "")
         found = next((one for word, one in KEYWORDS.items() if word in text.casefold() or one[1] == name), None)
         kind, intent = found or ("account" if name in self.brand.actions else "clarify", name or "unknown")
         entities = {one.name: one.value for one in self.entities.find(text, message.sent_at.date())}

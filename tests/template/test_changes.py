@@ -121,6 +121,12 @@ def test_a_whole_address_fills_the_form(begin: Begin) -> None:
     assert "to 42 Elm Street, Portland, OR 97201." in talk.say("42 Elm Street, Portland, OR 97201").text
 
 
+def test_an_address_that_comes_with_the_wish_is_taken(begin: Begin) -> None:
+    talk = begin("C1010")
+    said = talk.say("please change_address it to 42 Elm Street, Portland, OR 97201")
+    assert "to 42 Elm Street, Portland, OR 97201. Is that right?" in said.text
+
+
 def test_a_return_is_started_once_and_a_damaged_thing_goes_to_a_person(begin: Begin, project: Path) -> None:
     talk = begin("C1003")
     asked = talk.say('/refund_request{"order_id":"LL-10462"}')
@@ -155,7 +161,8 @@ def test_what_the_actions_promise_stands_in_the_help_pages() -> None:
     policies = TEMPLATE / "knowledge" / "policies"
     returns, changes = ((policies / name).read_text() for name in ("returns.md", "order-changes.md"))
     code = (TEMPLATE / "actions" / "changes.py").read_text()
-    days, hand_in, label = (int(re.search(rf"{name} = (\d+)", code)[1]) for name in ("RETURN_DAYS", "HAND_IN_DAYS", "LABEL_CENTS"))  # type: ignore[index]  # fmt: skip
+    told = dict(re.findall(r"^(\w+) = (\d+)$", code, re.MULTILINE))
+    days, hand_in, label = (int(told[name]) for name in ("RETURN_DAYS", "HAND_IN_DAYS", "LABEL_CENTS"))
     assert f"within {days} days of delivery" in returns
     assert f"within {hand_in} days of creating the label" in returns
     assert f"${label / 100:.2f}" in returns

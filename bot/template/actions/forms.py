@@ -19,7 +19,8 @@ CHOICES = 5
 """The most orders offered as buttons."""
 
 _ADDRESS = re.compile(
-    r"(?P<street>[^,]*\d[^,]*),\s*(?P<town>[^\d,]+(?:,\s*[A-Za-z]{2})?),?\s+(?P<postcode>[A-Za-z]?\d[\w -]{2,8})"
+    r"(?P<street>\d[^,]*|[^,\d]+\d+\w?),\s*(?P<town>[^\d,]+(?:,\s*[A-Za-z]{2})?),?\s+"
+    r"(?P<postcode>[A-Za-z]?\d[\w -]{2,8})"
 )
 _POSTCODES = {
     "US": re.compile(r"\d{5}(?:-\d{4})?"),
@@ -76,6 +77,20 @@ class ValidateChangeAddressForm(OwnOrder, FormValidationAction):  # type: ignore
     def name(self) -> str:
         """Return the name that belongs to the form."""
         return "validate_change_address_form"
+
+    def validate_order_id(self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Slots:
+        """As ever; but five digits of the new address are its postcode, no order number."""
+        address = _ADDRESS.search(str(tracker.latest_message.get("text") or "")[:600])
+        if not address or str(value) not in address[0]:
+            return super().validate_order_id(value, dispatcher, tracker, domain)
+        likely = _likely(tracker)
+        return {"order_id": likely[0].id if len(likely) == 1 else None}
+
+    def extract_street(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Slots:
+        """Take a whole address that came with the wish: "please send it to 42 Elm Street, Portland, OR 97201"."""
+        said = str(tracker.latest_message.get("text") or "")[:600]
+        found = None if tracker.get_slot("street") else re.search(rf"\b(?:to|is|at)\s+({_ADDRESS.pattern})", said)
+        return {"street": found[1]} if found else {}
 
     def validate_street(self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Slots:
         """Accept a street with a number; take the town and the postcode with it when they are there."""
