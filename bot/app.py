@@ -286,6 +286,7 @@ def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refreshe
     from frontdesk.channels.inbox_files import inbox_files_router
 
     token, oversight = operator_token(bot.project), KnowledgeOversight(bot, desk.store)
+    agents = bot.project.settings.agents
 
     async def health() -> dict[str, Any]:
         counts = await desk.store.call(desk.store.counts)
@@ -293,14 +294,16 @@ def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refreshe
         voices = {name: f"{b.voice}@{registry.current(b.voice)}" for name, b in bot.engine.brands.items()}
         return {"conversations": dict(counts), "voices": voices, "encoder": {"name": bot.encoder.fingerprint}}
 
-    app.include_router(inbox_router(desk, operator_token=token))
-    app.include_router(inbox_files_router(files_of(bot.project), operator_token=token))
+    app.include_router(inbox_router(desk, staff=desk.staff, operator_token=token, agents=agents))
+    app.include_router(inbox_files_router(files_of(bot.project), operator_token=token, agents=agents))
     review = Reviewer(bot.project, desk.store, bot.encoder)
     jobs = _ingests(refresher) | {
         "train": partial(_in_thread, "train_failed", review.train),
         "forget": partial(_in_thread, "forget_failed", retention.run),
     }
-    pages = admin_router(operator_token=token, health=health, jobs=jobs, oversight=oversight, review=review)
+    pages = admin_router(
+        operator_token=token, agents=agents, health=health, jobs=jobs, oversight=oversight, review=review
+    )
     app.include_router(pages)
 
 

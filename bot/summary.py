@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from frontdesk.bot.config import Brand
-from frontdesk.bot.handoff import BACK, LEAVE, fresh
+from frontdesk.bot.handoff import BACK, HUMAN, LEAVE, fresh
 from frontdesk.bot.types import Conversation, Message, Reply, Route, Trigger, Turn
 
 LAST = 6
@@ -42,9 +42,15 @@ def summary(conversation: Conversation, brand: Brand) -> Mapping[str, tuple[str,
 
 
 def asked_last(conversation: Conversation) -> Message | None:
-    """Return the customer's last message in words of their own, or None."""
-    said = [turn.message for turn in fresh(conversation).turns if not turn.message.text.startswith("/")]
+    """Return the customer's last message in words of their own that is not just a wish for a person, or None."""
+    turns = [turn for turn in fresh(conversation).turns if not turn.message.text.startswith("/")]
+    said = [turn.message for turn in turns if not (turn.reply and _only_a_person(turn.reply))]
     return said[-1] if said else None
+
+
+def _only_a_person(reply: Reply) -> bool:
+    moved = any(sentence.effect.state == "waiting" for sentence in reply.sentences)
+    return moved and all(route.intent == HUMAN for route in reply.routes)
 
 
 def _why(conversation: Conversation, brand: Brand) -> tuple[str, ...]:

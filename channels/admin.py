@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from frontdesk.bot.errors import ChannelError, FrontdeskError
+from frontdesk.bot.people import Agent
 from frontdesk.channels.admin_frame import framed
 from frontdesk.channels.inbox import HEADERS, for_people
 from frontdesk.channels.inbox_pages import csrf
@@ -95,6 +96,7 @@ class Admin:
 def admin_router(
     *,
     operator_token: str | None,
+    agents: Mapping[str, Agent] | None = None,
     health: Ask,
     jobs: Mapping[str, Ask],
     oversight: Oversight,
@@ -102,11 +104,15 @@ def admin_router(
 ) -> APIRouter:
     """Return /admin, its pages about knowledge and review, and POST /admin/jobs, closed while `operator_token` is None.
 
+    Agents come in to the pages about knowledge only.
+
     `health` returns what to show, as nested mappings; each job runs to its end and returns its report.
     """
     operator = Operator(operator_token)
     admin = Admin(operator=operator, health=health, jobs=jobs)
-    router = knowledge_routes(KnowledgePages(operator=operator, oversight=oversight, read_in=admin.read_in))
+    router = knowledge_routes(
+        KnowledgePages(operator=Operator(operator_token, agents), oversight=oversight, read_in=admin.read_in)
+    )
     router.include_router(review_routes(ReviewPages(operator=operator, review=review, run=admin.work)))
     for path, method, handler in (("/admin", "GET", admin.show), ("/admin/jobs", "POST", admin.run)):
         router.add_api_route(path, for_people(handler), methods=[method], include_in_schema=False, response_model=None)

@@ -16,12 +16,15 @@ TABS = {
     "/admin/corrections": "Corrections",
     "/admin/review": "Review",
 }
+KNOWLEDGE = ("/admin/explain", "/admin/gaps", "/admin/corrections")
+"""The tabs of those who are no admins."""
 AUDIENCES = {"customers": "Customers", "staff": "Staff"}
 
 
 def framed(title: str, here: str, parts: Iterable[object], session: Session) -> str:
     """Return a whole admin page; `here` is the path of its tab."""
-    links = [el("a", name, href=path, aria_current="page" if path == here else None) for path, name in TABS.items()]
+    tabs = TABS if session.role == "admin" else {path: TABS[path] for path in KNOWLEDGE}
+    links = [el("a", name, href=path, aria_current="page" if path == here else None) for path, name in tabs.items()]
     body = el("main", el("nav", links, class_="tabs", aria_label="Admin"), el("h1", title), parts, class_="wide")
     return document(f"{title}: frontdesk", [bar(session), body], styles=["desk.css", "admin.css"])
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
 
+from frontdesk.bot.people import Agent
 from frontdesk.channels.files import Files, file_response
 from frontdesk.channels.inbox import for_people
 from frontdesk.channels.operator import Operator
 
 
-def inbox_files_router(files: Files, *, operator_token: str | None) -> APIRouter:
-    """Return GET /inbox/file?conversation=&id=, behind the operator's session."""
-    operator = Operator(operator_token)
+def inbox_files_router(
+    files: Files, *, operator_token: str | None, agents: Mapping[str, Agent] | None = None
+) -> APIRouter:
+    """Return GET /inbox/file?conversation=&id=, behind the session of whoever answers."""
+    operator = Operator(operator_token, agents)
 
     async def show(request: Request) -> Response:
         operator.session(request)

@@ -1,15 +1,16 @@
-"""A desk for anyone who writes a channel: in memory, scripted by one function from a message to a reply."""
+"""A desk, and its people, for anyone who writes a channel: in memory, scripted from a message to a reply."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from frontdesk.bot.errors import ChannelError, StoreError
-from frontdesk.bot.types import Conversation, Event, EventKind, Message, Receipt, Reply, State, Turn
+from frontdesk.bot.types import Conversation, Event, EventKind, Handoff, Message, Receipt, Reply, State, Turn, now
 
 Script = Callable[[Message], Reply]
 MAX_CHARS = 8000
@@ -144,6 +145,101 @@ class FakeDesk:
 
     def _newest(self, conversation_id: str) -> int:
         return max((event.id for event in self._events if event.conversation_id == conversation_id), default=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeNote:
+    """A note, or a line of the log with `action` and the rest."""
+
+    agent: str
+    text: str
+    written_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeDeed:
+    """A line of the audit log."""
+
+    actor: str
+    action: str
+    conversation_id: str
+    detail: str
+    done_at: datetime
+
+
+class FakeStaff:
+    """Implements Staff over a FakeDesk: the first who claims has it, and nothing comes due by itself."""
+
+    def __init__(self, desk: FakeDesk) -> None:
+        self.desk = desk
+        self.left: dict[str, list[FakeNote]] = {}
+        self.done: list[FakeDeed] = []
+
+    async def claim(self, conversation_id: str, agent: str, *, force: bool = False) -> Handoff:
+        """Give the conversation to `agent` unless another has it."""
+        known = self.desk._conversations[conversation_id]
+        held = known.handoff if known.state != "bot" else None
+        held = held or Handoff(id=1, conversation_id=known.id, brand=known.brand, trigger="asked")
+        if not held.agent or force:
+            held = replace(held, agent=agent)
+        self.desk._conversations[conversation_id] = replace(known, handoff=held)
+        await self.desk._set_state(conversation_id, "human", "")
+        return held
+
+    async def write(self, conversation_id: str, text: str, agent: str, *, via: str = "", key: str = "") -> Event | None:
+        """Write to the customer; 409 when another has the conversation."""
+        held = await self.claim(conversation_id, agent)
+        if held.agent != agent:
+            raise ChannelError(f"{held.agent} has this conversation.", status=409, code="held")
+        return await self.desk.post(conversation_id, text, agent)
+
+    async def give_back(self, conversation_id: str, agent: str, outcome: str = "resolved") -> bool:
+        """Give the conversation back to the bot."""
+        await self.desk.hand_back(conversation_id)
+        return True
+
+    async def note(self, conversation_id: str, agent: str, text: str) -> None:
+        """Keep a note."""
+        self.left.setdefault(conversation_id, []).append(FakeNote(agent=agent, text=text, written_at=now()))
+
+    async def log(self, actor: str, action: str, conversation_id: str = "", detail: str = "") -> None:
+        """Keep a line of the log."""
+        line = FakeDeed(actor=actor, action=action, conversation_id=conversation_id, detail=detail, done_at=now())
+        self.done.append(line)
+
+    async def queue(self) -> list[Conversation]:
+        """Return the conversations that are not the bot's."""
+        return await self.desk.waiting()
+
+    async def notes(self, conversation_id: str) -> Sequence[FakeNote]:
+        """Return the notes."""
+        return self.left.get(conversation_id, [])
+
+    async def deeds(self, limit: int = 500, conversation_id: str = "") -> Sequence[FakeDeed]:
+        """Return the log, the newest first."""
+        return self.done[::-1][:limit]
+
+    def summary(self, conversation: Conversation) -> Mapping[str, tuple[str, ...]]:
+        """Return what was said last as what is open."""
+        return {"open": (conversation.turns[-1].message.text,)} if conversation.turns else {}
+
+    def canned(self, conversation: Conversation) -> Mapping[str, str]:
+        """Return no ready reply."""
+        return {}
+
+    async def suggest(self, conversation: Conversation) -> Reply | None:
+        """Return the script's answer to the last message."""
+        return self.desk.script(conversation.turns[-1].message) if conversation.turns else None
+
+    async def changes(self) -> AsyncIterator[None]:
+        """Yield at once, and after every event."""
+        seen = -1
+        while True:
+            yield
+            seen = len(self.desk._events)
+            async with self.desk._news:
+                while len(self.desk._events) == seen:
+                    await self.desk._news.wait()
 
 
 def _reply_data(reply: Reply) -> dict[str, Any]:

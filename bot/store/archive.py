@@ -64,6 +64,8 @@ def _past(connection: Connection, conversation: Conversation) -> Past:
     said: list[tuple[int, Turn | Written]] = [(places.get(turn.message.id, 0), turn) for turn in conversation.turns]
     for row in connection.execute(posted.where(outbox.c.kind == "sentence")):
         data = json.loads(row.data)
+        if data.get("automatic"):  # what the bot says of the handoff is nobody's answer
+            continue
         said.append((row.id, Written(text=str(data.get("text", "")), author=str(data.get("author", "")))))
     cast = connection.execute(select(votes.c.message_id, votes.c.value).where(votes.c.conversation_id == of))
     ordered = sorted(said, key=lambda item: item[0])

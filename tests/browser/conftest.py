@@ -18,7 +18,7 @@ from frontdesk.bot.config import Brand, DemoCustomer, Limits, Web
 from frontdesk.channels.demo import Demo
 from frontdesk.channels.files import Files
 from frontdesk.channels.inbox import inbox_router
-from frontdesk.channels.testing import FakeDesk
+from frontdesk.channels.testing import FakeDesk, FakeStaff
 from frontdesk.channels.web import web_router
 from tests.browser.shop import CHROMIUM, FLAGS, HOST, OPERATOR, Shop, missing, script
 
@@ -57,7 +57,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
             files=files,
         )
     )
-    app.include_router(inbox_router(desk, operator_token=OPERATOR))
+    app.include_router(inbox_router(desk, staff=FakeStaff(desk), operator_token=OPERATOR))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -66,7 +66,13 @@ class Served:
 
     def say(self, *texts: str, brand: str = "shop") -> str:
         """Write the texts as one conversation, each answered before the next; return its id."""
-        conversation = ""
+        return self._say("", texts, brand)
+
+    def say_to(self, conversation: str, *texts: str) -> str:
+        """Go on in a conversation."""
+        return self._say(conversation, texts, "shop")
+
+    def _say(self, conversation: str, texts: Sequence[str], brand: str) -> str:
         for text in texts:
             body = {"text": text, "message_id": str(uuid4()), "conversation_id": conversation or None, "brand": brand}
             answer = httpx.post(f"{self.url}/api/chat", json=body, timeout=60)
@@ -75,10 +81,10 @@ class Served:
         return conversation
 
 
-def made(folder: Path) -> Bot:
-    """Return the bot of a project with five documents for the shop, and one for the studio."""
+def made(folder: Path, more: str = "") -> Bot:
+    """Return the bot of a project with five documents for the shop, and one for the studio; `more` are settings."""
     for name, text in {
-        "frontdesk.toml": SETTINGS,
+        "frontdesk.toml": SETTINGS + more,
         "knowledge/returns.md": RETURNS,
         "knowledge/wren.md": KETTLE,
         "knowledge/shipping.md": SHIPPING,

@@ -16,7 +16,7 @@ from frontdesk.bot.errors import KnowledgeError
 from frontdesk.channels import admin
 from frontdesk.channels.admin import admin_router
 from frontdesk.channels.inbox import inbox_router
-from frontdesk.channels.testing import FakeDesk
+from frontdesk.channels.testing import FakeDesk, FakeStaff
 from tests.channels.overseen import DROPPED, EVIL, QUOTE, FakeOversight
 from tests.channels.reviewed import FakeReview
 from tests.channels.wire import script, served
@@ -74,7 +74,8 @@ Test = Callable[[Site], Awaitable[None]]
 def run(test: Test) -> None:
     async def go() -> None:
         oversight, jobs = FakeOversight(), Jobs()
-        inbox = inbox_router(FakeDesk(script), operator_token=TOKEN)
+        desk = FakeDesk(script)
+        inbox = inbox_router(desk, staff=FakeStaff(desk), operator_token=TOKEN)
         pages = admin_router(
             operator_token=TOKEN, health=health, jobs={"ingest": jobs.ingest}, oversight=oversight, review=FakeReview()
         )

@@ -15,7 +15,7 @@ from frontdesk.bot.types import Customer, Message
 from frontdesk.channels.admin import admin_router
 from frontdesk.channels.inbox import inbox_router
 from frontdesk.channels.operator import COOKIE
-from frontdesk.channels.testing import FakeDesk
+from frontdesk.channels.testing import FakeDesk, FakeStaff
 from tests.channels.overseen import FakeOversight
 from tests.channels.reviewed import FakeReview
 from tests.channels.wire import kept, script, served
@@ -44,7 +44,7 @@ def run(test: Test, token: str | None = TOKEN) -> None:
         admin = admin_router(
             operator_token=token, health=health, jobs=jobs, oversight=FakeOversight(), review=FakeReview()
         )
-        routers = inbox_router(desk, operator_token=token), admin
+        routers = inbox_router(desk, staff=FakeStaff(desk), operator_token=token), admin
         async with served(*routers) as client:
             await asyncio.wait_for(test(client, desk), 30)
 
@@ -79,8 +79,11 @@ def test_closed_to_everyone_else() -> None:
         for method, path in (
             ("GET", "/inbox"),
             ("GET", "/inbox/conversation?id=x"),
-            ("GET", "/inbox/version"),
+            ("GET", "/inbox/events"),
+            ("GET", "/inbox/audit"),
             ("POST", "/inbox/reply"),
+            ("POST", "/inbox/claim"),
+            ("POST", "/inbox/note"),
             ("POST", "/inbox/back"),
             ("POST", "/inbox/logout"),
             ("GET", "/admin"),
@@ -117,7 +120,7 @@ def test_without_a_token_nobody_enters() -> None:
 
 def test_a_token_that_can_be_guessed_is_refused() -> None:
     with pytest.raises(ConfigError, match="operator_token"):
-        inbox_router(FakeDesk(script), operator_token="secret")
+        inbox_router(FakeDesk(script), staff=FakeStaff(FakeDesk(script)), operator_token="secret")
 
 
 def test_signing_in() -> None:
@@ -180,20 +183,6 @@ def test_reading_answering_and_handing_back() -> None:
     run(test)
 
 
-def test_the_version_changes_with_the_conversation() -> None:
-    async def test(client: httpx.AsyncClient, desk: FakeDesk) -> None:
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        here = await write(desk)
-        ask = [await client.get("/inbox/version", params={"id": here}, headers=headers)]
-        await desk.post(here, "Hello", "Ana")
-        ask.append(await client.get("/inbox/version", params={"id": here}, headers=headers))
-        assert ask[0].json() != ask[1].json()
-        assert (await client.get("/inbox/version", headers=headers)).json()["version"]
-        assert (await client.get("/inbox/version?id=nope", headers=headers)).status_code == 404
-
-    run(test)
-
-
 def test_forms_from_elsewhere_change_nothing() -> None:
     async def test(client: httpx.AsyncClient, desk: FakeDesk) -> None:
         here = await write(desk)
@@ -208,7 +197,7 @@ def test_forms_from_elsewhere_change_nothing() -> None:
             (form | {"csrf": good}, {"Origin": "https://evil.example"}),
             (form | {"csrf": good}, {"Origin": "null"}),
         ):
-            for path in ("/inbox/reply", "/inbox/back", "/inbox/logout"):
+            for path in ("/inbox/reply", "/inbox/claim", "/inbox/note", "/inbox/back", "/inbox/logout"):
                 assert (await client.post(path, data=data, headers=headers)).status_code == 403
         assert (await client.post("/admin/jobs", json={"job": "ingest"})).status_code == 403, "a cookie is not enough"
         assert (await kept(desk, here)).state == "bot"
@@ -222,7 +211,7 @@ def test_forms_from_elsewhere_change_nothing() -> None:
 def test_unreadable_forms(body: bytes) -> None:
     async def test(client: httpx.AsyncClient, desk: FakeDesk) -> None:
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/x-www-form-urlencoded"}
-        for path in ("/inbox/login", "/inbox/reply", "/inbox/back", "/admin/jobs"):
+        for path in ("/inbox/login", "/inbox/reply", "/inbox/claim", "/inbox/note", "/inbox/back", "/admin/jobs"):
             assert 400 <= (await client.post(path, content=body, headers=headers)).status_code < 500
 
     run(test)

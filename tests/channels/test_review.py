@@ -12,7 +12,7 @@ import httpx
 from frontdesk.bot.errors import ChannelError
 from frontdesk.channels.admin import admin_router
 from frontdesk.channels.inbox import inbox_router
-from frontdesk.channels.testing import FakeDesk
+from frontdesk.channels.testing import FakeDesk, FakeStaff
 from tests.channels.overseen import EVIL, FakeOversight
 from tests.channels.reviewed import FakeReview
 from tests.channels.wire import script, served
@@ -35,7 +35,8 @@ def run(test: Test) -> None:
                 raise ChannelError(review.error, status=409)
             return review.train()
 
-        inbox = inbox_router(FakeDesk(script), operator_token=TOKEN)
+        desk = FakeDesk(script)
+        inbox = inbox_router(desk, staff=FakeStaff(desk), operator_token=TOKEN)
         pages = admin_router(
             operator_token=TOKEN, health=health, jobs={"train": train}, oversight=FakeOversight(), review=review
         )
