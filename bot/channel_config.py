@@ -94,12 +94,38 @@ class Telegram(Table):
     api_url: str = "https://api.telegram.org"
 
 
+class RasaSocket(Table):
+    """Rasa's socket.io channel, for widgets made for Rasa; the keys are those of Rasa's credentials.yml."""
+
+    socketio_path: str = Field(default="/socket.io", pattern="^/[A-Za-z0-9._/-]+$")
+    user_message_evt: str = "user_uttered"
+    bot_message_evt: str = "bot_uttered"
+    namespace: str = Field(default="", pattern="^(/.+)?$")
+    session_persistence: bool = False
+    """Whether a conversation is found again by the session's id that the widget keeps."""
+    metadata_key: str = "metadata"
+    jwt_key: SecretStr | None = None
+    """Only clients whose token is signed with this may connect."""
+    jwt_method: Literal["HS256", "HS384", "HS512"] = "HS256"
+
+
+class RasaCallback(Table):
+    """Rasa's callback channel: replies are posted to an address of yours."""
+
+    url: SecretStr
+    """As ${ENV} where a key is part of it."""
+
+
 class RasaRest(Table):
-    """Rasa's REST wire; its sender is never trusted with account data."""
+    """Rasa's wire: REST, /model/parse and /conversations; its sender is never trusted with account data."""
 
     enabled: bool = True
     token: SecretStr | None = None
-    """Guards /model/parse, sent as `?token=` like Rasa's own; without it anybody may ask what a text says."""
+    """Guards /model/parse and opens /conversations, sent as `?token=` like Rasa's own."""
+    jwt_secret: SecretStr | None = None
+    """Opens /conversations to bearer tokens signed with it: role `admin`, or `user` for the one of that name."""
+    socketio: RasaSocket | None = None
+    callback: RasaCallback | None = None
 
 
 class OpenAIWire(Table):

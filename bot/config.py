@@ -16,7 +16,9 @@ from frontdesk.bot.account_config import Slot as Slot
 from frontdesk.bot.channel_config import Channels as Channels
 from frontdesk.bot.channel_config import DemoCustomer as DemoCustomer
 from frontdesk.bot.channel_config import OpenAIWire as OpenAIWire
+from frontdesk.bot.channel_config import RasaCallback as RasaCallback
 from frontdesk.bot.channel_config import RasaRest as RasaRest
+from frontdesk.bot.channel_config import RasaSocket as RasaSocket
 from frontdesk.bot.channel_config import Slack as Slack
 from frontdesk.bot.channel_config import SlackPlace as SlackPlace
 from frontdesk.bot.channel_config import Telegram as Telegram

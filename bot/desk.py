@@ -43,7 +43,10 @@ class FrontDesk:
     # A turn
 
     async def answer(self, work: Turnwork) -> None:
-        """Answer one message; every sentence is committed before anybody can read it."""
+        """Answer one message; every sentence is committed before anybody can read it.
+
+        One that is only to be `noted` (metadata) is closed without an answer.
+        """
         conversation, numbers = await work.conversation(), count()
 
         async def send(sentence: Sentence) -> Sentence:
@@ -51,6 +54,9 @@ class FrontDesk:
             event = await work.commit(next(numbers), "sentence", data)
             return sentence if event.data == data else build(Sentence, {**plain(sentence), **event.data})
 
+        if work.message.metadata.get("noted"):
+            await work.close(None, state=None)
+            return
         await work.commit(TYPING, "typing", {})
         reply = await self.engine.respond(work.message, conversation, send)
         await self._close(work, conversation, reply)

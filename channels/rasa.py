@@ -25,7 +25,7 @@ from frontdesk.channels.turns import LAST, collect
 
 STATUS_HEADER = "X-Frontdesk-Status"
 STILL_WORKING = "I'm still working on that. Please ask me again in a moment."
-_LONGEST_ID = 256
+LONGEST_ID = 240
 
 RasaMessage = dict[str, Any]
 
@@ -48,7 +48,7 @@ def rasa_router(desk: Desk, limits: Limits, brand: str, messages: Messages) -> A
         except StoreError as error:
             headers = {"Retry-After": str(RETRY_SECONDS), STATUS_HEADER: "503"}
             words = messages.busy if isinstance(error, Overloaded) else messages.apology
-            return JSONResponse(_said(sender, words), 503, headers)
+            return JSONResponse(paragraphs(sender, words), 503, headers)
         if request.query_params.get("stream", "").lower() in {"true", "1"}:
             lines = _lines(desk, receipt, limits.wait_seconds, sender, messages)
             return StreamingResponse(lines, media_type="text/event-stream")
@@ -58,7 +58,7 @@ def rasa_router(desk: Desk, limits: Limits, brand: str, messages: Messages) -> A
     return router
 
 
-def read_message(body: Mapping[str, Any], brand: str) -> tuple[Message, str]:
+def read_message(body: Mapping[str, Any], brand: str, channel: str = "rest") -> tuple[Message, str]:
     """Return the message in a request and its event id; raises ChannelError naming the field that is wrong.
 
     The format has no event id: `metadata.message_id`, if the client sends one, makes a repeated request harmless.
@@ -69,27 +69,27 @@ def read_message(body: Mapping[str, Any], brand: str) -> tuple[Message, str]:
     if isinstance(sender, bool) or not isinstance(sender, str | int | None):
         raise ChannelError(f"sender is a {type(sender).__name__}.", fix="send it as text.", code="invalid_request")
     name = "default" if sender is None else str(sender)
-    if len(name) > _LONGEST_ID:
-        raise ChannelError("sender is too long.", fix=f"send at most {_LONGEST_ID} characters.", code="invalid_request")
+    if len(name) > LONGEST_ID:
+        raise ChannelError("sender is too long.", fix=f"send at most {LONGEST_ID} characters.", code="invalid_request")
     client = metadata if isinstance(metadata, dict) else {}
     key, own = client.get("message_id"), uuid4().hex
     message = Message(
         text=text or "",
-        conversation_id=f"rest:{name}",
+        conversation_id=f"{channel}:{name}",
         brand=brand,
-        channel="rest",
-        customer=Customer(id=f"rest:{name}"),
+        channel=channel,
+        customer=Customer(id=f"{channel}:{name}"),
         id=own,
-        metadata={"input_channel": str(body.get("input_channel") or "rest"), "client": client},
+        metadata={"input_channel": str(body.get("input_channel") or channel), "client": client},
     )
-    return message, f"{name}:{key}" if isinstance(key, str) and 0 < len(key) <= _LONGEST_ID else own
+    return message, f"{name}:{key}" if isinstance(key, str) and 0 < len(key) <= LONGEST_ID else own
 
 
 async def _answer(
     desk: Desk, receipt: Receipt, wait: float, sender: str, messages: Messages
 ) -> tuple[int, list[RasaMessage]]:
     """Return the status that is really meant and the messages, never none: Rasa's clients show what they get."""
-    status, answer = 504, _said(sender, STILL_WORKING)
+    status, answer = 504, paragraphs(sender, STILL_WORKING)
     async for event in collect(desk, receipt, wait):
         if event.kind in LAST:
             status, answer = 500 if event.kind == "error" else 200, _closing(event, sender, "", messages)
@@ -101,10 +101,10 @@ async def _lines(desk: Desk, receipt: Receipt, wait: float, sender: str, message
 
     The newest sentence is held back until the next, since the last one carries the buttons.
     """
-    held, closing = "", _said(sender, STILL_WORKING)
+    held, closing = "", paragraphs(sender, STILL_WORKING)
     async for event in collect(desk, receipt, wait):
         if event.kind == "sentence":
-            for message in _said(sender, held):
+            for message in paragraphs(sender, held):
                 yield _line(message)
             held = marked(event.data)
         elif event.kind in LAST:
@@ -115,15 +115,15 @@ async def _lines(desk: Desk, receipt: Receipt, wait: float, sender: str, message
 
 def _closing(event: Event, sender: str, held: str, messages: Messages) -> list[RasaMessage]:
     if event.kind == "error":
-        return _said(sender, held) + _said(sender, messages.apology)
+        return paragraphs(sender, held) + paragraphs(sender, messages.apology)
     return _reply(sender, held or str(event.data.get("text") or ""), event.data, messages)
 
 
 def _reply(sender: str, text: str, reply: Mapping[str, Any], messages: Messages) -> list[RasaMessage]:
     """The messages of a reply; a person who has the conversation leaves the bot without words of its own."""
     cited = sources(reply.get("citations") or ())
-    words = _said(sender, text) or _said(sender, messages.waiting) or _said(sender, STILL_WORKING)
-    parts = words + _said(sender, "\n".join(cited))
+    words = paragraphs(sender, text) or paragraphs(sender, messages.waiting) or paragraphs(sender, STILL_WORKING)
+    parts = words + paragraphs(sender, "\n".join(cited))
     last = parts[-1]
     buttons = [{"title": b["title"], "payload": b["payload"]} for b in reply.get("buttons") or ()]
     if buttons:
@@ -133,7 +133,16 @@ def _reply(sender: str, text: str, reply: Mapping[str, Any], messages: Messages)
     return parts
 
 
-def _said(sender: str, text: str) -> list[RasaMessage]:
+def said_in(event: Event, sender: str, messages: Messages) -> list[RasaMessage]:
+    """Return what a channel that pushes says of an event: a whole reply, or what a person wrote."""
+    if event.kind == "sentence" and event.data.get("author"):
+        return paragraphs(sender, f"{event.data['author']}: {event.data.get('text') or ''}")
+    if event.kind == "done" and (event.data.get("text") or event.data.get("buttons")):
+        return _reply(sender, str(event.data.get("text") or ""), event.data, messages)
+    return paragraphs(sender, messages.apology) if event.kind == "error" else []
+
+
+def paragraphs(sender: str, text: str) -> list[RasaMessage]:
     """Rasa makes one message of each paragraph."""
     return [{"recipient_id": sender, "text": part.strip()} for part in plain(text).split("\n\n") if part.strip()]
 

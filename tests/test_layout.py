@@ -47,6 +47,7 @@ EDGES = {
     "fastapi": {"channels", "bot/app.py", "bot/commands/observing.py", "bot/commands/platforms.py", "bot/commands/wires.py"},
     "rasa_sdk": {"bot/dialogue/actions.py"},
     "websockets": {"channels"},
+    "socketio": {"channels"},
 }
 SOURCES = sorted(
     path

@@ -42,7 +42,7 @@ class Platform:
 
 def platforms_of(project: Project) -> dict[str, Platform]:
     """Return the platforms of a project by channel; nothing is connected yet. Raises MissingExtra."""
-    made = {"slack": _slack(project), "telegram": _telegram(project)}
+    made = {"slack": _slack(project), "telegram": _telegram(project), "callback": _callback(project)}
     return {name: platform for name, platform in made.items() if platform}
 
 
@@ -80,3 +80,15 @@ def _telegram(project: Project) -> Platform | None:
         return Ways(listener=TelegramPolling(sender.api, intake).listener)
 
     return Platform(sender=sender, ways=ways)
+
+
+def _callback(project: Project) -> Platform | None:
+    rasa, limits, brand = project.settings.channels.rasa, project.settings.limits, project.settings.brand_id
+    if not rasa.enabled or rasa.callback is None:
+        return None
+    from frontdesk.channels.rasa_callback import CallbackSender, callback_router
+
+    def ways(desk: FrontDesk) -> Ways:
+        return Ways(webhook=callback_router(desk, limits, brand))
+
+    return Platform(sender=CallbackSender(rasa.callback, project.settings.brands[brand].messages), ways=ways)

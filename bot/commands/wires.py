@@ -47,10 +47,19 @@ def _web(desk: FrontDesk, project: Project) -> APIRouter:
 
 def _mount_rasa(app: FastAPI, desk: FrontDesk, project: Project, router: Router | None) -> None:
     from frontdesk.channels.rasa import rasa_router
+    from frontdesk.channels.rasa_conversations import conversations_router
     from frontdesk.channels.rasa_parse import parse_router
 
     settings, rasa, brand = project.settings, project.settings.channels.rasa, project.settings.brand_id
-    app.include_router(rasa_router(desk, settings.limits, brand, settings.brands[brand].messages))
+    messages, origins = settings.brands[brand].messages, settings.channels.web.allowed_origins
+    app.include_router(rasa_router(desk, settings.limits, brand, messages))
+    app.include_router(conversations_router(desk, rasa, settings.limits, brand))
+    if rasa.socketio:
+        from frontdesk.channels.rasa_socketio import socket_app
+
+        app.mount(
+            rasa.socketio.socketio_path, socket_app(desk, rasa.socketio, settings.limits, brand, messages, origins)
+        )
     if router:
         token = rasa.token.get_secret_value() if rasa.token else None
         app.include_router(parse_router(lambda text: router.understand(text, now().date()), settings.limits, token))

@@ -1,0 +1,141 @@
+"""Rasa's socket.io channel, for the web widgets that people made for Rasa.
+
+The events are those of Rasa open source 3.6, `rasa/core/channels/socketio.py`. Unlike the REST wire it can push: what a
+person writes later, and an answer that took long, arrive while the page is open. Nothing proves who writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+import jwt
+from starlette.types import ASGIApp
+
+from frontdesk.bot.config import Limits, Messages, RasaSocket
+from frontdesk.bot.errors import ChannelError, MissingExtra, Overloaded, StoreError
+from frontdesk.bot.types import Customer, Message
+from frontdesk.channels.desk import Desk
+from frontdesk.channels.rasa import LONGEST_ID, RasaMessage, paragraphs, said_in
+from frontdesk.channels.requests import clean
+
+log = logging.getLogger(__name__)
+CHANNEL = "socketio"
+
+
+def socket_app(
+    desk: Desk, settings: RasaSocket, limits: Limits, brand: str, messages: Messages, origins: Sequence[str] = ()
+) -> ASGIApp:
+    """Return the app to mount at `settings.socketio_path`; pages of `origins` may connect. Raises MissingExtra."""
+    try:
+        import socketio
+    except ImportError:
+        raise MissingExtra("python-socketio", "rasa") from None
+    options: dict[str, Any] = {"async_mode": "asgi", "max_http_buffer_size": limits.body_bytes}
+    server = socketio.AsyncServer(cors_allowed_origins=list(origins) or None, **options)
+    rooms = Rooms(server, desk, settings, brand, messages)
+    space = settings.namespace or "/"
+    server.on("connect", rooms.connect, namespace=space)
+    server.on("disconnect", rooms.disconnect, namespace=space)
+    server.on("session_request", rooms.session_request, namespace=space)
+    server.on(settings.user_message_evt, rooms.uttered, namespace=space)
+    made: ASGIApp = socketio.ASGIApp(server, socketio_path="")
+    return made
+
+
+class Rooms:
+    """The handlers of one namespace; each connection follows the conversation it takes part in."""
+
+    def __init__(self, server: Any, desk: Desk, settings: RasaSocket, brand: str, messages: Messages) -> None:
+        self._server, self._desk, self._settings = server, desk, settings
+        self._brand, self._messages = brand, messages
+        self._following: dict[str, tuple[str, asyncio.Task[None]]] = {}
+
+    async def connect(self, sid: str, environ: Mapping[str, Any], auth: Any = None) -> bool:
+        """Let a client in; with a `jwt_key` only one whose token is signed with it."""
+        return self._settings.jwt_key is None or self._signed(auth)
+
+    async def disconnect(self, sid: str, *reason: Any) -> None:
+        """Forget a client."""
+        _, task = self._following.pop(sid, ("", None))
+        if task:
+            task.cancel()
+
+    async def session_request(self, sid: str, data: Any = None) -> None:
+        """Confirm the session that a client has, or give it one."""
+        name = _text(data, "session_id") or uuid4().hex
+        await self._server.emit("session_confirm", name, to=sid, namespace=self._settings.namespace or "/")
+        if self._settings.session_persistence and len(name) <= LONGEST_ID:
+            await self._follow(sid, name)
+
+    async def uttered(self, sid: str, data: Any = None) -> None:
+        """Commit a message; the answer comes by following the conversation."""
+        sender = _text(data, "session_id") if self._settings.session_persistence else sid
+        if not sender or len(sender) > LONGEST_ID:
+            return log.warning("a message came over socket.io without a session_id")
+        await self._follow(sid, sender)
+        try:
+            await self._desk.accept(self._message(sender, data), uuid4().hex)
+        except Overloaded:
+            await self._say(sid, paragraphs(sender, self._messages.busy))
+        except (ChannelError, StoreError) as error:
+            log.warning("a message over socket.io was not taken: %s", error)
+            words = error.what if isinstance(error, ChannelError) else self._messages.apology
+            await self._say(sid, paragraphs(sender, words))
+        return None
+
+    def _message(self, sender: str, data: Any) -> Message:
+        metadata = data.get(self._settings.metadata_key) if isinstance(data, dict) else None
+        return Message(
+            text=clean(_text(data, "message")),
+            conversation_id=f"{CHANNEL}:{sender}",
+            brand=self._brand,
+            channel=CHANNEL,
+            customer=Customer(id=f"{CHANNEL}:{sender}"),
+            id=uuid4().hex,
+            metadata={"client": metadata if isinstance(metadata, dict) else {}},
+        )
+
+    async def _follow(self, sid: str, sender: str) -> None:
+        """Send a client whatever is said in a conversation from now on."""
+        before, task = self._following.get(sid, ("", None))
+        if before == sender:
+            return
+        if task:
+            task.cancel()
+        position = await self._desk.position(f"{CHANNEL}:{sender}")
+        self._following[sid] = (sender, asyncio.create_task(self._tell(sid, sender, position)))
+
+    async def _tell(self, sid: str, sender: str, position: int) -> None:
+        async for event in self._desk.events(f"{CHANNEL}:{sender}", after=position):
+            await self._say(sid, said_in(event, sender, self._messages))
+
+    async def _say(self, sid: str, said: Sequence[RasaMessage]) -> None:
+        for message in said:
+            name, space = self._settings.bot_message_evt, self._settings.namespace or "/"
+            await self._server.emit(name, bubble(message), to=sid, namespace=space)
+
+    def _signed(self, auth: Any) -> bool:
+        key = self._settings.jwt_key
+        try:
+            jwt.decode(_text(auth, "token"), key.get_secret_value() if key else "", [self._settings.jwt_method])
+        except jwt.PyJWTError as error:
+            log.warning("a socket.io client was refused: %s", type(error).__name__)
+            return False
+        return True
+
+
+def bubble(message: RasaMessage) -> dict[str, Any]:
+    """Return a message of the REST wire in the shape of this one."""
+    shown = {key: message[key] for key in ("text", "metadata") if key in message}
+    buttons = message.get("buttons")
+    replies = [{"content_type": "text", **button} for button in buttons or ()]
+    return shown | ({"quick_replies": replies} if replies else {})
+
+
+def _text(data: Any, key: str) -> str:
+    value = data.get(key) if isinstance(data, dict) else None
+    return value if isinstance(value, str) else ""
