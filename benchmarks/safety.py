@@ -60,7 +60,7 @@ def main() -> int:
     given = options.parse_args()
     messages = tomllib.loads(HELD_OUT.read_text(encoding="utf-8"))
     watch = Watch(MiniLM(user_cache(), threads=1))
-    found = {"both": judged(watch, messages), "phrases_alone": judged(Watch(), messages)}
+    found: dict[str, Any] = {"both": judged(watch, messages), "phrases_alone": judged(Watch(), messages)}
     ok = all(one["share"] >= FLOOR for one in found["both"]["recall"].values())
     if given.ordinary:
         texts, started = everyday(given.ordinary), time.perf_counter()
