@@ -140,8 +140,8 @@ class Engine:
             return (kept,)
         if _wordless(message):
             return ()
-        routes = triggered(self.routers[message.brand].route(message, conversation), brand)
-        return with_cases(continued(message, conversation, brand, routes), message, conversation, brand)
+        routes = continued(message, conversation, brand, self.routers[message.brand].route(message, conversation))
+        return with_cases(triggered(routes, brand), message, conversation, brand)
 
     async def _answered(
         self, message: Message, conversation: Conversation, route: Route, draft: Draft

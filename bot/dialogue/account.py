@@ -25,7 +25,7 @@ from frontdesk.bot.types import Button, Conversation, Effect, Message, Route, Se
 
 TIME_LIMIT = 10.0
 """Seconds the actions of one message may take before the customer is handed to a person."""
-ACTIONS_AT_ONCE = 8
+ACTIONS_AT_ONCE = 32
 
 CONFIGURED = Support(kind="profile", source="frontdesk.toml")
 HEARD = Support(kind="profile", source="the customer's own words")

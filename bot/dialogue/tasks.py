@@ -28,6 +28,8 @@ OVER: Mapping[str, Any] = dict.fromkeys((PENDING, REQUESTED, CONFIRMATION, MISSE
 
 RESUME = "resume_task"
 """The intent of the route that repeats a task's question after something else was answered."""
+_FAREWELLS = frozenset({"goodbye", "bye", "farewell"})
+"""Intents with which a customer leaves, an open task too."""
 INFORM = "inform"
 """Rasa's name of a payload that only gives values: `/inform{"order_id": "LL-10423"}`."""
 _WORD = re.compile(r"[^\W_]+")
@@ -98,12 +100,13 @@ def continued(
     if task is None:
         return one_by_one(routes, brand)
     first = routes[0]
-    if goes_on(message, task, brand, routes):
+    doubts = [replace(route, kind="clarify") if route.trigger == "clarify" else route for route in routes]
+    if goes_on(message, task, brand, doubts):
         text = message.text if message.text.startswith("/") else ""
         on = Route(kind="account", intent=task.intent, confidence=1.0, reason=f"answers what {task.intent} asked for")
         return (replace(on, slots=first.slots, text=text),)
     kinds = {route.kind for route in routes}
-    if "handoff" in kinds or "account" in kinds:
+    if kinds & {"handoff", "account"} or any(route.intent in _FAREWELLS for route in routes):
         return one_by_one(routes, brand)
     again = Route(
         kind="account", intent=RESUME, confidence=1.0, reason=f"goes on with {task.intent}", text=message.text

@@ -26,6 +26,8 @@ KEYWORDS: Mapping[str, tuple[str, str]] = {
     "how long": ("knowledge", "delivery_time"),
     "send back": ("knowledge", "return_policy"),
     "thanks": ("voice", "thanks"),
+    "bye": ("voice", "goodbye"),
+    "twice in doubt": ("handoff", "out_of_scope"),
     "person": ("handoff", "human_agent"),
     "move": ("account", "move"),
     "show": ("account", "show"),
@@ -85,7 +87,9 @@ class Keywords:
         found = next((one for word, one in KEYWORDS.items() if word in text.casefold() or one[1] == name), None)
         kind, intent = found or ("account" if name in self.brand.actions else "clarify", name or "unknown")
         entities = {one.name: one.value for one in self.entities.find(text, message.sent_at.date())}
-        return Route(kind=kind, intent=intent, confidence=1.0, reason="", slots={**entities, **slots})  # type: ignore[arg-type]
+        trigger = "clarify" if intent == "out_of_scope" else None
+        values = {**entities, **slots}
+        return Route(kind=kind, intent=intent, confidence=1.0, reason="", slots=values, trigger=trigger)  # type: ignore[arg-type]
 
 
 class Fixed:

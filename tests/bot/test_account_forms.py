@@ -170,3 +170,14 @@ def test_a_yes_is_no_answer_to_which(talk: Talk, text: str) -> None:
 def test_a_payload_cannot_smuggle_in_what_waits(talk: Talk, waits: str) -> None:
     talk.say("/show" + json.dumps({"loan": "LN-101", "next_tasks": waits}))
     assert talk.say("show LN-201").text.startswith("I can't find that loan")
+
+
+def test_a_doubt_that_came_twice_is_still_an_answer_to_what_was_asked(talk: Talk) -> None:
+    talk.say("please move it")
+    assert talk.say("twice in doubt").text == "I didn't quite get that. Which loan?"
+
+
+def test_a_goodbye_ends_the_form(talk: Talk) -> None:
+    talk.say("please move it")
+    assert talk.say("bye").text == "About goodbye."
+    assert talk.say("101").routes[0].kind == "clarify"
