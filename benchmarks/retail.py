@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import re
+import runpy
 import shutil
 import sys
 import tempfile
@@ -146,14 +147,11 @@ def judged(run: Run, customer: Customer, referee: Referee) -> Run:
 
 def prepared(data: Path, folder: Path) -> Bot:
     """Return the bot of the example, loaded, ingested and trained in `folder`; what is there already is kept."""
-    sys.path.insert(0, str(EXAMPLE))
-    from load import load  # type: ignore[import-not-found]
-
     from frontdesk.bot.commands.ingest import ingest
     from frontdesk.bot.commands.train import train
 
     shutil.copytree(EXAMPLE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("shop.db", "knowledge"))
-    load(data, folder)
+    runpy.run_path(str(EXAMPLE / "load.py"))["load"](data, folder)
     if not (folder / ".frontdesk" / "router").is_dir():
         ingest(project=folder, as_json=True)
         train(project=folder, as_json=True)
@@ -175,6 +173,7 @@ async def run_all(
             runs.append(await played(bot, fresh, Customer(world, task, seed, openings), run))
         print(f"\r{len(runs)} runs, {sum(run.success for run in runs)} right", end="", file=sys.stderr)
     print(file=sys.stderr)
+    shutil.copy(fresh, folder / "shop.db")
     return runs
 
 
