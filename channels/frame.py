@@ -54,6 +54,7 @@ def _frame(key: str, brand: Brand, origin: str, megabytes: int) -> str:
         data_brand=key,
         data_name=brand.name,
         data_person=person if person != Messages().person_button else "",
+        data_people="" if brand.handoff.enabled else "none",
         data_language=brand.languages[0],
         data_files=str(megabytes),
         data_parent=origin,

@@ -63,10 +63,11 @@ def event_json(event: Event, sentences: Iterable[Sentence] = ()) -> Json:
 
 
 def sentence_json(data: Mapping[str, Any]) -> Json:
-    """Return text, nodes and citations of one sentence, and its author when a person wrote it."""
+    """Return text, nodes and citations of one sentence; its author, and whether that is no person (`automatic`)."""
     sentence = _sentence(data)
     shown: Json = {"text": sentence.text, "nodes": render_reply(sentence.text, [sentence])}
     shown["citations"] = [asdict(citation) for citation in sentence.citations]
+    shown |= {"automatic": True} if data.get("automatic") else {}
     return shown | ({"author": str(data["author"])} if data.get("author") else {})
 
 
@@ -127,8 +128,10 @@ def _turn(turn: Turn) -> Json:
 def _written(event: Event) -> Json:
     said = sentence_json(event.data)
     reply = {key: said[key] for key in ("text", "nodes", "citations")}
-    reply |= {"routes": [], "buttons": [], "voice": None, "ms": 0, "message_id": event.message_id}
-    return {"message": None, "reply": reply, "author": said["author"]}
+    buttons = [{"title": row["title"], "payload": row["payload"]} for row in _rows(event.data, "buttons")]
+    reply |= {"routes": [], "buttons": buttons, "voice": None, "ms": 0, "message_id": event.message_id}
+    told = {"automatic": True} if said.get("automatic") else {}
+    return {"message": None, "reply": reply, "author": said["author"], **told}
 
 
 def _route(route: Route) -> Json:

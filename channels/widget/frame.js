@@ -9,10 +9,9 @@ import { sourcePanel } from "./panel.js";
 import { language, put, speak, t, w } from "./words.js";
 import { paint } from "./theme.js";
 
-const { brand, name, person: personTitle, language: ownLanguage, files: megabytes, parent: host } = document.body.dataset;
+const { brand, name, people, person: personTitle, language: ownLanguage, files: megabytes, parent: host } = document.body.dataset;
 const HANDOFF = "/human_agent";
 const VOTED = new Set(["voice", "knowledge", "account"]);
-const TYPING_MS = 8000;
 await speak(new URLSearchParams(location.search).get("locale"));
 
 const heard = {
@@ -72,14 +71,13 @@ const heading = h("h1", { tabindex: "-1" }, name);
 const title = h("div", { class: "title" }, heading, h("p", {}, h("span", { class: "dot", "aria-hidden": "true" }), status));
 document.body.append(
   h("header", {}, h("span", { class: "mark", "aria-hidden": "true" }, name.slice(0, 1)), title, anew, embedded ? close : null),
-  banner, scroll, h("footer", {}, write.element, h("div", { class: "row" }, person, h("span", { class: "made" }, w("made")))), panel, aloud,
+  banner, scroll, h("footer", {}, write.element, h("div", { class: "row" }, people === "none" ? null : person, h("span", { class: "made" }, w("made")))), panel, aloud,
 );
 
 // --- state ------------------------------------------------------------------------------------------------------
 const answers = new Map();
 let current = null;
 let state = "bot";
-let told = "";
 let linked = true;
 let open = !embedded;
 let full = false;
@@ -88,7 +86,6 @@ let read = 0;
 let greeting = "";
 let first = null;
 let tokenCame = null;
-let typist = 0;
 
 const memory = new Memory(brand, { said: elsewhere, reset });
 const talk = new Talk(brand, {
@@ -102,22 +99,19 @@ const shown = {
   state(data) {
     if (state !== data.state) tell("state", { state: data.state });
     state = data.state;
-    told = data.notice || "";
     notice();
     if (state === "human") busy(false);
     keep();
     follow();
   },
-  typing(data) {
-    busy(true, data.author);
-    if (data.author) typist = setTimeout(busy, TYPING_MS, false);
-  },
+  typing: () => busy(true),
   sentence(data) {
-    const answer = data.author ? answerOf(data.message_id, data.author) : (current = answerOf(data.message_id));
+    const answer = answerOf(data.message_id, data.author, data.automatic);
+    if (!data.author) current = answer;
     stay(() => answer.add(data.text, data.nodes, data.citations));
     if (data.author) { busy(false); announce(answer); count(); }
   },
-  buttons: (data) => stay(() => answerOf(data.message_id).buttons(data.buttons, pressed)),
+  buttons: (data) => stay(() => (answers.get(data.message_id) || [...answers.values()].at(-1))?.buttons(data.buttons, pressed)),
   done(reply) {
     busy(false);
     if (reply.text) {
@@ -147,9 +141,10 @@ function finish(answer, reply) {
   });
 }
 
-function answerOf(key, author = "") {
+// The answer under this key; `author` wrote it, a person unless it came by itself.
+function answerOf(key, author = "", automatic = false) {
   if (!answers.has(key)) {
-    const answer = new Answer(author || name, { author, onsource: panel.show });
+    const answer = new Answer(author || name, { author: automatic ? "" : author, onsource: panel.show });
     answer.key = key;
     answers.set(key, answer);
     place(answer.element, key);
@@ -187,15 +182,14 @@ function announce(answer, choices = []) {
   aloud.append(h("p", {}, parts.join(" ")));
 }
 
-function busy(on, who = name) {
-  clearTimeout(typist);
+function busy(on) {
   if (typing.hidden === !on) return;
   stay(() => { typing.hidden = !on; });
-  typing.firstChild.textContent = on ? t("writing", { name: who }) : "";
+  typing.firstChild.textContent = on ? t("writing", { name }) : "";
 }
 
 function notice() {
-  const text = !navigator.onLine ? t("offline") : !linked ? t("lost") : told || (state === "bot" ? "" : t(state));
+  const text = !navigator.onLine ? t("offline") : !linked ? t("lost") : state === "bot" ? "" : t(state);
   if (banner.textContent !== text) banner.textContent = text;
   banner.hidden = !text;
   banner.className = navigator.onLine && linked ? state : "";
@@ -212,10 +206,15 @@ function count() {
 function say(text, label = "", files = []) {
   const message = { text, message_id: uuid(), locale: language, metadata: label ? { title: label } : {} };
   const said = new Said(label || text, files);
-  for (const old of log.querySelectorAll(".turn > .choices")) old.remove();
+  dropChoices();
   place(said.element, message.message_id);
   post(message, said, files);
   toEnd();
+}
+
+// What was offered before no longer fits.
+function dropChoices() {
+  for (const old of log.querySelectorAll(".turn > .choices")) old.remove();
 }
 
 async function post(message, said, files) {
@@ -266,7 +265,7 @@ function welcome() {
 function reset() {
   talk.forget();
   forgetUnsent();
-  [state, told, unread, read] = ["bot", "", 0, 0];
+  [state, unread, read] = ["bot", 0, 0];
   notice();
   busy(false);
   clear();
@@ -303,17 +302,19 @@ async function restore() {
   }
 }
 
-function replay({ message, reply, author }) {
+function replay({ message, reply, author, automatic }) {
+  dropChoices();
   const wordless = message?.files && /^\[\w+\]$/.test(message.text);
   if (message) place(new Said(wordless ? "" : message.title || message.text, message.files).element, message.message_id);
   if (!reply?.text) return;
-  const answer = answerOf(message ? message.message_id : reply.message_id, author || "");
+  const answer = answerOf(message ? message.message_id : reply.message_id, author || "", automatic);
   finish(answer, author ? { ...reply, routes: [] } : reply);
 }
 
 // Another tab wrote: show it here, in the same conversation.
 function elsewhere(id, turn) {
   if (talk.id !== id) {
+    if (memory.kept(Boolean(talk.token))?.id !== id) return;
     if (talk.id) { talk.forget(); clear(); }
     restore();
   } else if (![...log.children].some((said) => said.dataset.key === turn.key && said.matches(".mine"))) {

@@ -157,6 +157,23 @@ def test_handoff_and_a_person_live(page: Page, shop: Shop) -> None:
     expect(banner).to_be_hidden()
 
 
+def test_what_comes_by_itself_while_waiting_is_the_assistants_with_its_choices(page: Page, shop: Shop) -> None:
+    frame = chat(page)
+    frame.get_by_role("button", name="Talk to a person").click()
+    expect(frame.locator("#banner")).to_contain_text("queue for a colleague")
+    choice = [{"title": "Go on with the assistant", "payload": "/back_to_bot"}]
+    words = {"text": "It takes longer.", "author": "Assistant", "automatic": True, "citations": [], "buttons": choice}
+    shop.call(shop.desk._emit(newest(shop).id, "post-1", "sentence", words))
+    shop.call(shop.desk._emit(newest(shop).id, "post-2", "buttons", {"buttons": choice}))
+    for _ in range(2):
+        expect(frame.locator(".them").last).to_contain_text("AAssistantIt takes longer.Go on with the assistant")
+        expect(frame.locator(".person")).to_have_count(0)
+        page.reload()
+    frame.get_by_role("button", name="Go on with the assistant").click()
+    expect(frame.locator(".mine").last).to_contain_text("Go on with the assistant")
+    expect(frame.locator(".turn > .choices")).to_have_count(0)
+
+
 def test_a_person_answers_from_the_inbox(page: Page, shop: Shop, browser: Browser) -> None:
     frame = chat(page)
     frame.get_by_role("button", name="Talk to a person").click()

@@ -208,6 +208,34 @@ def test_offline_is_said_and_what_was_written_goes_out_afterwards(context: Brows
     expect(frame.locator("#banner")).to_be_hidden()
 
 
+def test_a_lost_connection_is_said_and_taken_up_where_it_stopped(context: BrowserContext, shop: Shop) -> None:
+    page = embedded(context, shop, "data-open")
+    frame = chat(page)
+    page.route("**/events", lambda route: route.abort())
+    frame.get_by_role("button", name="Talk to a person").click()
+    expect(frame.locator("#banner")).to_have_text("Connection lost. Trying again…")
+    shop.call(shop.desk.post(newest(shop).id, "Are you there?", "Ana"))
+    page.unroute("**/events")
+    expect(frame.locator(".person .bubble")).to_have_text("Are you there?")
+    expect(frame.locator("#banner")).to_have_text("You're talking with a person now.")
+
+
+def test_a_busy_bot_is_said_so_and_the_message_goes_out_by_itself(context: BrowserContext, shop: Shop) -> None:
+    page = embedded(context, shop, "data-open")
+    frame = chat(page)
+    busy = {"Retry-After": "2", "Content-Type": "application/json"}
+    page.route("**/api/chat", lambda route: route.fulfill(status=429, headers=busy, body="{}"), times=1)
+    write(page, "hello")
+    expect(frame.locator(".unsent")).to_contain_text("very busy just now. It goes out by itself in 2 seconds.")
+    expect(frame.locator(".them .bubble").last).to_contain_text("good to hear from you")
+    expect(frame.locator(".unsent")).to_have_count(0)
+    page.route(
+        "**/api/chat", lambda route: route.fulfill(status=429, headers=busy | {"Retry-After": "9000"}, body="{}")
+    )
+    write(page, "hello again")
+    expect(frame.locator(".unsent")).to_contain_text("You've written a lot today. Please come back a little later.")
+
+
 def test_a_bot_that_is_away_is_said_so(context: BrowserContext, shop: Shop) -> None:
     page = context.new_page()
     page.clock.install()

@@ -570,6 +570,16 @@ def test_the_frame_is_strict() -> None:
     run(test)
 
 
+def test_where_nobody_is_nobody_is_offered() -> None:
+    alone = Brand.model_validate({"name": "Alone", "handoff": {"enabled": False}})
+
+    async def test(client: httpx.AsyncClient, desk: FakeDesk) -> None:
+        assert 'data-people="none"' in (await client.get("/frame?brand=alone")).text
+        assert 'data-people=""' in (await client.get("/frame")).text
+
+    run(test, brands=BRANDS | {"alone": alone})
+
+
 def test_static_files() -> None:
     async def test(client: httpx.AsyncClient, desk: FakeDesk) -> None:
         launcher = await client.get("/widget.js")
