@@ -176,7 +176,7 @@ function toEnd() {
 // A screen reader hears each answer once, whole; the log itself is silent.
 function announce(answer, choices = []) {
   const parts = [`${answer.name}: ${answer.spoken}`];
-  if (answer.sources.size) parts.push(t("cited", { titles: [...answer.sources.values()].map((source) => source.title).join(", ") }));
+  if (answer.sources.size) parts.push(t("cited", { titles: [...new Set([...answer.sources.values()].map((source) => source.title))].join(", ") }));
   if (choices.length) parts.push(`${t("suggested")}: ${choices.map((choice) => choice.title).join(", ")}`);
   while (aloud.childElementCount > 2) aloud.firstChild.remove();
   aloud.append(h("p", {}, parts.join(" ")));

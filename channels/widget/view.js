@@ -103,9 +103,11 @@ export class Answer {
       this.add(reply.text, reply.nodes, reply.citations);
     }
     for (const source of reply.citations) this.sources.set(source.number, source);
-    const open = (source) => h("li", {}, h("button", { type: "button", class: "source", onclick: (e) => this.onsource(source, e.currentTarget) },
-      h("b", {}, String(source.number)), h("span", {}, source.title)));
-    if (this.sources.size) this.foot.append(h("ul", { class: "sources", "aria-label": w("sources") }, ...[...this.sources.values()].map(open)));
+    const titles = new Map();
+    for (const source of this.sources.values()) titles.set(source.title, [...(titles.get(source.title) || []), source]);
+    const open = ([title, sources]) => h("li", {}, h("button", { type: "button", class: "source", onclick: (e) => this.onsource(sources[0], e.currentTarget) },
+      ...sources.flatMap((source) => [h("b", {}, String(source.number)), " "]), h("span", {}, title)));
+    if (titles.size) this.foot.append(h("ul", { class: "sources", "aria-label": w("sources") }, ...[...titles].map(open)));
   }
 
   // What a screen reader hears: the words without the numbers of the footnotes.

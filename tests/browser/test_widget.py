@@ -148,6 +148,10 @@ def test_handoff_and_a_person_live(page: Page, shop: Shop) -> None:
     expect(frame.locator(".person .bubble strong")).to_have_text("hello")
     expect(frame.locator(".person .who")).to_contain_text("Ana")
     expect(banner).to_contain_text("with a person")
+    for _ in range(4):
+        write(page, "and another thing")
+    expect(frame.locator(".mine")).to_have_count(5)
+    assert frame.locator("body").evaluate("() => document.scrollingElement.scrollHeight === innerHeight"), "one scrolls"
     write(page, "thanks Ana")
     expect(frame.locator(".mine .bubble").last).to_have_text("thanks Ana")
     page.reload()
