@@ -181,14 +181,15 @@ def conversations_router(desk: Desk, settings: RasaRest, limits: Limits, brand: 
     async def version() -> dict[str, str]:
         return {"version": VERSION, "minimum_compatible_version": OLDEST}
 
-    for method, path, handler in (
+    routes: list[tuple[str, str, Callable[..., Any]]] = [
         ("GET", "/version", version),
         ("GET", "/status", status),
         ("GET", "/conversations/{id}/tracker", handlers.tracker),
         ("POST", "/conversations/{id}/tracker/events", handlers.append),
         ("POST", "/conversations/{id}/messages", handlers.message),
         *((method, path, handlers.not_made) for method, path in NOT_MADE),
-    ):
+    ]
+    for method, path, handler in routes:
         router.add_api_route(path, handler, methods=[method], response_model=None)
     return router
 

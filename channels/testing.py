@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from frontdesk.bot.errors import ChannelError, StoreError
+from frontdesk.bot.errors import ChannelError, Overloaded, StoreError
 from frontdesk.bot.types import Conversation, Event, EventKind, Handoff, Message, Receipt, Reply, State, Turn, now
 
 Script = Callable[[Message], Reply]
@@ -19,12 +19,14 @@ MAX_CHARS = 8000
 class FakeDesk:
     """Implements Desk: each message is answered with `script(message)`, sentence by sentence.
 
-    `pause` seconds pass before each sentence; `broken` makes every write raise StoreError; a reply whose
-    last sentence sets a state changes the conversation's. `votes` keeps the feedback.
+    `pause` seconds pass before each sentence; `broken` makes every write raise StoreError, `full` Overloaded; a reply
+    whose last sentence sets a state changes the conversation's. `votes` keeps the feedback, `heard` the words of every
+    message taken, in order.
     """
 
     def __init__(self, script: Script, *, pause: float = 0.0) -> None:
-        self.script, self.pause, self.broken = script, pause, False
+        self.script, self.pause, self.broken, self.full = script, pause, False, False
+        self.heard: list[str] = []
         self.votes: list[tuple[str, str, Mapping[str, Any]]] = []
         self._conversations: dict[str, Conversation] = {}
         self._receipts: dict[tuple[str, str], Receipt] = {}
@@ -43,6 +45,9 @@ class FakeDesk:
         key = (message.channel, event_id)
         if key in self._receipts:
             return replace(self._receipts[key], duplicate=True)
+        if self.full:
+            raise Overloaded("the fake desk is full.", where="FakeDesk")
+        self.heard.append(message.text)
         found = self._conversations.get(message.conversation_id)
         known = found or Conversation(id=message.conversation_id, brand=message.brand, channel=message.channel)
         turns = (*known.turns, Turn(message=message))

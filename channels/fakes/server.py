@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 START_SECONDS = 20.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,13 @@ class Faults:
     def take(self) -> Fault | None:
         """Return the fault of this request, if any."""
         return self.queue.popleft() if self.queue else None
+
+
+def disturbed(deliveries: Sequence[T], dice: random.Random, *, again: float = 0.3, reach: int = 10) -> list[T]:
+    """Return deliveries as a troubled platform makes them: a share comes `again`, each is up to `reach` places late."""
+    every = [one for delivery in deliveries for one in [delivery] * (2 if dice.random() < again else 1)]
+    late = [place + dice.random() * reach for place in range(len(every))]
+    return [every[place] for place in sorted(range(len(every)), key=late.__getitem__)]
 
 
 class ResetConnection:

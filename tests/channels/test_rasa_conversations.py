@@ -64,7 +64,7 @@ def bearer(role: str, name: str, key: str = KEY) -> dict[str, str]:
         ({"Authorization": "Basic x"}, 401),
         ({"Authorization": "Bearer x"}, 401),
         (bearer("admin", "ops", "o" * 32), 401),
-        ({"Authorization": "Bearer " + jwt.encode({"user": {"role": "admin"}}, None, algorithm="none")}, 401),
+        ({"Authorization": "Bearer " + jwt.encode({"user": {"role": "admin"}}, "", algorithm="none")}, 401),
         (bearer("user", "u2"), 403),
         (bearer("nobody", "u1"), 403),
         (bearer("user", "u1"), 200),

@@ -27,7 +27,8 @@ DIRECT = f"slack:{TEAM}:D1"
 async def listening(fake: FakeSlack, desk: FakeDesk, url: str) -> AsyncIterator[httpx.AsyncClient]:
     """Listen over Socket Mode until the block ends; yields a client of the webhook, which is open too."""
     tokens = {"bot_token": SecretStr(fake.bot_token), "app_token": SecretStr("xapp-local")}
-    settings = Slack(**tokens, signing_secret=SecretStr(fake.signing_secret), api_url=f"{url}/api/")
+    more = {"signing_secret": SecretStr(fake.signing_secret), "api_url": f"{url}/api/"}
+    settings = Slack.model_validate({**tokens, **more})
     sender, intake = SlackSender(settings), SlackIntake(desk, Limits(), "shop", settings)
     listener = SlackSocket(settings, sender.api, intake, Limits(), pause=0.01).listener
     await listener.start()
