@@ -109,6 +109,13 @@ class Sources(Table):
     pages: int = Field(default=500, ge=1, le=100_000)
     """The most pages that one address may bring in."""
 
+    @field_validator("sources")
+    @classmethod
+    def _named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(source.strip() for source in value):
+            raise ValueError("a source is empty; leave it out")
+        return value
+
 
 class Knowledge(Sources):
     """The knowledge base, and how it is searched and answered from."""

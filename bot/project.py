@@ -96,11 +96,12 @@ def _is_secret(key: str) -> bool:
 
 
 def _environment(name: str, key: str, path: Path) -> str:
-    if name not in os.environ:
+    value = os.environ.get(name, "")
+    if not value.strip():  # an empty one would make a source of the whole folder, or a key that fits nothing
         raise ConfigError(
             f"{key} needs the environment variable {name}.", where=str(path), fix=f"export {name}=... and start again."
         )
-    return os.environ[name]
+    return value
 
 
 def _explain(error: ValidationError) -> str:

@@ -33,6 +33,7 @@ def test_a_brand_is_all_that_is_needed(tmp_path: Path) -> None:
         (MINIMAL + "[server]\nport = 99999\n", "server.port"),
         (MINIMAL + '[server]\noperator_token = "plain"\n', "written out in the file"),
         (MINIMAL + '[server]\noperator_token = "${NO_SUCH_NAME}"\n', "environment variable NO_SUCH_NAME"),
+        (MINIMAL + '[knowledge]\nsources = [""]\n', "a source is empty"),
         ('default_brand = "other"\n' + MINIMAL, "default_brand 'other'"),
         ("[brands.shop\n", "not valid TOML"),
         (MINIMAL + '[brands.shop.acts]\ngreeting = ["greets"]\n', "no act greets"),
@@ -47,6 +48,12 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, what: str) -> None:
     assert what in str(caught.value)
     assert "frontdesk.toml" in str(caught.value)
     assert "Fix:" in str(caught.value)
+
+
+def test_an_empty_variable_is_a_missing_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCUMENTS", "")
+    with pytest.raises(ConfigError, match="needs the environment variable DOCUMENTS"):
+        project(tmp_path, MINIMAL + '[knowledge]\nsources = ["${DOCUMENTS}"]\n')
 
 
 def test_no_file_names_the_command(tmp_path: Path) -> None:
