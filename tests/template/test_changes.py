@@ -142,6 +142,14 @@ def test_a_return_is_started_once_and_a_damaged_thing_goes_to_a_person(begin: Be
     assert damaged.sentences[-1].effect.reason == "order LL-10455 arrived damaged or wrong"
 
 
+def test_how_far_a_refund_is(begin: Begin) -> None:
+    assert "reached our warehouse on" in begin("C1007").say("/refund_status").text
+    assert "we refunded $72.05 on" in begin("C1008").say("/refund_status").text
+    assert "cancelled on" in begin("C1013").say('/refund_status{"order_id":"LL-10448"}').text
+    assert begin("C1001").say("/refund_status").text == "I can't see a refund under way on your account."
+    assert "no refund under way" in begin("C1001").say('/refund_status{"order_id":"LL-10423"}').text
+
+
 def test_the_label_is_taken_off_abroad(begin: Begin, project: Path) -> None:
     talk = begin("C1008")
     talk.say("/my_orders")

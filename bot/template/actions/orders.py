@@ -1,4 +1,4 @@
-"""What a verified customer may ask about orders: the status of one, what is in it, and the list of them.
+"""What a verified customer may ask about orders: the status of one, what is in it, its refund, and the list of them.
 
 The framework fills three slots: `customer_id` (verified, never read from text), `order_id` (as the customer wrote it,
 or None) and `project_dir` (the folder of orders.db). Every answer that states a fact carries the record it came from.
@@ -70,6 +70,27 @@ class ActionMyOrders(Action):  # type: ignore[misc]
         return []
 
 
+class ActionRefundStatus(Action):  # type: ignore[misc]
+    """Says how far the money of an order is."""
+
+    def name(self) -> str:
+        """Return the name the router calls this action by."""
+        return "action_refund_status"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """Answer for the order that was named, or for the only one that money comes back for."""
+        asked = _Asked.by(tracker)
+        if not asked.customer or asked.order:
+            return _about_one(dispatcher, asked, "refund_status")
+        orders = orders_of(asked.project, asked.customer, asked.at.date())
+        likely = [order for order in orders if order.return_started or order.status in ("returned", "refunded")]
+        if len(likely) == 1:
+            return _tell(dispatcher, asked, likely[0], "refund_status")
+        which = wording.WHICH_PAST if likely else wording.NO_REFUND
+        dispatcher.utter_message(text=which, buttons=_buttons(likely, "refund_status"))
+        return []
+
+
 class _Asked(NamedTuple):
     """What the slots say: whose orders, which one, where they are kept, and when it was asked."""
 
@@ -116,10 +137,12 @@ def _choose(dispatcher: CollectingDispatcher, asked: _Asked, intent: str) -> Eve
 
 def _tell(dispatcher: CollectingDispatcher, asked: _Asked, order: Order, intent: str) -> Events:
     """Tell about this order, with the record behind every word of it."""
-    fields = wording.fields(order, asked.at.date())
-    tell = wording.status if intent == "order_status" else wording.details
-    dispatcher.utter_message(text=tell(fields), json_message=_record(order.id, fields, asked.at))
+    fields = wording.case_fields(order, asked.at.date())
+    dispatcher.utter_message(text=_WORDS[intent](fields), json_message=_record(order.id, fields, asked.at))
     return [SlotSet("order_id", order.id)]
+
+
+_WORDS = {"order_status": wording.status, "order_details": wording.details, "refund_status": wording.refund}
 
 
 def _tell_list(dispatcher: CollectingDispatcher, asked: _Asked, orders: Sequence[Order]) -> None:

@@ -12,6 +12,7 @@ from .records import Line, Order
 NOT_VERIFIED = "I'd love to look that up, but I have to know it's really you before I open any orders."
 NO_ORDERS = "I can't see any orders on your account yet."
 WHICH_OPEN = "Which of your open orders do you mean?"
+NO_REFUND = "I can't see a refund under way on your account."
 WHICH_PAST = "Which of your past orders do you mean?"
 ASK_NUMBER = "Could you tell me your order number? It starts with LL and has five digits."
 REASONS = frozenset({"unwanted", "not_as_expected", "damaged"})
@@ -147,6 +148,29 @@ def case_fields(order: Order, today: date) -> dict[str, Any]:
         "hand_in_by": day(today + timedelta(days=HAND_IN_DAYS), today),
         "return_started": order.return_started,
     }
+
+
+def refund(facts: Mapping[str, Any]) -> str:
+    """How far the money of the order is."""
+    number, state = facts["order_id"], facts["status"]
+    if state == "refunded":
+        return status(facts)
+    if state == "returned":
+        return (
+            f"Your return of order {number} reached our warehouse on {facts['returned_on']}. "
+            f"The refund reaches you the way you paid within {facts['refund_time']} of that day."
+        )
+    if state == "cancelled":
+        return (
+            f"Order {number} was cancelled on {facts['cancelled_on']}. "
+            f"The refund of {facts['total']} reaches you the way you paid within {facts['refund_time']} of that day."
+        )
+    if facts["return_started"]:
+        return (
+            f"The return of order {number} is under way. "
+            f"The refund of {facts['back']} comes within {facts['refund_time']} of its arrival at our warehouse."
+        )
+    return f"There is no refund under way for order {number}: it is {state}."
 
 
 def cancel_back(facts: Mapping[str, Any]) -> str:
