@@ -10,9 +10,9 @@ _TIME = (
     r"\b\d{1,2}(?:[:.]\d\d)? ?[ap]\.?m\b|\b\d{1,2}:\d\d\b|\b(?:19|20)\d\d\b|"
     r"\b(?:second|minute|hour|day|night|week|weekend|weekday|month|quarter|year|season|century)s?\b|"
     r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|"
-    r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b|"
-    r"\b(?:today|tonight|tomorrow|noon|midnight|morning|evening|spring|summer|autumn|fall|winter|christmas|easter|"
-    r"once|twice|immediately|instantly|daily|weekly|monthly|annually|yearly|always|never|as soon as|for ever|forever|"
+    r"\b(?:january|february|april|june|july|august|september|october|november|december)\b|\b(?-i:March|May)\b|"
+    r"\b(?:today|tonight|tomorrow|noon|midnight|morning|evening|spring|summer|autumn|winter|christmas|easter|"
+    r"in (?:the )?fall|once (?:a|an|every|per|in)|twice|immediately|instantly|daily|weekly|monthly|annually|yearly|always|never|as soon as|for ever|forever|"
     r"no (?:time )?limit|lifetime|permanent(?:ly)?|any time)\b"
 )
 _FIGURE = (

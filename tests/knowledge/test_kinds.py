@@ -16,7 +16,7 @@ from frontdesk.knowledge.kinds import wanted
         ("what's the capacity", "It holds 1.7 litres.", "It is made of steel."),
         ("How long is the cable?", "The cable is 80 cm.", "The cable unplugs from the base."),
         ("how long does delivery take", "It takes three to five working days.", "A courier brings it."),
-        ("how long do I have to tell you?", "Tell us within two weeks.", "Ask your 2 neighbours, look in bushes."),
+        ("how long do I have to tell you?", "Tell us within two weeks.", "Ask your 2 neighbours, it may be in a bush."),
         ("How many watts does it use?", "It draws 150 W.", "It grinds 20 g in about 15 seconds."),
         ("What does the lamp cost?", "The lamp costs $48.", "The cable is 150 cm long."),
         ("How much is engraving?", "Engraving is free with a club card.", "It takes 2 days."),
