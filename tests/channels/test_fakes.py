@@ -91,8 +91,8 @@ def test_a_reset_takes_the_message_and_gives_no_answer() -> None:
     assert [post["text"] for post in fake.sent] == ["hi", "again"]
 
 
-def test_the_example_in_the_manual_runs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_examples_in_the_manual_run(capsys: pytest.CaptureFixture[str]) -> None:
     manual = (Path(__file__).parents[2] / "docs" / "channels.md").read_text(encoding="utf-8")
-    [example] = re.findall(r"```python\n(.*?)```", manual, re.DOTALL)
-    exec(compile(example, "docs/channels.md", "exec"), {})
+    for example in re.findall(r"```python\n(.*?)```", manual, re.DOTALL):
+        exec(compile(example, "docs/channels.md", "exec"), {})
     assert capsys.readouterr().out == "[200, 429] [{'chat_id': 7, 'text': 'hello'}]\n"
