@@ -12,8 +12,8 @@ _TIME = (
     r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|"
     r"\b(?:january|february|april|june|july|august|september|october|november|december)\b|\b(?-i:March|May)\b|"
     r"\b(?:today|tonight|tomorrow|noon|midnight|morning|evening|spring|summer|autumn|winter|christmas|easter|"
-    r"in (?:the )?fall|once (?:a|an|every|per|in)|twice|immediately|instantly|daily|weekly|monthly|annually|yearly|always|never|"
-    r"as soon as|for ever|forever|no (?:time )?limit|lifetime|permanent(?:ly)?|any time)\b"
+    r"in (?:the )?fall|once (?:a|an|every|per|in)|twice|immediately|instantly|daily|weekly|monthly|annually|yearly|"
+    r"always|never|as soon as|for ever|forever|no (?:time )?limit|lifetime|permanent(?:ly)?|any time)\b"
 )
 _FIGURE = (
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|twenty|thirty|hundred|thousand|half|"
