@@ -17,7 +17,7 @@ from frontdesk.bot.intervals import wilson
 from frontdesk.bot.router.calibrate import HeldOut, calibrate
 from frontdesk.bot.router.features import clean
 from frontdesk.bot.router.gate import examine
-from frontdesk.bot.router.heads import Table, fit_head, has_outside, held_out, joined, part_of, plans
+from frontdesk.bot.router.heads import Table, fit_blend, fit_head, has_outside, held_out, joined, part_of, plans
 from frontdesk.bot.router.model import ENCODER, Calibration, Head, Model, overruled
 from frontdesk.bot.router.model import Verdict as Judgement
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE, Example, Examples, read_nlu
@@ -117,13 +117,13 @@ def fit(
     step = progress or (lambda what, done, total: None)
     table = _table(rows, encoder, step)
     learned = learn(table.texts, table.truth, encoder, tuner, step) if tuner and enough(table.truth) else None
-    made = list(plans(table))
+    made, blend = list(plans(table)), fit_blend(table)
     found: dict[bool, list[tuple[HeldOut, HeldOut]]] = {True: [], False: []}
     for k, plan in enumerate(made):
         step("held-out predictions", k, len(made) + 1)
-        found[plan.strange].append(held_out(table, plan))
+        found[plan.strange].append(held_out(table, plan, blend))
     step("training", len(made), len(made) + 1)
-    head = fit_head(table, outside=has_outside(table))
+    head = fit_head(table, outside=has_outside(table), blend=blend)
     step("trained", len(made) + 1, len(made) + 1)
     asked = {strange: _Asked.of(parts) for strange, parts in found.items() if parts}
     return _fitted(head, asked[False], asked.get(True), learned, max_error)
