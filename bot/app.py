@@ -235,6 +235,7 @@ def create_app(bot: Bot) -> FastAPI:
     from fastapi import FastAPI
 
     from frontdesk.bot.commands.acting import served
+    from frontdesk.bot.commands.desks import mount_desks
     from frontdesk.bot.commands.lifespan import Running
     from frontdesk.bot.commands.observing import observing
     from frontdesk.bot.commands.platforms import platforms_of
@@ -262,6 +263,7 @@ def create_app(bot: Bot) -> FastAPI:
     for webhook in [way.webhook for way in ways if way.webhook]:
         app.include_router(webhook)
     mount_wires(app, desk, project, bot.routers.get(settings.brand_id))
+    mount_desks(app, desk, project)
     _mount_operator(app, desk, bot, refresher, retention)
     app.include_router(observing(project, desk, meters, operator_token(project)))
     _mount_health(app, store)

@@ -24,7 +24,7 @@ from frontdesk.bot.channel_config import SlackPlace as SlackPlace
 from frontdesk.bot.channel_config import Telegram as Telegram
 from frontdesk.bot.channel_config import Web as Web
 from frontdesk.bot.errors import ConfigError
-from frontdesk.bot.people import WITHOUT_PEOPLE, Agent, HandoffRules
+from frontdesk.bot.people import WITHOUT_PEOPLE, Agent, Desks, HandoffRules
 from frontdesk.bot.types import Kind
 
 FILE = "frontdesk.toml"
@@ -307,7 +307,14 @@ class Settings(Table):
     action_endpoint: ActionEndpoint | None = None
     agents: dict[str, Agent] = Field(default_factory=dict)
     """Who signs in to the inbox with a token of their own; whoever has the operator token is an admin."""
+    desks: Desks = Desks()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="after")
+    def _slack_desk_has_slack(self) -> Settings:
+        if self.desks.slack and self.channels.slack is None:
+            raise ValueError("desks.slack needs the app of [channels.slack]")
+        return self
 
     @model_validator(mode="after")
     def _default_brand_exists(self) -> Settings:

@@ -112,3 +112,40 @@ class Agent(Table):
         if len(self.token.get_secret_value()) < 16:
             raise ValueError("token: use at least 16 characters, for example from `openssl rand -hex 16`")
         return self
+
+
+class SlackDesk(Table):
+    """Conversations that wait open a thread in a Slack channel; what is written there reaches the customer."""
+
+    channel: str = Field(min_length=2)
+    """The channel's id (`C...`); the app of [channels.slack] must be in it."""
+
+
+class WebhookDesk(Table):
+    """Conversations that wait are posted to an address, signed as Standard Webhooks; answers come back the same way."""
+
+    url: str = Field(pattern=r"^https?://[^\s]+$")
+    secret: SecretStr
+    """Signs both ways, at least 16 characters; `whsec_` and base64 as the standard writes it, or any text."""
+
+
+class MailDesk(Table):
+    """A mail for every conversation that waits. Answers by mail are not read: people answer in the inbox."""
+
+    to: tuple[str, ...] = Field(min_length=1)
+    sender: str
+    host: str = "127.0.0.1"
+    port: int = Field(default=25, ge=1, le=65535)
+    user: str = ""
+    password: SecretStr | None = None
+    starttls: bool = False
+
+
+class Desks(Table):
+    """Where people work besides the inbox: each hears of every conversation that waits; see docs/inbox.md."""
+
+    inbox_url: str = ""
+    """Where the inbox is for people, as https://bot.example: it stands in what they are told."""
+    slack: SlackDesk | None = None
+    webhook: WebhookDesk | None = None
+    mail: MailDesk | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -16,6 +16,7 @@ from frontdesk.bot.engine import Engine
 from frontdesk.bot.guards.firewall import filled, violations
 from frontdesk.bot.handoff import fell_silent, fresh, given_back, too_slow
 from frontdesk.bot.hours import open_at
+from frontdesk.bot.relay import Relays, Target
 from frontdesk.bot.store import Store, handoffs
 from frontdesk.bot.store.bell import Bell
 from frontdesk.bot.store.handoffs import Deed, Note
@@ -26,6 +27,8 @@ from frontdesk.bot.types import Conversation, Event, Handoff, Reply, now
 TICK_SECONDS = 5.0
 BACKSTOP_SECONDS = 15.0
 """A look at the queue although nobody told of a change."""
+RETRY_SECONDS = 1.0
+"""How soon at most a target that failed is looked at again."""
 CLOCK = "frontdesk"
 """Who the audit log names for what no person did."""
 
@@ -37,7 +40,9 @@ class Staff:
 
     def __init__(self, engine: Engine, store: Store, clock: Callable[[], datetime] = now) -> None:
         self.engine, self.store, self.clock = engine, store, clock
-        self._task: asyncio.Task[None] | None = None
+        self.targets: list[Target] = []
+        """Where people work elsewhere; the wiring adds them before the start."""
+        self._tasks: list[asyncio.Task[None]] = []
 
     # What people do
 
@@ -106,15 +111,15 @@ class Staff:
         question = asked_last(conversation)
         return await self.engine.suggest(question, fresh(conversation)) if question else None
 
-    async def changes(self) -> AsyncIterator[None]:
-        """Yield at once, and whenever a conversation may have changed."""
+    async def changes(self, backstop: float = BACKSTOP_SECONDS) -> AsyncIterator[None]:
+        """Yield at once, and whenever a conversation may have changed, at least every `backstop` seconds."""
         bell = Bell()
         self.store.spoken.join(ANY, bell)
         self.store.arrived.join(ANY, bell)
         try:
             while not self.store.ending:
                 yield
-                await bell.wait(BACKSTOP_SECONDS)
+                await bell.wait(backstop)
         finally:
             self.store.spoken.leave(ANY, bell)
             self.store.arrived.leave(ANY, bell)
@@ -122,23 +127,37 @@ class Staff:
     # The clock
 
     async def start(self) -> None:
-        """Begin to watch the time."""
-        self._task = asyncio.create_task(self._run(), name="frontdesk-staff")
+        """Begin to watch the time, and to tell those who work elsewhere."""
+        self.relays = Relays(self.store, self.targets, self.summary)
+        self._tasks = [asyncio.create_task(self._every(TICK_SECONDS, self.tick), name="frontdesk-staff")]
+        if self.targets:
+            self._tasks.append(asyncio.create_task(self._telling(), name="frontdesk-relays"))
+
+    async def conversation_at(self, target: str, address: str) -> str | None:
+        """Return the conversation that stands at this address of a target."""
+        return await self.relays.conversation_at(target, address)
 
     async def stop(self) -> None:
-        """Stop watching."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        """Stop watching; what was not told comes with the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
 
-    async def _run(self) -> None:
+    async def _every(self, seconds: float, look: Callable[[], Awaitable[object]]) -> None:
         while True:
-            try:
-                await self.tick()
-            except Exception:  # whatever it is, the next look must come
-                log.exception("the waiting conversations could not be looked at")
-            await asyncio.sleep(TICK_SECONDS)
+            await self._safely(look)
+            await asyncio.sleep(seconds)
+
+    async def _telling(self) -> None:
+        async for _ in self.changes(RETRY_SECONDS):
+            await self._safely(self.relays.round)
+
+    async def _safely(self, look: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await look()
+        except Exception:  # whatever it is, the next look must come
+            log.exception("the waiting conversations could not be looked at")
 
     async def tick(self) -> None:
         """Do what has come due: tell who waits too long, free what is left lying, give back what is idle."""

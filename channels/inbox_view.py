@@ -14,6 +14,7 @@ from frontdesk.channels.operator import Session
 from frontdesk.channels.pages import Html, document, el
 from frontdesk.channels.shapes import Transcript, message_json, reply_json
 from frontdesk.channels.staff import Deed, Note
+from frontdesk.channels.staff_text import TITLES
 
 STATES = {"bot": "with the bot", "waiting": "waiting", "human": "with a person"}
 REASONS: Mapping[str, str] = {
@@ -26,14 +27,6 @@ REASONS: Mapping[str, str] = {
     "routed": "people answer this",
     "failure": "the bot failed",
     "agent": "taken by a colleague",
-}
-PARTS = {
-    "why": "Why it is here",
-    "open": "Still open",
-    "asked": "Asked",
-    "tried": "Tried",
-    "cited": "Cited",
-    "known": "Known",
 }
 KEYS = {
     "j / k": "next, previous conversation",
@@ -231,7 +224,7 @@ def _side(seen: Seen, session: Session) -> Html:
     """Return what is beside the conversation: the summary, a suggestion, notes."""
     parts = [
         [el("dt", title), [el("dd", line, dir="auto") for line in seen.summary[name]]]
-        for name, title in PARTS.items()
+        for name, title in TITLES.items()
         if name in seen.summary
     ]
     summary = el("section", el("h2", "In short"), el("dl", parts), class_="card", id="summary") if parts else None

@@ -7,6 +7,7 @@ but is not left without it. Such posts are counted.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -72,14 +73,19 @@ class Outgoing:
     async def call(
         self,
         url: str,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | bytes,
         headers: Mapping[str, str] | None = None,
         seconds: float = TIMEOUT_SECONDS,
     ) -> tuple[int, dict[str, Any]]:
-        """POST JSON and return the status and the answer; raises Retry (429, 5xx, no connection) or Doubtful."""
-        timeout = httpx.Timeout(TIMEOUT_SECONDS, read=seconds)
+        """POST JSON, or bytes that are signed, and return the status and the answer.
+
+        Raises Retry (429, 5xx, no connection) or Doubtful.
+        """
+        timeout, sent = httpx.Timeout(TIMEOUT_SECONDS, read=seconds), dict(headers or {})
+        if not isinstance(body, bytes):
+            body, sent = json.dumps(body).encode(), {"Content-Type": "application/json", **sent}
         try:
-            answer = await self._opened().post(url, json=dict(body), headers=dict(headers or {}), timeout=timeout)
+            answer = await self._opened().post(url, content=body, headers=sent, timeout=timeout)
         except _NOT_SENT as error:
             raise Retry(_USUAL_WAIT, f"{self._platform} cannot be reached ({type(error).__name__})") from None
         except httpx.TransportError as error:

@@ -26,19 +26,25 @@ from frontdesk.channels.signatures import slack_signed
 from frontdesk.channels.slack_api import SlackApi
 from frontdesk.channels.slack_events import Said, said_in
 from frontdesk.channels.slack_posts import posts
+from frontdesk.channels.slack_threads import SlackThreads
 
 
 class SlackIntake:
     """Commits what people say in events and button presses, whichever wire they came over."""
 
-    def __init__(self, desk: Desk, limits: Limits, brand: str, settings: Slack) -> None:
+    def __init__(
+        self, desk: Desk, limits: Limits, brand: str, settings: Slack, threads: SlackThreads | None = None
+    ) -> None:
         self._desk, self._limits, self._brand, self._settings = desk, limits, brand, settings
+        self._threads = threads
 
     async def take(self, body: Mapping[str, Any]) -> None:
         """Commit the message in a delivery, if there is one; returned means that it may be acknowledged.
 
         Raises StoreError when it must come again, and ChannelError for one that is never taken.
         """
+        if self._threads and await self._threads.take(body):
+            return
         said = await said_in(body, self._desk, self._settings)
         if said:
             audience = await self._audience(said, pressed=body.get("type") == "block_actions")

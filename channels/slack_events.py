@@ -77,6 +77,13 @@ async def said_in(body: Mapping[str, Any], desk: Desk, settings: Slack) -> Said 
     return said if hears == "all" or (hears == "threads" and await _goes_on(said, desk)) else None
 
 
+def from_person(body: Mapping[str, Any]) -> Said | None:
+    """Return what a person, no bot, wrote anywhere we can read; None for everything else."""
+    if body.get("type") != "event_callback" or not isinstance(body.get("event"), dict):
+        return None
+    return None if _from_machine(body["event"], _bot_user(body)) else _written(body)
+
+
 def _written(body: Mapping[str, Any]) -> Said | None:
     """Return the message in an event.
 

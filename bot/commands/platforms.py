@@ -52,11 +52,20 @@ def _slack(project: Project) -> Platform | None:
         return None
     from frontdesk.channels.slack import SlackIntake, SlackSender, slack_router
     from frontdesk.channels.slack_socket import SlackSocket
+    from frontdesk.channels.slack_threads import SlackThreads
 
-    sender = SlackSender(settings)
+    sender, desks = SlackSender(settings), project.settings.desks
+    threads = (
+        SlackThreads(desks.slack, sender.api, settings.bot_token, project.settings.agents, desks.inbox_url)
+        if desks.slack
+        else None
+    )
 
     def ways(desk: FrontDesk) -> Ways:
-        intake = SlackIntake(desk, limits, brand, settings)
+        if threads:
+            threads.staff, threads.find = desk.staff, desk.staff.conversation_at
+            desk.staff.targets.append(threads)
+        intake = SlackIntake(desk, limits, brand, settings, threads)
         return Ways(
             webhook=slack_router(intake, settings, limits) if settings.signing_secret else None,
             listener=SlackSocket(settings, sender.api, intake, limits).listener if settings.app_token else None,

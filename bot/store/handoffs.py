@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 
 from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.store import codec, outbox
 from frontdesk.bot.store.inbox import INSERT
-from frontdesk.bot.store.tables import audit, conversations, handoffs, heard, lanes, notes, turns
+from frontdesk.bot.store.tables import audit, conversations, handoffs, heard, lanes, notes, relayed, turns
 from frontdesk.bot.types import Event, Handoff, State
 
 _TIMES = ("opened_at", "claimed_at", "answered_at", "spoke_at", "heard_at", "told_at", "ended_at")
@@ -266,5 +266,6 @@ def first(connection: Connection, target: str, key: str) -> bool:
 def forget_before(connection: Connection, limit: float) -> None:
     """Delete what is older than `limit` (seconds since the epoch) of stays that have ended, and of their traces."""
     connection.execute(delete(handoffs).where(handoffs.c.ended_at < limit))
+    connection.execute(delete(relayed).where(~exists().where(handoffs.c.id == relayed.c.handoff_id)))
     for table in (notes, audit, heard):
         connection.execute(delete(table).where(table.c.created_at < limit))
