@@ -146,6 +146,17 @@ def test_a_change_that_fails_on_the_way_is_not_tried_again(talk: Talk, tmp_path:
     assert len(book(tmp_path)) == 1
 
 
+def test_a_change_that_hangs_has_an_unknown_end_and_a_person_looks(
+    talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_back(talk, "88 Slow")
+    monkeypatch.setattr("frontdesk.bot.dialogue.account.TIME_LIMIT", 0.5)
+    reply = talk.say("yes")
+    assert reply.text == BRAND.messages.uncertain
+    assert reply.sentences[-1].effect.state == "waiting"
+    assert len(book(tmp_path)) == 1
+
+
 def test_only_the_customer_who_was_asked_confirms(talk: Talk, tmp_path: Path) -> None:
     read_back(talk)
     talk.customer = Customer(id="C2", identity="token")

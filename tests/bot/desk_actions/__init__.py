@@ -103,6 +103,8 @@ class Move(Action):  # type: ignore[misc]
         if (armed := book.with_name("armed")).exists():
             armed.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
+        if street == "88 Slow":
+            time.sleep(1.0)
         if street == "13 Crash":
             raise RuntimeError("after the write")
         dispatcher.utter_message(text=f"{loan} now goes to {street}.", json_message=record(loan, street=street))
