@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from frontdesk.bot.desk import FrontDesk
-from frontdesk.bot.meters import gauge
+from frontdesk.bot.meters import Labels, gauge
 from frontdesk.bot.observed import Meters
 from frontdesk.bot.project import Project
 from frontdesk.bot.store.numbers import numbers, told
@@ -38,7 +38,7 @@ def observing(project: Project, desk: FrontDesk, meters: Meters, token: str) -> 
 
 
 def _gauges(counts: Mapping[str, int]) -> list[str]:
-    states = {(("state", state),): float(counts[state]) for state in ("waiting", "human")}
+    states: dict[Labels, float] = {(("state", state),): counts[state] for state in ("waiting", "human")}
     return [
         *gauge("frontdesk_conversations", "Conversations that are kept.", {(): counts["conversations"]}),
         *gauge("frontdesk_conversations_held", "Conversations that wait for, or are with, a person.", states),

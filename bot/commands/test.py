@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FILE = Path("tests") / "conversations.yml"
 _FILE = "A file or folder; default: tests/conversations.yml. Replay: an export (JSONL); default: the store."
+_LIVE = "Run actions on the action server of the settings, whatever they change there."
 _ALLOW = "Replay: the share of messages whose route or cited documents may change."
 
 
@@ -32,6 +33,7 @@ def test(
     file: Annotated[Path | None, typer.Argument(help=_FILE)] = None,
     only: Annotated[str | None, typer.Option(help="Play the case of this name alone.")] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first case that fails.")] = False,
+    live_actions: Annotated[bool, typer.Option("--live-actions", help=_LIVE)] = False,
     replay: Annotated[bool, typer.Option("--replay", help="Answer past messages anew and compare.")] = False,
     since: Annotated[datetime | None, typer.Option(help="Replay: conversations that changed since, in UTC.")] = None,
     allow: Annotated[float, typer.Option(min=0, max=1, help=_ALLOW)] = 0.0,
@@ -53,6 +55,9 @@ def test(
 
         wanted = Wanted(file=file, since=since, allow=allow, page=report, as_json=as_json)
         passed = again(loaded, wanted)
+    elif loaded.settings.action_endpoint and not live_actions:
+        fix = "name a server for tests there, and pass --live-actions."
+        raise ConfigError("actions run on a server, where tests would change things.", where="action_endpoint", fix=fix)
     else:
         passed = _acceptance(loaded, file or project / FILE, only, fail_fast, as_json)
     if not passed:

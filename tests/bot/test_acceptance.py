@@ -16,6 +16,7 @@ import pytest
 from frontdesk.bot.acceptance.play import Result, Stage, played
 from frontdesk.bot.acceptance.script import read_cases
 from frontdesk.bot.commands.copies import copy_of
+from frontdesk.bot.commands.test import test as play_command
 from frontdesk.bot.config import Action, Brand, Limits
 from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.dialogue.tasks import PENDING
@@ -293,3 +294,11 @@ def test_a_regression_is_an_exit_code(demo: Path, tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert f"{wrong}:5: one" in done.stdout
     assert "0 of 1 passed, 1 failed." in done.stdout
+
+
+def test_actions_on_a_server_are_not_run_by_surprise(tmp_path: Path) -> None:
+    written(tmp_path, HEAD + "      - user: hi\n")
+    settings = 'action_endpoint = {url = "http://127.0.0.1:1/webhook"}\n[brands.shop]\nname = "Shop"\n'
+    (tmp_path / "frontdesk.toml").write_text(settings)
+    with pytest.raises(ConfigError, match="tests would change things"):
+        play_command(tmp_path / "conversations.yml", project=tmp_path)

@@ -187,3 +187,22 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     assert page.evaluate("document.activeElement.name") == "question"
     unnamed = "[...document.querySelectorAll('main :is(input:not([type=hidden]), select, textarea)')]"
     assert page.evaluate(f"{unnamed}.every(field => field.labels.length === 1)")
+
+
+def test_the_numbers_count_what_was_said_and_fit_a_phone(page: Page, served: Served) -> None:
+    page.get_by_role("link", name="Numbers").click()
+    expect(page.get_by_role("heading", name="Numbers")).to_be_visible()
+    missing = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Not in the documents"))
+    expect(missing.locator("small")).to_contain_text(" of ")
+    bars = page.get_by_role("img", name="Cases, day by day").locator("rect")
+    assert bars.count() >= 1
+    page.get_by_text("The same as a table").click()
+    shot(page, "numbers")
+    page.get_by_label("Away counts as helped after").select_option("1 day")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_label("Away counts as helped after")).to_have_value("1")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download CSV").click()
+    rows = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    assert rows[0].startswith("day,cases,messages")
+    assert len(rows) == 31
