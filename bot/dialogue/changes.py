@@ -31,7 +31,8 @@ _YES_WORDS = (
     r"please do(?: it| that| so)?|(?:i )?(?:agree|am sure|'m sure)|i(?:'m| am) sure|i do|you may|make it so"
 )
 _YES = re.compile(
-    rf"(?:(?:ok(?:ay)?|ah|oh|well)[\s,.!-]+)?(?:{_YES_WORDS})(?:[\s,.!-]+(?:and )?(?:{_YES_WORDS}|please|pls|thanks|"
+    rf"(?:(?:ok(?:ay)?|ah|oh|well|great|perfect|good|fine|alright)[\s,.!-]+)?(?:{_YES_WORDS})"
+    rf"(?:[\s,.!-]+(?:and )?(?:{_YES_WORDS}|please|pls|thanks|"
     r"thank you|now))*[\s.!]*",
     re.IGNORECASE,
 )
