@@ -171,7 +171,8 @@ def demo(judge: Ask) -> list[Asked]:
 
 def own(text: str, intents: Sequence[str], fitted_on: bool, judge: Ask) -> Asked:
     """Return a message with the places where its parts are likeliest what it was labelled."""
-    found, best = cuts(text), (0.0, ())
+    found = cuts(text)
+    best: tuple[float, tuple[int, ...]] = (0.0, ())
     for chosen in combinations(found, len(intents) - 1):
         ends, starts = [*(cut.end for cut in chosen), len(text)], [0, *(cut.start for cut in chosen)]
         judged = judge([clean(text[a:b]) for a, b in zip(starts, ends, strict=True)])
