@@ -77,6 +77,8 @@ class Rooms:
         if not sender or len(sender) > LONGEST_ID:
             return log.warning("a message came over socket.io without a session_id")
         await self._follow(sid, sender)
+        if not _text(data, "message").strip():
+            return None  # widgets open a conversation with an empty message
         try:
             await self._desk.accept(self._message(sender, data), uuid4().hex)
         except Overloaded:

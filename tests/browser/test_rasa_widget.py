@@ -41,6 +41,7 @@ def test_rasa_webchat_talks_to_us(browser: Browser, tmp_path: Path) -> None:
             page.get_by_text(answer).wait_for()
         page.get_by_text("Choice 2").click()
         page.get_by_text("You said: /choice_2").wait_for()
+        assert not page.get_by_text("empty").count()
         page.screenshot(path=os.environ.get("FRONTDESK_SHOT", str(tmp_path / "webchat.png")))
     [conversation] = desk._conversations.values()
     assert [turn.message.text for turn in conversation.turns] == ["hi", "return?", "choose", "/choice_2"]
