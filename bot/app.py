@@ -240,12 +240,12 @@ def create_app(bot: Bot) -> FastAPI:
     from frontdesk.bot.commands.observing import observing
     from frontdesk.bot.commands.platforms import platforms_of
     from frontdesk.bot.commands.retention import Retention
-    from frontdesk.bot.commands.wires import mount_wires
+    from frontdesk.bot.commands.wires import FETCHED, mount_wires
 
     project, settings = bot.project, bot.project.settings
     install()
     hide(*secrets_in(settings))
-    store = Store(project.store_url)
+    store = Store(project.store_url, FETCHED)
     if bot.account:
         bot.account.ledger = store.ledger
     meters = Meters()

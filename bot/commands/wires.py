@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
 
 
+FETCHED = frozenset({"web", "rest", "openai", "socketio"})
+"""The channels of these wires: their customers fetch what is said to them."""
+
+
 def mount_wires(app: FastAPI, desk: FrontDesk, project: Project, router: Router | None) -> None:
     """Mount those that the settings switch on; `router` reads what a text says, for /model/parse."""
     channels = project.settings.channels

@@ -10,7 +10,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from frontdesk.bot.errors import MissingExtra, StoreError
-from frontdesk.bot.store.tables import metadata
+from frontdesk.bot.store.tables import FETCHED, metadata
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -68,11 +68,15 @@ class Database(Protocol):
         ...
 
 
-def open_database(url: str) -> Database:
-    """Open the database at a SQLAlchemy `url` and make the tables; raises StoreError naming the fix."""
+def open_database(url: str, fetched: Collection[str] = ()) -> Database:
+    """Open the database at a SQLAlchemy `url` and make the tables; raises StoreError naming the fix.
+
+    On channels that are `fetched` customers come for what is said to them: nothing is kept to be pushed there.
+    """
     address = _parsed(url)
     try:
-        return Postgres(address) if address.get_backend_name() == "postgresql" else Sqlite(address)
+        kind = Postgres if address.get_backend_name() == "postgresql" else Sqlite
+        return kind(address, {FETCHED: frozenset(fetched)})
     except ModuleNotFoundError:
         raise MissingExtra("psycopg", "postgres") from None
     except (SQLAlchemyError, OSError) as error:
@@ -84,7 +88,7 @@ class Sqlite:
 
     shared = False
 
-    def __init__(self, address: URL) -> None:
+    def __init__(self, address: URL, options: Mapping[str, Any]) -> None:
         self._where = _shown(address)
         self._lock = _locked(str(address.database))
         _tell_version()
@@ -92,6 +96,7 @@ class Sqlite:
             address, 1, ("PRAGMA synchronous=FULL", "PRAGMA secure_delete=ON"), "BEGIN IMMEDIATE"
         )
         self._readers = _sqlite_engine(address, READERS, ("PRAGMA query_only=ON",), "BEGIN")
+        self._writer.update_execution_options(**options)
         try:
             with self._writer.begin() as connection:
                 metadata.create_all(connection)
@@ -190,9 +195,10 @@ class Postgres:
 
     shared = True
 
-    def __init__(self, address: URL) -> None:
+    def __init__(self, address: URL, options: Mapping[str, Any]) -> None:
         self._where = _shown(address)
         self._engine = create_engine(address, pool_size=POOL, max_overflow=POOL, pool_pre_ping=True)
+        self._engine.update_execution_options(**options)
         with self._engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('frontdesk'))"))
             metadata.create_all(connection)

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Executable, Row, and_, bindpar
 from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.store import codec
 from frontdesk.bot.store.inbox import INSERT, Lane, Pending, hold
-from frontdesk.bot.store.tables import conversations, lanes, outbox
+from frontdesk.bot.store.tables import FETCHED, conversations, lanes, outbox
 from frontdesk.bot.types import Event, EventKind
 
 DONE_SEQ = -1
@@ -79,7 +79,8 @@ def _add(connection: Connection, ids: Mapping[str, Any], kind: EventKind, data: 
     """Insert an event; None when the turn has one in that place."""
     now = time.time()
     whole = kind == "done" or "author" in data  # a turn's reply, or what a person wrote
-    pushes = whole and bool(data.get("text") or data.get("buttons"))
+    fetched = ids["channel"] in connection.get_execution_options().get(FETCHED, ())
+    pushes = whole and not fetched and bool(data.get("text") or data.get("buttons"))
     values = {
         "kind": kind,
         "data": codec.dumps(data),
@@ -156,4 +157,6 @@ def _one(event_id: int) -> Any:
 def abandon_all(connection: Connection) -> None:
     """Offer everything unsent at once: for the only process that may open the database."""
     waiting: ColumnElement[bool] = outbox.c.send_at.isnot(None)
+    fetched = connection.get_execution_options().get(FETCHED, ())  # as an earlier release left them
+    connection.execute(update(outbox).where(waiting, outbox.c.channel.in_(fetched)).values(send_at=None))
     connection.execute(update(outbox).where(waiting).values(send_at=time.time()))

@@ -42,11 +42,13 @@ CLOCKS_DIFFER = 5.0
 class Store:
     """Inbox, outbox and conversations at a SQLAlchemy URL: SQLite for one server, PostgreSQL for several.
 
+    On channels that are `fetched` customers come for what is said to them; on all others it waits to be pushed.
+
     Every method raises StoreError when the database fails, ChannelError (4xx) for ids it cannot hold or find.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, fetched: Collection[str] = ()) -> None:
+        self.url, self._fetched = url, fetched
         self.arrived, self.spoken = Signal(), Signal()
         self.ledger = StoreLedger(self._write)
         self._database: Database | None = None
@@ -58,7 +60,7 @@ class Store:
 
     def open(self) -> Self:
         """Make the tables and take the file's lock; raises StoreError when another server has it."""
-        self._database, self.ending = open_database(self.url), False
+        self._database, self.ending = open_database(self.url, self._fetched), False
         if self._database.shared:
             self._watch = threading.Thread(target=self._listen, name="frontdesk-store-watch", daemon=True)
             self._watch.start()

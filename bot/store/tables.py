@@ -23,6 +23,9 @@ from sqlalchemy import (
 ID_CHARS = 255
 """The longest conversation, event or message id."""
 
+FETCHED = "frontdesk_fetched"
+"""The option of a connection that names the channels whose customers fetch what is said to them."""
+
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
 metadata = MetaData()

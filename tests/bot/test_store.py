@@ -415,3 +415,12 @@ def test_a_signed_customer_owns_the_conversation_from_the_commit_on(store: Store
             store.close_turn(lane, pending, {"text": "ok"}, {}, "bot", pending.message.customer)
     found = store.conversation("x")
     assert found and found.customer and found.customer.id == "C1", "an anonymous message does not take it away"
+
+
+def test_what_customers_fetch_does_not_wait_to_be_pushed(store_url: str) -> None:
+    with Store(store_url, fetched={"web"}) as store:
+        for number, channel in enumerate(("web", "slack")):
+            put(store, message(number, channel, channel=channel))
+            answer(store)
+        assert store.counts()["unsent"] == 1
+        assert [event.conversation_id for event in store.unsent(["web", "slack"])] == ["slack"]

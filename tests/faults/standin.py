@@ -20,7 +20,7 @@ from frontdesk.bot.commands.lifespan import Running
 from frontdesk.bot.commands.platforms import platforms_of
 from frontdesk.bot.commands.retention import Retention
 from frontdesk.bot.commands.server import CONNECTION_SECONDS, Server
-from frontdesk.bot.commands.wires import mount_wires
+from frontdesk.bot.commands.wires import FETCHED, mount_wires
 from frontdesk.bot.config import Brand
 from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.engine import Engine, Send
@@ -92,7 +92,7 @@ def project_in(folder: Path, *, workers: int = 8, queue: int = 200, channels: st
 def app_of(project: Project, engine: Any, *, deliver: bool = True) -> FastAPI:
     """Return the server's app around an engine, wired as the product wires it; `deliver` replies, or leave them."""
     settings = project.settings
-    store = Store(project.store_url)
+    store = Store(project.store_url, FETCHED)
     desk = FrontDesk(cast(Engine, engine), store, settings.limits, workers=settings.store.workers)
     platforms = platforms_of(project)
     ways = [platform.ways(desk) for platform in platforms.values()]
