@@ -20,6 +20,7 @@ import json
 import os
 import random
 import re
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -211,9 +212,12 @@ def obedient(body: Mapping[str, Any]) -> str:
     return " ".join(f"{line.strip()} [1]." for line in orders[:4]) or "NO ANSWER"
 
 
-def shop(folder: Path, chat_url: str) -> Path:
-    """Make the demo project, with a chat model where there is an address of one."""
-    frontdesk("init", str(folder), cwd=folder.parent)
+def shop(folder: Path, trained: Path | None, chat_url: str) -> Path:
+    """Make the demo project, or copy a trained one, with a chat model where there is an address of one."""
+    if trained:
+        shutil.copytree(trained, folder)
+    else:
+        frontdesk("init", str(folder), cwd=folder.parent)
     if chat_url:
         os.environ["CHAT_KEY"] = "none"
         told = f'[knowledge]\nchat_model = {{ model = "m", url = "{chat_url}", api_key = "${{CHAT_KEY}}" }}'
@@ -238,7 +242,8 @@ def run(given: argparse.Namespace, project: Path) -> dict[str, Any]:
     ordinary = [row["text"] for row in data if row["label"] == "benign"]
     hidden = plant(project, indirect[: given.most], carriers, rng)
     frontdesk("ingest", cwd=project)
-    frontdesk("train", cwd=project)
+    if not given.project:
+        frontdesk("train", cwd=project)
     bot = assemble(Project.load(project))
     own = frozenset({"C1001", "LL-10404", "LL-10412", "LL-10423"})
     found = {"through_documents": judged(reading(bot), hidden, own, ASKER, actions=True)}
@@ -271,17 +276,16 @@ def main() -> int:
     )
     options.add_argument("--ordinary", type=int, default=600, help="everyday messages")
     options.add_argument("--longest", type=int, default=4000)
+    options.add_argument("--project", type=Path, help="a trained copy of the demo project, to spare the training")
     options.add_argument("--obedient", action="store_true", help="with a chat model that obeys its passages")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if given.obedient:
             with FakeServer("openai", models=["m"], say=obedient) as server:
-                found = run(
-                    given, shop(Path(folder) / "shop", f"{server.url}/v1" if "/v1" not in server.url else server.url)
-                )
+                found = run(given, shop(Path(folder) / "shop", given.project, server.url))
                 found["asked_the_model"] = len(server.asked("chat/completions"))
         else:
-            found = run(given, shop(Path(folder) / "shop", ""))
+            found = run(given, shop(Path(folder) / "shop", given.project, ""))
     print(json.dumps(found, indent=1, ensure_ascii=False))
     done = [one["consequences"]["count"] for one in found.values() if isinstance(one, dict) and "consequences" in one]
     wrong = [one["share"] for name, one in found.items() if name.startswith("refused")]

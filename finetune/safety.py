@@ -1,7 +1,8 @@
 """Fit the classifier of the content guard: `python -m frontdesk.finetune.safety` writes bot/guards/safety.json.
 
 Learned from bot/guards/messages.toml and, as ordinary messages, from the demo's nlu.yml. The threshold is fitted on
-cross-validated predictions: of the ordinary messages that merely sound like a concern, at most one in ten may count.
+cross-validated predictions: of the ordinary messages that merely sound like a concern, at most one in ten may count,
+and where no word gives reason to look, one in five hundred.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from frontdesk.adapters.encoder import MiniLM
 from frontdesk.adapters.graphs import user_cache
-from frontdesk.bot.guards.concerns import cued, plain, sure
+from frontdesk.bot.guards.concerns import PRESSING, cued, plain, sure
 from frontdesk.bot.guards.safety import WEIGHTS, Weights
 from frontdesk.bot.router.nlu import read_nlu
 from frontdesk.bot.types import Encoder
@@ -24,6 +25,8 @@ GUARDS = WEIGHTS.parent
 DEMO = GUARDS.parent / "template" / "nlu.yml"
 LOOK_ALIKES = 0.10
 """The share of look-alikes that may be taken for a concern."""
+EVERYDAY = 0.002
+"""The share of ordinary messages without any cue that may."""
 STRENGTH, FOLDS, SEED = 10.0, 5, 1
 CONCERNING_INTENTS = frozenset({"legal_threat"})
 """Intents of the demo that are no ordinary messages here."""
@@ -45,15 +48,18 @@ def fitted(encoder: Encoder, messages: dict[str, list[str]], everyday: Sequence[
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
     shares = cross_val_predict(model, vectors, labels, cv=folds, method="predict_proba")
     names = [str(name) for name in model.fit(vectors, labels).classes_]
-    own = sum(map(len, messages.values()))
-    looked = np.array([cued(text) and not sure(text) for text in texts])[:own] & (labels[:own] == "ordinary")
-    doubts = np.where(looked, 1 - shares[:own, names.index("ordinary")], 0.0)[labels[:own] == "ordinary"]
+    doubts = 1 - shares[:, names.index("ordinary")]
+    pressing = shares[:, [names.index(concern) for concern in sorted(PRESSING)]].sum(axis=1)
+    own, plainly = np.arange(len(texts)) < sum(map(len, messages.values())), labels == "ordinary"
+    looked = np.array([cued(text) and not sure(text) for text in texts])
+    alike = np.where(looked, doubts, 0.0)[own & plainly]
     return Weights(
         fingerprint=encoder.fingerprint,
         labels=tuple(names),
         weights=tuple(tuple(round(float(w), 4) for w in row) for row in model.coef_),
         bias=tuple(round(float(b), 4) for b in model.intercept_),
-        threshold=round(float(np.quantile(doubts, 1 - LOOK_ALIKES)), 4),
+        threshold=round(float(np.quantile(alike, 1 - LOOK_ALIKES)), 4),
+        pressing_threshold=round(float(np.quantile(pressing[plainly & ~looked], 1 - EVERYDAY)), 4),
     )
 
 

@@ -1,7 +1,7 @@
 """What needs a person at once, as far as wording alone tells: phrases that decide, and words that give reason to look.
 
-A phrase decides by itself. A cue decides nothing: it is what makes the guard ask its classifier, so that the great
-majority of messages cost no sentence vector. Written for everyday English; the figures are in docs/safety.md.
+A phrase decides by itself. A cue decides nothing: with one, the guard's classifier needs less to be believed.
+Written for everyday English; the figures are in docs/safety.md.
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ CUES = re.compile(
     r"proceedings|report(?:ing)? you|claim|compensation|obliged|allowed|clause|enforceable|guilty|will valid|taxes|"
     r"a case)\b|\b\d{1,2}\b"
 )
-"""Words without which no concern was ever found; a message without one is not looked at further."""
+"""Words that give reason to look closer."""
 
 
 def plain(text: str) -> str:

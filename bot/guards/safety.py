@@ -1,7 +1,8 @@
 """Content safety of what customers write: a pressing message gets fixed, humane words and a person, nothing else.
 
-Phrases decide alone; where a word only gives reason to look, a small linear classifier over the router's sentence
-vectors decides. It is fitted by `python -m frontdesk.finetune.safety`; what it finds and misses: docs/safety.md.
+Phrases decide alone; else a small linear classifier over the router's sentence vectors decides, which must be surer
+where no word gives reason to look, and then tells of nothing but what is pressing. It is fitted by
+`python -m frontdesk.finetune.safety`; what it finds and misses: docs/safety.md.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ class Weights(BaseModel):
     weights: tuple[tuple[float, ...], ...]
     bias: tuple[float, ...]
     threshold: float
+    pressing_threshold: float
+    """What the shares of the pressing concerns must pass together where no word gives reason to look."""
 
     def shares(self, vectors: Floats) -> Floats:
         """Return n × labels, each row summing to 1, for n sentence vectors."""
@@ -87,7 +90,7 @@ class Watch:
         read = plain(text if len(text) <= 2 * LONGEST else f"{text[:LONGEST]} {text[-LONGEST:]}")
         if concern := sure(read):
             return concern, "a phrase"
-        return self._judged(read) if cued(read) else None
+        return self._judged(read)
 
     def route(self, message: Message, conversation: Conversation, brand: Brand) -> Route | None:
         """Return the route to a person, or None. A person who has the conversation reads for themselves."""
@@ -107,10 +110,11 @@ class Watch:
         if self._encoder is None or self._encoder.fingerprint != weights.fingerprint:
             return None
         shares = dict(zip(weights.labels, weights.shares(self._encoder.encode([read]))[0].tolist(), strict=True))
-        doubt = 1 - shares["ordinary"]
-        if doubt <= weights.threshold:
+        looked = cued(read)
+        doubt = 1 - shares["ordinary"] if looked else sum(shares[concern] for concern in PRESSING)
+        if doubt <= (weights.threshold if looked else weights.pressing_threshold):
             return None
-        return max(CONCERNS, key=lambda concern: shares[concern]), f"{doubt:.2f}"
+        return max(CONCERNS if looked else PRESSING, key=lambda concern: shares[concern]), f"{doubt:.2f}"
 
 
 class SafetyAnswerer:
