@@ -48,7 +48,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     app.include_router(
         web_router(
             desk,
-            settings=Web(demo=True, allowed_origins=(HOST,), messages_per_minute=0),
+            settings=Web(demo=True, allowed_origins=(HOST,), messages_per_minute=0, file_megabytes=1),
             limits=Limits(),
             brands={"shop": brand},
             default_brand="shop",

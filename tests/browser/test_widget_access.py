@@ -64,9 +64,7 @@ def fill(page: Page, shop: Shop) -> None:
 RGB = {
     "#ffd400": "rgb(255 212 0)",
     "#e6007e": "rgb(230 0 126)",
-    "#ffffff": "rgb(255 255 255)",
     "#101010": "rgb(16 16 16)",
-    "rebeccapurple": "rgb(102 51 153)",
 }
 DRESSES: dict[str, dict[str, Any]] = {
     "light": {},

@@ -378,9 +378,9 @@ def test_a_picture_goes_along_and_what_is_none_is_refused(context: BrowserContex
     write(page, "look")
     expect(frame.locator(".unsent")).to_contain_text("This is not a picture or a PDF.")
     choose.set_input_files(
-        [{"name": "big.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-" + bytes(6 * 1024 * 1024)}]
+        [{"name": "big.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-" + bytes(1024 * 1024)}]
     )
-    expect(frame.locator("footer .trouble")).to_have_text("big.pdf is larger than 5 MB.")
+    expect(frame.locator("footer .trouble")).to_have_text("big.pdf is larger than 1 MB.")
 
 
 def test_a_thumb_down_asks_why(context: BrowserContext, shop: Shop) -> None:
