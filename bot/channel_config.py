@@ -136,6 +136,17 @@ class OpenAIWire(Table):
     """What clients send as their key, at least 16 characters; empty: only programs on this machine may ask."""
 
 
+class Chatwoot(Table):
+    """Chatwoot, as its agent bot; see docs/inbox.md."""
+
+    url: str = Field(pattern=r"^https?://[^\s]+$")
+    """Where Chatwoot is, as https://app.chatwoot.com."""
+    token: SecretStr
+    """The agent bot's access token."""
+    secret: SecretStr = Field(min_length=16)
+    """What stands as `?secret=` in the webhook address that Chatwoot is given, at least 16 characters."""
+
+
 class Channels(Table):
     """Which channels are on."""
 
@@ -144,6 +155,7 @@ class Channels(Table):
     openai: OpenAIWire = OpenAIWire()
     slack: Slack | None = None
     telegram: Telegram | None = None
+    chatwoot: Chatwoot | None = None
     actions: ActionServer | None = None
 
     def only(self, names: Collection[str]) -> Channels:
@@ -158,7 +170,7 @@ class Channels(Table):
         return self.model_copy(update={name: table and _off(table) for name, table in off.items()})
 
 
-NAMES = ("web", "slack", "telegram", "rasa", "openai")
+NAMES = ("web", "slack", "telegram", "chatwoot", "rasa", "openai")
 """What `frontdesk serve --channels` may name."""
 
 

@@ -42,7 +42,12 @@ class Platform:
 
 def platforms_of(project: Project) -> dict[str, Platform]:
     """Return the platforms of a project by channel; nothing is connected yet. Raises MissingExtra."""
-    made = {"slack": _slack(project), "telegram": _telegram(project), "callback": _callback(project)}
+    made = {
+        "slack": _slack(project),
+        "telegram": _telegram(project),
+        "chatwoot": _chatwoot(project),
+        "callback": _callback(project),
+    }
     return {name: platform for name, platform in made.items() if platform}
 
 
@@ -70,6 +75,21 @@ def _slack(project: Project) -> Platform | None:
             webhook=slack_router(intake, settings, limits) if settings.signing_secret else None,
             listener=SlackSocket(settings, sender.api, intake, limits).listener if settings.app_token else None,
         )
+
+    return Platform(sender=sender, ways=ways)
+
+
+def _chatwoot(project: Project) -> Platform | None:
+    settings, limits, brand = project.settings.channels.chatwoot, project.settings.limits, project.settings.brand_id
+    if settings is None:
+        return None
+    from frontdesk.channels.chatwoot import ChatwootIntake, ChatwootSender, chatwoot_router
+
+    sender = ChatwootSender(settings)
+
+    def ways(desk: FrontDesk) -> Ways:
+        desk.staff.targets.append(sender)
+        return Ways(webhook=chatwoot_router(ChatwootIntake(desk, desk.staff, limits, brand), settings, limits))
 
     return Platform(sender=sender, ways=ways)
 

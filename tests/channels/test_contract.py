@@ -9,7 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import SecretStr
 
+from frontdesk.bot.channel_config import Chatwoot
 from frontdesk.bot.config import Brand, Limits, Messages, Slack, Telegram, Web
+from frontdesk.channels.chatwoot import ChatwootIntake, chatwoot_router
 from frontdesk.channels.contract import ChannelContract, Delivery
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.fakes.fake_slack import FakeSlack
@@ -18,7 +20,10 @@ from frontdesk.channels.rasa import rasa_router
 from frontdesk.channels.rasa_callback import callback_router
 from frontdesk.channels.slack import SlackIntake, slack_router
 from frontdesk.channels.telegram import TelegramIntake, TelegramSender, telegram_router
+from frontdesk.channels.testing import FakeDesk, FakeStaff
 from frontdesk.channels.web import web_router
+from tests.channels.test_chatwoot import incoming
+from tests.channels.wire import script
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -50,6 +55,22 @@ class TestTelegram(ChannelContract):
 
     def forged(self, delivery: Delivery) -> Delivery:
         return replace(delivery, headers={"X-Telegram-Bot-Api-Secret-Token": "local-secret-tokem"})
+
+
+class TestChatwoot(ChannelContract):
+    def routes(self, desk: Desk) -> APIRouter:
+        settings = Chatwoot(url=NOBODY, token=SecretStr("x" * 16), secret=SecretStr("s" * 16))
+        staff = FakeStaff(desk) if isinstance(desk, FakeDesk) else FakeStaff(FakeDesk(script))
+        return chatwoot_router(ChatwootIntake(desk, staff, Limits(), "shop"), settings, Limits())
+
+    def delivery(self, number: int) -> Delivery:
+        body = incoming(f"message {number}", number)
+        return Delivery(
+            path="/webhooks/chatwoot/webhook?secret=" + "s" * 16, body=json.dumps(body).encode(), headers={}
+        )
+
+    def forged(self, delivery: Delivery) -> Delivery:
+        return replace(delivery, path=delivery.path + "t")
 
 
 class TestRasaRest(ChannelContract):
