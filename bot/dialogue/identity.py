@@ -117,10 +117,13 @@ class Proof(Form):
         return found if isinstance(found, str) else ""
 
     def _pass(self, customer_id: str, value: str) -> None:
+        """Remember who it is and forget the proof; what was said of the task itself stays for it."""
         assert self.brand.challenge is not None
         until = time.time() + 60 * self.brand.challenge.lasts_minutes
         seen = {"customer_id": customer_id, "value": value, "visitor": self.at.message.customer.id, "until": until}
+        own = [name for name in self.brand.slots if name not in self.required and self.at.slots.get(name) is not None]
+        kept = {name: self.at.slots[name] for name in own}
         self._end("")
         scope = {self.brand.challenge.opens: value} if self.brand.challenge.opens else {}
-        self.changes |= {PASSED: seen, **scope}
+        self.changes |= {PASSED: seen, **kept, **scope}
         self.passed = Known(id=customer_id, scope=scope)

@@ -144,6 +144,13 @@ def test_another_customers_order_sounds_like_one_that_does_not_exist(bot: Bot) -
     assert mine.replace("#W1000003", "#W9999999") == none
 
 
+def test_an_order_named_before_the_challenge_is_not_asked_for_again(bot: Bot) -> None:
+    replies = says(bot, f"{CANCEL} It's #W1000003.", "nobody@example.com", "tilda@example.com", "by mistake")
+    assert "e-mail" in replies[0].text
+    assert "Why would you like to cancel it" in replies[2].text
+    assert "Shall I go ahead?" in replies[3].text
+
+
 @pytest.mark.parametrize("answer", ["maybe", "what would that cost?", "no", "never mind", "yes but not now"])
 def test_only_a_clear_yes_changes_anything(bot: Bot, answer: str) -> None:
     replies = says(bot, CANCEL, "tilda@example.com", "#W1000003", "it was a mistake", answer)
