@@ -32,13 +32,13 @@ WORDS: Mapping[Concern, str] = {
     "self_harm": "I'm really sorry that it's this hard. I'm an automated assistant and not the right one for this, but "
     "you don't have to be alone with it. If you or somebody else might get hurt, please call your local emergency "
     "number or a crisis line now, and tell a person near you.",
-    "threat": "I can't go on with this. Threats are taken seriously here, so one of our people reads this message. "
+    "threat": "I can't go on with this. Threats are taken seriously here. One of our people reads this message. "
     "If anyone is in danger right now, please call your local emergency number.",
     "minor": "Thanks for telling me. This is best done together with a parent or another grown-up you trust. Please "
     "don't send your full name, address, school or pictures here. If somebody hurts you or you feel unsafe, tell "
     "a grown-up you trust or call your local emergency number.",
     "harassment": "I'd like to help, but not in this tone. One of our people reads your message. If something went "
-    "wrong with us, please tell them what it was.",
+    "wrong with us, please tell us what it was.",
     "medical": "I can't give medical advice, and guessing about health would be wrong. Please ask a doctor or a "
     "pharmacist. If it may be serious, call a poison centre or your local emergency number.",
     "legal": "I can't give legal advice or decide about a legal claim. What you wrote goes to one of our people as it "
@@ -125,17 +125,16 @@ class SafetyAnswerer:
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
         """Yield the brand's words for the concern, or the shipped ones, then what the handoff says."""
-        for text in sentences(self._words(route, self.brands[message.brand])):
+        for text in _words(route, self.brands[message.brand]):
             yield Sentence(text=text, support=_CONFIGURED)
         async for sentence in self.handoff.answer(message, conversation, route):
             yield sentence
 
-    def _words(self, route: Route, brand: Brand) -> str:
-        return next(
-            (
-                brand.safety.words.get(concern) or WORDS[concern]
-                for concern in CONCERNS
-                if route.intent == INTENT + concern
-            ),
-            "",
-        )
+
+def _words(route: Route, brand: Brand) -> list[str]:
+    """Return the sentences of a concern; the shipped ones promise no people where a brand has none."""
+    for concern in CONCERNS:
+        if route.intent == INTENT + concern:
+            shipped = [one for one in sentences(WORDS[concern]) if brand.handoff.enabled or "our people" not in one]
+            return sentences(brand.safety.words[concern]) if concern in brand.safety.words else shipped
+    return []

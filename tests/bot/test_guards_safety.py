@@ -18,6 +18,7 @@ from frontdesk.bot.guards.concerns import CONCERNS, plain, sure
 from frontdesk.bot.guards.content import themes_in
 from frontdesk.bot.guards.safety import INTENT, WORDS, SafetyAnswerer, Watch
 from frontdesk.bot.handoff import HandoffAnswerer
+from frontdesk.bot.people import HandoffRules
 from frontdesk.bot.types import (
     Button,
     Citation,
@@ -147,6 +148,14 @@ def test_a_brands_own_words_come_first() -> None:
     brand = Brand(name="B", safety=Safety(words={"emergency": "Call 911 now."}))
     assert answered(brand, "emergency")[0].text == "Call 911 now."
     assert not answered(brand, "threat")[0].text.startswith("Call 911")
+
+
+@pytest.mark.parametrize("concern", CONCERNS)
+def test_no_people_are_promised_where_there_are_none(concern: str) -> None:
+    alone = Brand(name="B", handoff=HandoffRules(enabled=False))
+    said = " ".join(one.text for one in answered(alone, concern))
+    assert "our people" not in said
+    assert "our people" in " ".join(WORDS.values())
 
 
 class Elsewhere:
