@@ -63,7 +63,7 @@ class ObservedEngine(Engine):
 
     def _count(self, labels: Mapping[str, str], reply: Reply, seconds: float, first: list[float]) -> None:
         meters, brand = self.meters, labels["brand"]
-        route = reply.routes[0].kind if reply.routes else "none"
+        route = reply.routes[0].kind if reply.routes and reply.sentences else "none"
         meters.turns.add(brand=brand, channel=labels["channel"], route=route)
         meters.whole.add(seconds, brand=brand)
         if first:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, exists, func, insert, select
@@ -41,11 +41,11 @@ def says_solved(text: str) -> bool:
 def read_on(connection: Connection) -> int:
     """Read up to BATCH turns that have no figures yet, oldest first; return how many there were."""
     rows = connection.execute(_UNREAD).all()
-    cases: dict[str, tuple[int, float]] = {}
+    cases = _last_cases(connection, {row.conversation_id for row in rows})
     read = []
     for row in rows:
         at = row.received_at or row.created_at
-        case, last = cases.get(row.conversation_id) or _last_case(connection, row.conversation_id)
+        case, last = cases.get(row.conversation_id, (0, 0.0))
         case = case if case and at - last < CASE_SECONDS else row.id
         cases[row.conversation_id] = (case, at)
         read.append({"turn_id": row.id, "case_id": case, "asked_at": at, **_figures(row, at)})
@@ -87,12 +87,13 @@ _UNREAD = (
 )
 
 
-def _last_case(connection: Connection, conversation_id: str) -> tuple[int, float]:
-    """Return the latest case of a conversation and when it was last written to; (0, 0) for none."""
-    latest = select(figures.c.case_id, figures.c.asked_at).join(turns, turns.c.id == figures.c.turn_id)
-    latest = latest.where(turns.c.conversation_id == conversation_id).order_by(turns.c.id.desc()).limit(1)
-    found = connection.execute(latest).first()
-    return (found.case_id, found.asked_at) if found else (0, 0.0)
+def _last_cases(connection: Connection, conversations: Collection[str]) -> dict[str, tuple[int, float]]:
+    """Return the latest case of each conversation that has one, and when it was last written to."""
+    read = turns.join(figures, figures.c.turn_id == turns.c.id)
+    newest = select(func.max(turns.c.id)).select_from(read).where(turns.c.conversation_id.in_(conversations))
+    latest = select(turns.c.conversation_id, figures.c.case_id, figures.c.asked_at).select_from(read)
+    latest = latest.where(turns.c.id.in_(newest.group_by(turns.c.conversation_id)))
+    return {row.conversation_id: (row.case_id, row.asked_at) for row in connection.execute(latest)}
 
 
 def _figures(row: Row[*tuple[Any, ...]], at: float) -> dict[str, Any]:
