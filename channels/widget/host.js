@@ -24,7 +24,7 @@ export function subject(token) {
 
 // On a small screen the chat covers the page, so the focus stays in it.
 export function turnBack(event) {
-  const stops = [...document.querySelectorAll("button, a[href], textarea, [tabindex='0']")].filter((stop) => !stop.disabled && stop.checkVisibility());
+  const stops = [...document.querySelectorAll("button, a[href], textarea, [tabindex='0']")].filter((stop) => !stop.disabled && stop.getClientRects().length);
   const [from, to] = event.shiftKey ? [stops[0], stops.at(-1)] : [stops.at(-1), stops[0]];
   if (document.activeElement !== from && document.activeElement !== document.body) return;
   event.preventDefault();
