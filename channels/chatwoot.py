@@ -1,7 +1,7 @@
 """Chatwoot, as its agent bot: customers' messages come in, replies go back, a handoff opens the conversation there.
 
 Chatwoot waits 5 seconds for an answer and opens a pending conversation to its people when there is none. So a message
-is committed and acknowledged at once and answered afterwards; what cannot be committed is refused: a person has it then.
+is committed and acknowledged at once and answered afterwards; what cannot be kept is refused, and a person has it.
 Sources: https://github.com/chatwoot/chatwoot/issues/12754 and /pull/12379. Tried against a local stand-in only.
 """
 
@@ -87,11 +87,7 @@ def _message(body: Mapping[str, Any], brand: str, limit: int) -> Message | None:
         conversation_id=_conversation_id(account, conversation),
         brand=brand,
         channel=NAME,
-        customer=Customer(
-            id=f"{NAME}:{account}:{sender or conversation}",
-            identity="channel",
-            attributes={"name": name} if name else {},
-        ),
+        customer=Customer(id=who, identity="channel", attributes={"name": name} if name else {}),
         id=f"{NAME}:{account}:{number}" + (":chosen" if chosen else ""),
         metadata={"account": account, "conversation": conversation}
         | ({"file": "file"} if body.get("attachments") and not dig(body, "content") else {}),

@@ -9,8 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from frontdesk.bot.errors import ConfigError, KnowledgeError
+from frontdesk.bot.people import Agent
 from frontdesk.bot.types import Customer, Message
 from frontdesk.channels.admin import admin_router
 from frontdesk.channels.inbox import inbox_router
@@ -148,6 +150,82 @@ def test_signing_in() -> None:
 def test_signing_in_leads_nowhere_else(then: str) -> None:
     async def test(client: httpx.AsyncClient, desk: FakeDesk) -> None:
         assert (await sign_in(client, then)).headers["location"] == "/inbox"
+
+    run(test)
+
+
+# --- people of their own ----------------------------------------------------------------------------------------
+def agents(token: str = "token-of-ana-for-tests") -> dict[str, Agent]:
+    return {"ana": Agent(name="Ana", token=SecretStr(token))}
+
+
+def test_an_agent_has_a_name_of_her_own_and_the_inbox_only() -> None:
+    async def go() -> None:
+        desk = FakeDesk(script)
+        staff = FakeStaff(desk)
+        admin = admin_router(
+            operator_token=TOKEN,
+            agents=agents(),
+            health=health,
+            jobs={},
+            oversight=FakeOversight(),
+            review=FakeReview(),
+        )
+        async with served(inbox_router(desk, staff=staff, operator_token=TOKEN, agents=agents()), admin) as client:
+            form = {"token": "token-of-ana-for-tests", "name": "The boss"}
+            assert (await client.post("/inbox/login", data=form)).status_code == 303
+            here = await write(desk)
+            shown = (await client.get("/inbox/conversation", params={"id": here})).text
+            assert "The boss" not in shown and "Audit log" not in shown
+            await client.post("/inbox/reply", data={"csrf": csrf(shown), "id": here, "text": "Hello."})
+            kept_now = (await client.get("/inbox/conversation", params={"id": here})).text
+            assert "You have this conversation" in kept_now
+            assert (await client.get("/inbox/audit")).status_code == 403
+            assert (await client.get("/admin/gaps")).status_code == 200
+            for path in ("/admin", "/admin/review"):
+                assert (await client.get(path)).status_code == 401
+            assert [(deed.actor, deed.action) for deed in staff.done] == [("Ana", "signed in")]
+            held = (await kept(desk, here)).handoff
+            assert held is not None and held.agent == "Ana"
+
+    asyncio.run(asyncio.wait_for(go(), 30))
+
+
+def test_a_session_ends_with_the_token_it_began_with() -> None:
+    async def go() -> None:
+        desk = FakeDesk(script)
+        before = inbox_router(desk, staff=FakeStaff(desk), operator_token=TOKEN, agents=agents())
+        async with served(before) as client:
+            await client.post("/inbox/login", data={"token": "token-of-ana-for-tests"})
+            cookie = client.cookies[COOKIE]
+            assert (await client.get("/inbox")).status_code == 200
+        for now in (agents("another-token-of-ana-then"), {}):
+            after = inbox_router(desk, staff=FakeStaff(desk), operator_token=TOKEN, agents=now)
+            async with served(after) as client:
+                assert (await client.get("/inbox", headers={"Cookie": f"{COOKIE}={cookie}"})).status_code == 401
+
+    asyncio.run(asyncio.wait_for(go(), 30))
+
+
+def test_a_colleague_who_is_slower_is_told_and_loses_no_word() -> None:
+    async def test(client: httpx.AsyncClient, desk: FakeDesk) -> None:
+        await sign_in(client)
+        here = await write(desk)
+        await FakeStaff(desk).claim(here, "Ben")
+        shown = (await client.get("/inbox/conversation", params={"id": here})).text
+        assert "Ben has this conversation." in shown and "Take over from Ben" in shown
+        form = {"csrf": csrf(shown), "id": here}
+        late = await client.post("/inbox/reply", data=form | {"text": "My <words>"})
+        assert late.status_code == 409
+        assert "Your answer was not sent." in late.text and "My &lt;words&gt;</textarea>" in late.text
+        assert (await client.post("/inbox/claim", data=form)).status_code == 409
+        assert (await client.post("/inbox/back", data=form)).status_code == 409
+        assert (await client.post("/inbox/claim", data=form | {"force": "1"})).status_code == 303
+        assert (await client.post("/inbox/reply", data=form | {"text": "My words"})).status_code == 303
+        noted = await client.post("/inbox/note", data=form | {"text": "For us <b>"})
+        assert noted.status_code == 303
+        suggested = (await client.get("/inbox/conversation", params={"id": here, "suggest": "1"})).text
+        assert "Use it" in suggested and "For us &lt;b&gt;" in suggested
 
     run(test)
 
