@@ -80,17 +80,33 @@ async def load(url: str, process: subprocess.Popen[bytes]) -> tuple[list[Reader]
         reading = [asyncio.create_task(reader.read(client, 10)) for reader in readers]
         names = [re.sub(r".*conversations/|/events", "", reader.url) for reader in readers[:TURNS]]
         asking = {name: asyncio.create_task(said(client, url, f"question {name}", name)) for name in names}
-        await asyncio.sleep(0.3)
-        process.send_signal(signal.SIGTERM)
-        begun = time.monotonic()
-        while process.poll() is None:
+        await accepted(client, url, STREAMS + len(names))
+        while not all(reader.replies for reader in readers):
             await asyncio.sleep(0.02)
-        took = time.monotonic() - begun
+        took = await ended(process)
         await asyncio.gather(*reading)
         answers = await asyncio.gather(*asking.values())
     statuses = {answer.status_code for answer in answers}
     assert statuses <= {200, 202}, statuses
     return readers, {name: f"You said: question {name}" for name in names}, took
+
+
+async def accepted(client: httpx.AsyncClient, url: str, messages: int) -> None:
+    """Wait until the server has that many messages: what reaches it later may meet a closed door, and is sent again."""
+    while True:
+        counts = (await client.get(f"{url}/health/ready")).json()
+        if counts["turns"] + counts["pending"] >= messages:
+            return
+        await asyncio.sleep(0.02)
+
+
+async def ended(process: subprocess.Popen[bytes]) -> float:
+    """Send SIGTERM; return the seconds until the server is gone."""
+    process.send_signal(signal.SIGTERM)
+    begun = time.monotonic()
+    while process.poll() is None:
+        await asyncio.sleep(0.02)
+    return time.monotonic() - begun
 
 
 async def resume(url: str, readers: list[Reader], asked: dict[str, str]) -> None:
@@ -134,11 +150,7 @@ async def cut_off(url: str, process: subprocess.Popen[bytes]) -> float:
     """Begin turns that take longer than a drain may, end the server, return the seconds."""
     async with httpx.AsyncClient(timeout=60) as client:
         asking = [asyncio.create_task(said(client, url, f"question {n}")) for n in range(TURNS)]
-        await asyncio.sleep(0.5)
-        process.send_signal(signal.SIGTERM)
-        begun = time.monotonic()
-        while process.poll() is None:
-            await asyncio.sleep(0.02)
-        took = time.monotonic() - begun
+        await accepted(client, url, TURNS)
+        took = await ended(process)
         assert {answer.status_code for answer in await asyncio.gather(*asking)} == {202}
     return took
