@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from frontdesk.bot.errors import ModelError
-from frontdesk.bot.router import tuning
+from frontdesk.bot.router import quick, tuning
 from frontdesk.bot.router.calibrate import Ints
 from frontdesk.bot.router.model import ENCODER, Model
 from frontdesk.bot.router.nlu import Example
@@ -112,6 +112,19 @@ def test_two_tiers_err_no_more_than_the_full_one_on_held_out_texts(fitted: tuple
     wrong = [int((verdict.shares.argmax(axis=1) != trial.known.truth).sum()) for verdict in (trial.verdict, full)]
     assert trial.verdict.settled.mean() > 0.5
     assert wrong[0] <= wrong[1]
+
+
+def test_nothing_is_lost_by_settling_held_out_texts(fitted: tuple[Model, Trial]) -> None:
+    model, trial = fitted
+    full = model.calibration.judge(trial.known.reading)
+    settled, truth = trial.verdict.settled, trial.known.truth
+    wrong = settled & (trial.verdict.shares.argmax(axis=1) != truth)
+    assert not (wrong & (full.shares.argmax(axis=1) == truth)).any()
+
+
+@pytest.mark.parametrize(("n", "strange", "spared"), [(100, 5, 0), (10_000, 100, 0), (9002, 9002, 47), (30, 4, 4)])
+def test_out_of_scope_no_more_is_lost_than_the_bound_in_scope_allows(n: int, strange: int, spared: int) -> None:
+    assert quick._spared(n, strange, 0.05) == spared
 
 
 def test_nothing_is_settled_when_nothing_tells_what_is_out_of_scope() -> None:
