@@ -28,7 +28,7 @@ from frontdesk.bot.dialogue.clarify import ClarifyAnswerer
 from frontdesk.bot.dialogue.voice import Speaker, VoiceAnswerer
 from frontdesk.bot.engine import Engine
 from frontdesk.bot.errors import ChannelError, ConfigError, KnowledgeError, StoreError
-from frontdesk.bot.guards import ContentCheck, FactFirewall, SupportCheck
+from frontdesk.bot.guards import ConsequenceCheck, ContentCheck, FactFirewall, SupportCheck
 from frontdesk.bot.guards.acts import missing_acts
 from frontdesk.bot.guards.firewall import PLACEHOLDER, facts_in
 from frontdesk.bot.guards.masking import hide, install, secrets_in
@@ -176,7 +176,7 @@ def assemble(project: Project) -> Bot:
             "clarify": ClarifyAnswerer(brands),
             "handoff": SafetyAnswerer(HandoffAnswerer(brands), brands),
         },
-        checks=(FactFirewall(), SupportCheck(), ContentCheck()),
+        checks=(FactFirewall(), SupportCheck(), ConsequenceCheck(), ContentCheck()),
         watch=Watch(encoder),
     )
     return Bot(
