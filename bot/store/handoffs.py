@@ -260,7 +260,7 @@ def deeds(connection: Connection, limit: int, conversation_id: str = "") -> list
 def first(connection: Connection, target: str, key: str) -> bool:
     """Return whether this event of a target comes for the first time, and remember it."""
     adding = INSERT[connection.dialect.name](heard).values(target=target, event_id=key, created_at=time.time())
-    return bool(connection.execute(adding.on_conflict_do_nothing()).rowcount)
+    return connection.execute(adding.on_conflict_do_nothing().returning(heard.c.event_id)).first() is not None
 
 
 def forget_before(connection: Connection, limit: float) -> None:
