@@ -108,9 +108,9 @@ class Scripted:
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
         if route.kind == "voice":
-            yield Sentence(
-                text=f"Hello {conversation.slots.get('name', 'you')} from {message.metadata.get('page', '')}."
-            )
+            who, page = conversation.slots.get("name", "you"), message.metadata.get("page", "")
+            over = {PENDING: None} if "forget" in message.text else {}
+            yield Sentence(text=f"Hello {who} from {page}.", effect=Effect(slots=over))
         elif route.kind == "knowledge":
             quote = Citation(number=1, document_id="r.md", title="R", url="", version="1", quote="45", start=0, end=2)
             yield Sentence(text="You have\n45 days.", citations=(quote,))
@@ -203,8 +203,9 @@ test_cases:
           - said: C1
           - database: {file: orders.db, query: SELECT * FROM orders, rows: [[7, gone]]}
       - user: unclear
-      - user: hello
+      - user: hello forget it
         assertions:
+          - flow_cancelled: order_status
           - bot_did_not_utter: {text_matches: Which}
       - user: person
         assertions:
@@ -228,7 +229,7 @@ test_cases:
 def test_every_assertion_can_be_met(tmp_path: Path) -> None:
     first, second = play(tmp_path, GOOD)
     assert (first.failures, second.failures) == ((), ())
-    assert (len(first.ms), first.checks, second.checks) == (8, 31, 1)
+    assert (len(first.ms), first.checks, second.checks) == (8, 32, 1)
 
 
 @pytest.mark.parametrize(
