@@ -38,6 +38,10 @@ name = "Shop"
 workers = {workers}
 [limits]
 queue = {queue}
+[channels.web]
+messages_per_minute = 0
+messages_per_day = 0
+conversations_per_hour = 0
 {channels}
 """
 PLATFORMS = """
