@@ -18,8 +18,8 @@ from frontdesk.bot.store.tables import figures, inbox, outbox, turns
 
 CASE_SECONDS = 24 * 3600
 """A pause after which the next message begins another case."""
-BATCH = 5000
-"""Turns read in one transaction."""
+BATCH = 500
+"""Turns read in one transaction: messages that come in meanwhile wait for it."""
 _SAID = ("sentence", "done")
 _SOLVED = re.compile(
     r"\b(?:that|this|it)(?: has| have|'s| is|'ve)? (?:really |totally |completely |now )?"
