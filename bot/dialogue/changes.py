@@ -43,7 +43,8 @@ _NO = re.compile(
     re.IGNORECASE,
 )
 _LEAVE = re.compile(
-    r"(?:(?:no|oh|ok(?:ay)?|actually|sorry|well|please|just|hm+|wait)[\s,.!-]+)*(?:never ?mind(?: (?:that|it|this))?|forget (?:it|"
+    r"(?:(?:no|oh|ok(?:ay)?|actually|sorry|well|please|just|hm+|wait)[\s,.!-]+)*(?:never ?mind(?: (?:that|it|this))?|"
+    r"forget (?:it|"
     r"about it|that)|leave it(?: (?:as it is|there|be))?|let'?s leave it|drop it|stop(?: it| this)?|abort|"
     r"cancel (?:this|that) (?:request|form|question)|i(?:'ve| have)? changed my mind|changed my mind|scrap that|"
     r"(?:it(?:'s| is) )?not (?:important|necessary)(?: any ?more)?|don'?t bother|quit|exit)"
