@@ -90,7 +90,7 @@ def _card(title: str, hint: str, *children: object, class_: str = "") -> Html:
 def _people(demo: Demo | None) -> Html | None:
     if demo is None or not demo.customers:
         return None
-    nobody = DemoCustomer(id="", name="A visitor", story="Not signed in; an order opens with its number and e-mail address.")
+    nobody = DemoCustomer(id="", name="A visitor", story="Not signed in; orders open by number and e-mail.")
     rows = [_person(customer, chosen=not customer.id) for customer in (nobody, *demo.customers)]
     hint = "The page signs you in with a short-lived token, as your shop would."
     return _card("Be a customer", hint, el("div", rows, role="radiogroup", aria_label="Customer", class_="people"))

@@ -121,8 +121,8 @@ def _form(report: Report, brands: Mapping[str, str]) -> Html:
 
 def _summary(whole: Mapping[str, Any]) -> Html:
     text = (
-        f"Cases: {count(whole['cases'])}, with {count(whole['messages'])} messages. A case is what a customer writes in "
-        "one conversation without a pause of a day; it belongs to the day it began on (UTC)."
+        f"Cases: {count(whole['cases'])}, with {count(whole['messages'])} messages. A case is what a customer writes "
+        "in one conversation without a pause of a day; it belongs to the day it began on (UTC)."
     )
     return el("p", text, class_="hint")
 
