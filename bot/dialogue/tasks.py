@@ -12,6 +12,7 @@ from typing import Any
 from frontdesk.bot.config import Action, Brand
 from frontdesk.bot.dialogue.changes import answer_in
 from frontdesk.bot.dialogue.values import choice_in, corrected, known_slots, left, looks_like, slots_in, telling
+from frontdesk.bot.router.languages import OTHER_LANGUAGE
 from frontdesk.bot.router.manner import asks
 from frontdesk.bot.types import Conversation, Message, Route
 
@@ -158,7 +159,8 @@ def goes_on(message: Message, task: Task, brand: Brand, routes: Sequence[Route])
 
 def _unsure_or_same(route: Route, task: Task, question: bool) -> bool:
     """Whether the router has nothing better than the task, or says that it is the task."""
-    unsure = route.kind == "clarify" or (route.otherwise is not None and not question)
+    foreign = route.intent == OTHER_LANGUAGE  # told so, then asked again
+    unsure = (route.kind == "clarify" and not foreign) or (route.otherwise is not None and not question)
     half_a_yes = bool(task.confirmation) and route.intent in ("affirm", "deny")
     return unsure or half_a_yes or (route.kind == "account" and route.intent == task.intent)
 

@@ -19,6 +19,7 @@ from frontdesk.bot.dialogue.changes import Ledger
 from frontdesk.bot.engine import Engine, changes, moved_to
 from frontdesk.bot.guards import SupportCheck
 from frontdesk.bot.router.entities import Entities
+from frontdesk.bot.router.languages import OTHER_LANGUAGE
 from frontdesk.bot.types import Conversation, Customer, Identity, Message, Reply, Route, Sentence, Support, Turn
 
 ACTIONS = Path(__file__).parent / "desk_actions"
@@ -34,6 +35,7 @@ KEYWORDS: Mapping[str, tuple[str, str]] = {
     "odd": ("account", "odd"),
     "ask me": ("account", "asked"),
     "okay": ("voice", "affirm"),
+    "zurück": ("clarify", OTHER_LANGUAGE),
 }
 BRAND = Brand(
     name="The Desk",
