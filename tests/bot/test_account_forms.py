@@ -51,8 +51,8 @@ def test_a_question_is_answered_and_the_form_goes_on(talk: Talk) -> None:
 
 
 def test_another_language_is_told_so_before_the_question_comes_again(talk: Talk) -> None:
-    talk.say("move 101")
-    assert talk.say("ich möchte mein geld zurück").text == "About other_language. Which street?"
+    talk.say("please move it")
+    assert talk.say("ich möchte mein geld zurück").text == "About other_language. Which loan?"
 
 
 def test_small_talk_does_not_lose_the_form(talk: Talk) -> None:
