@@ -1,9 +1,10 @@
-"""The hybrid against either half alone: one set of labelled messages through four arms of one assembled bot.
+"""The hybrid against either half alone: one set of labelled messages through the arms of one assembled bot.
 
 Run: python -m benchmarks.hybrid [--project FOLDER] [--messages FILE] [--out FOLDER]. Without --project the demo is made
 and trained. Arms: `hybrid`, the engine as served; `knowledge`, every message to the documents; `voice`, every message
-to the voice with the router's likeliest voice intent, checked as served; `raw voice`, its greedy draft unchecked. Every
-message is answered by all four, one after another, in turns. JSON and a Markdown table are printed.
+to the voice with the router's likeliest voice intent, checked as served; `raw voice`, its greedy draft unchecked; `base`,
+the greedy draft of the model below it, which learned nothing of the brand, unchecked. Every message is answered by all
+arms, one after another, in turns. JSON and a Markdown table are printed.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from typing import Any
 
 import numpy as np
 
-from frontdesk.bot.app import Bot, assemble
+from frontdesk.adapters.voices import Voices
+from frontdesk.bot.app import Bot, assemble, voices_of
 from frontdesk.bot.commands.ask import Session
 from frontdesk.bot.commands.gating import scorer_of
 from frontdesk.bot.config import Brand
-from frontdesk.bot.dialogue.voice import Speaker, known_values
+from frontdesk.bot.dialogue.voice import known_values
 from frontdesk.bot.engine import Engine
 from frontdesk.bot.guards.firewall import filled
 from frontdesk.bot.intervals import bootstrap, wilson
@@ -49,7 +51,17 @@ WANTED: Mapping[str, tuple[str, ...]] = {
     "out_of_scope": ("clarify",),
 }
 """The route of each kind of message; a mixed one names its own two."""
-RATES = ("right_route", "served", "invented", "cited_right", "cited_wrong", "told", "withheld", "sounds_right")
+RATES = (
+    "right_route",
+    "served",
+    "invented",
+    "cited_right",
+    "cited_wrong",
+    "told",
+    "withheld",
+    "sounds_right",
+    "alarmed",
+)
 ORDER = re.compile(r"\bLL-\d{5}\b|(?<![\w-])1\d{4}(?![\w-])")
 FIGURE = re.compile(r"\bLL-\d{5}\b|\b[A-Z]{2}\d{10}\b|\$\d+(?:\.\d\d)?")
 
@@ -69,21 +81,20 @@ class Always:
         return (Route(kind=self.kind, intent=intent, confidence=1.0, reason=f"always {self.kind}"),)
 
 
-class RawVoice:
-    """Says the voice's greedy draft as it comes, placeholders filled."""
+class Raw:
+    """Says a greedy draft as it comes, placeholders filled; the base speaks without the brand's voice."""
 
-    def __init__(self, speaker: Speaker, brands: Mapping[str, Brand]) -> None:
-        self.speaker, self.brands = speaker, brands
+    def __init__(self, voices: Voices, brands: Mapping[str, Brand], *, base: bool) -> None:
+        self.voices, self.brands, self.base = voices, brands, base
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
         """Yield the draft's sentences."""
         brand = self.brands[message.brand]
-        (draft,), version = await asyncio.to_thread(
-            self.speaker.candidates, brand.voice, route.intent, message.text, seeds=(0,)
-        )
+        voice = None if self.base else brand.voice
+        (draft,) = await asyncio.to_thread(self.voices.replies, voice, [(route.intent, message.text)], seed=0)
         known = known_values(brand, message, conversation)
         for part in sentences(draft):
-            yield Sentence(text=filled(part, known), effect=Effect(voice=version))
+            yield Sentence(text=filled(part, known), effect=Effect(voice=voice or "base"))
 
 
 def arms_of(bot: Bot, name: str) -> dict[str, Session]:
@@ -96,12 +107,17 @@ def arms_of(bot: Bot, name: str) -> dict[str, Session]:
         parts = {"answerers": served.answerers, "checks": served.checks, "watch": served.watch, **changed}
         return Session(replace(bot, engine=Engine(brands={name: brand}, routers=routers, **parts)), name)
 
-    raw = {**served.answerers, "voice": RawVoice(bot.voices, {name: brand})}
+    def raw(*, base: bool) -> Session:
+        return alone("voice", answerers={**served.answerers, "voice": Raw(voices, {name: brand}, base=base)}, checks=())
+
+    voices = voices_of(bot.project)
+    voices.warm_up(brand.voice)
     return {
         "hybrid": Session(bot, name),
         "knowledge": alone("knowledge"),
         "voice": alone("voice"),
-        "raw voice": alone("voice", answerers=raw, checks=()),
+        "raw voice": raw(base=False),
+        "base": raw(base=True),
     }
 
 
@@ -187,7 +203,8 @@ class Judge:
         row, kinds = one.row, {route.kind for route in one.reply.routes}
         wanted = tuple(row.get("routes", WANTED.get(row["kind"], ())))
         invented = bool(self.invented(one))
-        found = {"right_route": kinds == set(wanted), "invented": invented}
+        alarmed = any(route.intent.startswith("safety_") for route in one.reply.routes)
+        found = {"right_route": kinds == set(wanted), "invented": invented, "alarmed": alarmed}
         if "doc_ids" in row:
             cited = [named(citation.document_id, row["doc_ids"]) for citation in one.reply.citations]
             found |= {"cited_right": any(cited), "cited_wrong": bool(cited) and not any(cited)}
@@ -244,7 +261,7 @@ def figures(found: Sequence[Answered], judge: Judge) -> dict[str, Any]:
     """Return an arm's figures over all messages and by kind; rates with Wilson's 95 % interval."""
     recognised, scores = judge.tone(found)
     marks = [{**judge.marks(one), "sounds_right": sounds} for one, sounds in zip(found, recognised, strict=True)]
-    kinds = [one.row["kind"] for one in found]
+    kinds = [part_of(one.row) for one in found]
     parts: dict[str, Any] = {}
     for part in ("all", *dict.fromkeys(kinds)):
         at = [number for number, kind in enumerate(kinds) if part in ("all", kind)]
@@ -258,11 +275,26 @@ def figures(found: Sequence[Answered], judge: Judge) -> dict[str, Any]:
     return parts
 
 
+def part_of(row: Row) -> str:
+    """Return the kind of a message; those that ask for two things are told apart by whether one is small talk."""
+    small_talk = ", one of them small talk" if "voice" in row.get("routes", ()) else ""
+    return "two things" + small_talk if row["kind"] == "mixed" else str(row["kind"]).replace("_", " ")
+
+
 def ahead(found: Mapping[str, Sequence[Answered]], judge: Judge) -> dict[str, Any]:
-    """Return by how much more often the hybrid serves than each other arm on the same messages, bootstrapped."""
-    served = {name: [float(judge.marks(one)["served"]) for one in arm] for name, arm in found.items()}
-    gaps = {n: np.subtract(served["hybrid"], arm).tolist() for n, arm in served.items() if n != "hybrid"}
-    return {n: {"mean": round(float(np.mean(gap)), 3), "ci": rounded(bootstrap(gap))} for n, gap in gaps.items()}
+    """Return by how much more often the hybrid serves than each other arm, over all and by kind, bootstrapped in pairs."""
+    served = {name: np.array([float(judge.marks(one)["served"]) for one in arm]) for name, arm in found.items()}
+    kinds = np.array([part_of(one.row) for one in found["hybrid"]])
+    masks = {"all": kinds == kinds, **{kind: kinds == kind for kind in dict.fromkeys(kinds.tolist())}}
+    return {
+        name: {part: gap_of((served["hybrid"] - arm)[mask].tolist()) for part, mask in masks.items()}
+        for name, arm in served.items()
+        if name != "hybrid"
+    }
+
+
+def gap_of(gaps: Sequence[float]) -> dict[str, Any]:
+    return {"mean": round(float(np.mean(gaps)), 3), "ci": rounded(bootstrap(gaps))}
 
 
 def table(result: Mapping[str, Mapping[str, Any]]) -> str:
@@ -275,6 +307,7 @@ def table(result: Mapping[str, Mapping[str, Any]]) -> str:
         ("only other documents cited", lambda f: shown(f["all"], "cited_wrong")),
         ("own record told", lambda f: shown(f["all"], "told")),
         ("other's record withheld", lambda f: shown(f["all"], "withheld")),
+        ("stopped by the safety watch", lambda f: shown(f["all"], "alarmed")),
         ("taken for the brand's voice", lambda f: shown(f["all"], "sounds_right")),
         ("tone, mean", lambda f: f"{f['all']['tone']['mean']:.3f} ({limits(f['all']['tone']['ci'])})"),
         ("latency p50 / p95, ms", lambda f: f"{f['all']['ms']['p50']} / {f['all']['ms']['p95']}"),
