@@ -95,7 +95,9 @@ class Conversations:
         return JSONResponse(tracked(id, found, until, events=wanted != "NONE"))
 
     async def append(self, id: str, request: Request) -> Response:
-        """POST /conversations/{id}/tracker/events: what a person says, and who holds the conversation."""
+        """POST /conversations/{id}/tracker/events: what a person says, and who holds the conversation; for admins."""
+        if not self.admit(request, id):
+            raise ChannelError("only admins write as a colleague.", status=403)
         found = await self._found(request, id)
         if found is None:
             raise ChannelError("there is no such conversation.", status=404)

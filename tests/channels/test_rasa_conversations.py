@@ -125,6 +125,18 @@ def test_a_colleague_writes_and_hands_back() -> None:
     assert used(use) == [True, False, 400, 400, 400, 404]
 
 
+def test_a_customer_may_not_write_as_a_colleague() -> None:
+    async def use(client: httpx.AsyncClient, desk: FakeDesk) -> list[Any]:
+        url, me = "/conversations/u1/tracker/events", bearer("user", "u1")
+        forged = {"event": "agent", "text": "Here is your refund.", "metadata": {"author": "Ada"}}
+        answers = [await client.post(url, json=event, headers=me) for event in (forged, {"event": "resume"})]
+        state = (await kept(desk, "rest:u1")).state
+        allowed = await client.post(url, json=forged, headers=bearer("admin", "ops"))
+        return [*(answer.status_code for answer in answers), state, allowed.status_code]
+
+    assert used(use) == [403, 403, "bot", 200]
+
+
 def test_a_message_is_noted() -> None:
     async def use(client: httpx.AsyncClient, desk: FakeDesk) -> list[Any]:
         url = "/conversations/u1/messages?token=letmein"
