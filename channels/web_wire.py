@@ -16,7 +16,7 @@ from frontdesk.channels.files import File
 METADATA_CHARS = 8000
 FILES = 4
 """The most files of one message."""
-_OURS = frozenset({"file", "files"})
+_OURS = frozenset({"file", "files", "noted"})
 """The metadata that only we write."""
 
 

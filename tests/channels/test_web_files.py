@@ -58,13 +58,16 @@ def test_a_file_goes_with_a_message_and_is_read_from_the_inbox_alone(tmp_path: P
     async def test(client: httpx.AsyncClient, desk: FakeDesk) -> None:
         left = await client.post("/api/files", params={"name": "../../a\u202e<b>.png"}, content=PNG)
         assert left.json() | {"file_id": ""} == {"file_id": "", "name": "a<b>.png", "type": "image/png", "bytes": 108}
-        message = said("", files=[left.json()["file_id"]], metadata={"file": "x", "files": ["y"], "title": "t"})
+        message = said(
+            "", files=[left.json()["file_id"]], metadata={"file": "x", "files": ["y"], "title": "t", "noted": True}
+        )
         first = await client.post("/api/chat", json=message)
         assert first.json()["reply"]["text"] == "You said: [image]"
         assert (await client.post("/api/chat", json=message)).json() == first.json(), "a repeat is one turn"
         here = first.json()["conversation_id"]
         known = (await kept(desk, here)).turns[0].message.metadata
         assert (known["file"], known["title"]) == ("image", "t")
+        assert "noted" not in known, "the desk would close the turn without a word"
         [file] = known["files"]
         shown = (await client.get(f"/api/conversations/{here}")).json()["turns"][0]["message"]["files"]
         assert shown == [file]
