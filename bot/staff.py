@@ -160,9 +160,12 @@ class Staff:
             log.exception("the waiting conversations could not be looked at")
 
     async def tick(self) -> None:
-        """Do what has come due: tell who waits too long, free what is left lying, give back what is idle."""
+        """Do what has come due: tell who waits too long, free what is left lying, give back what is idle.
+
+        What fails for one conversation is logged, and the others still have their turn.
+        """
         for handoff in await self.store.call(self.store.look, handoffs.unended):
-            await self._look_at(handoff, self._brand(handoff.brand), self.clock())
+            await self._safely(partial(self._look_at, handoff, self._brand(handoff.brand), self.clock()))
 
     async def _look_at(self, handoff: Handoff, brand: Brand, moment: datetime) -> None:
         rules, of = brand.handoff, handoff.conversation_id

@@ -264,8 +264,14 @@ def first(connection: Connection, target: str, key: str) -> bool:
 
 
 def forget_before(connection: Connection, limit: float) -> None:
-    """Delete what is older than `limit` (seconds since the epoch) of stays that have ended, and of their traces."""
+    """Delete what is older than `limit` (seconds since the epoch) of stays that have ended, and of their traces.
+
+    A conversation that is gone leaves neither stays nor notes.
+    """
     connection.execute(delete(handoffs).where(handoffs.c.ended_at < limit))
+    for table in (handoffs, notes):
+        orphaned = ~exists().where(conversations.c.id == table.c.conversation_id)
+        connection.execute(delete(table).where(orphaned))
     connection.execute(delete(relayed).where(~exists().where(handoffs.c.id == relayed.c.handoff_id)))
     for table in (notes, audit, heard):
         connection.execute(delete(table).where(table.c.created_at < limit))

@@ -194,7 +194,6 @@ def forget_before(connection: Connection, moment: datetime) -> int:
     connection.execute(delete(events).where(events.c.created_at < limit))
     connection.execute(delete(votes).where(votes.c.created_at < limit))
     connection.execute(delete(settled).where(settled.c.settled_at < limit))
-    handoffs.forget_before(connection, limit)
     connection.execute(delete(messages).where(messages.c.received_at < limit, messages.c.closed_at < limit))
     ledger.forget(connection, limit)
     busy = or_(
@@ -202,6 +201,7 @@ def forget_before(connection: Connection, moment: datetime) -> int:
         exists().where(events.c.conversation_id == conversations.c.id),
     )
     gone = connection.execute(delete(conversations).where(conversations.c.updated_at < limit, ~busy)).rowcount
+    handoffs.forget_before(connection, limit)
     orphaned = ~exists().where(conversations.c.id == lanes.c.conversation_id)
     connection.execute(delete(lanes).where(lanes.c.owner.is_(None), lanes.c.due_at.is_(None), orphaned))
     return gone

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import delete
 
 from frontdesk.bot.config import Brand
 from frontdesk.bot.desk import FrontDesk
@@ -16,6 +17,7 @@ from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.handoff import BACK, LEAVE
 from frontdesk.bot.hours import next_opening, open_at, spoken
 from frontdesk.bot.people import HandoffRules
+from frontdesk.bot.store.tables import conversations
 from frontdesk.bot.types import State
 from tests.bot.desks import NOON, QUOTE, Clock, last_words, run, say, state, told
 
@@ -245,6 +247,23 @@ def test_what_is_answered_and_idle_goes_back_to_the_bot(tmp_path: Path) -> None:
         assert found.handoff is not None
         assert (found.state, found.handoff.outcome) == ("bot", "idle")
         assert (await last_words(desk)).data["text"] == PLAIN.messages.resolved
+
+    run(tmp_path, play, PLAIN, clock)
+
+
+def test_one_stay_that_fails_does_not_keep_the_others_waiting(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock(datetime.now(UTC))
+
+    async def play(desk: FrontDesk) -> None:
+        for conversation in ("x", "y"):
+            await say(desk, "a person", conversation)
+        desk.store.do(
+            lambda connection: connection.execute(delete(conversations).where(conversations.c.id == "x")), "x"
+        )
+        clock.forward(minutes=20)
+        await desk.staff.tick()
+        assert (await last_words(desk, "y")).data["automatic"] is True
+        assert "could not be looked at" in caplog.text
 
     run(tmp_path, play, PLAIN, clock)
 

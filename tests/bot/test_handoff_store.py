@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from frontdesk.bot.store import Store, handoffs, relays
@@ -49,3 +50,22 @@ def test_a_target_is_told_from_where_it_was_left(store_url: str) -> None:
         assert store.look(partial(relays.conversation_at, target="webhook", address="C:1")) is None
         store.post("c", "sentence", {"text": "Hello.", "author": "Ana"})
         assert [(one.target, one.address, one.position) for one in store.look(due)] == [("slack", "C:1", at)]
+
+
+def test_a_conversation_that_is_forgotten_while_it_waits_leaves_no_place_in_the_queue(store_url: str) -> None:
+    with Store(store_url) as store:
+        put(store, message(0, "old"))
+        answer(store, state="waiting")
+        note = partial(handoffs.note, conversation_id="old", agent="Ana", text="Called twice.")
+        store.do(note, "old")
+        relay = store.look(partial(relays.due, targets=["slack"]))[0]
+        store.do(partial(relays.told, relay=relay, address="C:1", position=store.last_position("old")), "old")
+        assert len(store.look(handoffs.unended)) == 1
+        assert store.forget_before(datetime.now(UTC) + timedelta(seconds=1)) == 1
+        assert store.look(handoffs.unended) == []
+        assert store.look(partial(handoffs.notes_of, conversation_id="old")) == []
+        assert store.look(partial(relays.conversation_at, target="slack", address="C:1")) is None
+        put(store, message(0, "new"))
+        answer(store, state="waiting")
+        found = store.conversation("new")
+        assert found is not None and found.ahead == 0
