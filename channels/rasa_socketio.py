@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import aclosing
+from typing import Any, cast
 from uuid import uuid4
 
 import jwt
@@ -24,6 +25,8 @@ from frontdesk.channels.requests import clean
 
 log = logging.getLogger(__name__)
 CHANNEL = "socketio"
+AGAIN_SECONDS = 1.0
+"""Until a client's conversation is looked at again when the store failed."""
 
 
 def socket_app(
@@ -52,11 +55,14 @@ class Rooms:
     def __init__(self, server: Any, desk: Desk, settings: RasaSocket, brand: str, messages: Messages) -> None:
         self._server, self._desk, self._settings = server, desk, settings
         self._brand, self._messages = brand, messages
-        self._following: dict[str, tuple[str, asyncio.Task[None]]] = {}
+        self._following: dict[str, tuple[str, asyncio.Task[None] | None]] = {}
 
     async def connect(self, sid: str, environ: Mapping[str, Any], auth: Any = None) -> bool:
         """Let a client in; with a `jwt_key` only one whose token is signed with it."""
-        return self._settings.jwt_key is None or self._signed(auth)
+        welcome = self._settings.jwt_key is None or self._signed(auth)
+        if welcome:
+            self._following[sid] = ("", None)
+        return welcome
 
     async def disconnect(self, sid: str, *reason: Any) -> None:
         """Forget a client."""
@@ -69,17 +75,20 @@ class Rooms:
         name = _text(data, "session_id") or uuid4().hex
         await self._server.emit("session_confirm", name, to=sid, namespace=self._settings.namespace or "/")
         if self._settings.session_persistence and len(name) <= LONGEST_ID:
-            await self._follow(sid, name)
+            try:
+                await self._follow(sid, name)
+            except StoreError as error:
+                log.warning("a conversation over socket.io is followed from its next message on: %s", error)
 
     async def uttered(self, sid: str, data: Any = None) -> None:
         """Commit a message; the answer comes by following the conversation."""
         sender = _text(data, "session_id") if self._settings.session_persistence else sid
         if not sender or len(sender) > LONGEST_ID:
             return log.warning("a message came over socket.io without a session_id")
-        await self._follow(sid, sender)
-        if not _text(data, "message").strip():
-            return None  # widgets open a conversation with an empty message
         try:
+            await self._follow(sid, sender)
+            if not _text(data, "message").strip():
+                return None  # widgets open a conversation with an empty message
             await self._desk.accept(self._message(sender, data), uuid4().hex)
         except Overloaded:
             await self._say(sid, paragraphs(sender, self._messages.busy))
@@ -102,18 +111,30 @@ class Rooms:
         )
 
     async def _follow(self, sid: str, sender: str) -> None:
-        """Send a client whatever is said in a conversation from now on."""
-        before, task = self._following.get(sid, ("", None))
-        if before == sender:
+        """Send a client, while it is there, whatever is said in a conversation from now on; raises StoreError."""
+        if self._follows(sid, sender):
             return
-        if task:
-            task.cancel()
         position = await self._desk.position(f"{CHANNEL}:{sender}")
-        self._following[sid] = (sender, asyncio.create_task(self._tell(sid, sender, position)))
+        if sid in self._following and not self._follows(sid, sender):
+            if task := self._following[sid][1]:
+                task.cancel()
+            self._following[sid] = (sender, asyncio.create_task(self._tell(sid, sender, position)))
+
+    def _follows(self, sid: str, sender: str) -> bool:
+        name, task = self._following.get(sid, ("", None))
+        return name == sender and task is not None and not task.done()
 
     async def _tell(self, sid: str, sender: str, position: int) -> None:
-        async for event in self._desk.events(f"{CHANNEL}:{sender}", after=position):
-            await self._say(sid, said_in(event, sender, self._messages))
+        while True:
+            try:
+                async with aclosing(cast(Any, self._desk.events(f"{CHANNEL}:{sender}", after=position))) as events:
+                    async for event in events:
+                        await self._say(sid, said_in(event, sender, self._messages))
+                        position = event.id
+                return
+            except StoreError as error:
+                log.warning("a conversation over socket.io could not be read: %s", error)
+                await asyncio.sleep(AGAIN_SECONDS)
 
     async def _say(self, sid: str, said: Sequence[RasaMessage]) -> None:
         for message in said:

@@ -7,6 +7,9 @@ import threading
 from contextlib import suppress
 from weakref import WeakSet
 
+KEYS = 500
+"""From twice as many keys on, those without a bell are looked for."""
+
 
 class Bell:
     """What one waiting task of an event loop listens to; any thread may ring it."""
@@ -29,15 +32,19 @@ class Bell:
 
 
 class Signal:
-    """Bells by key; those no longer used elsewhere drop out by themselves."""
+    """Bells by key; those no longer used elsewhere drop out by themselves, and so do keys that no bell is left for."""
 
     def __init__(self) -> None:
+        self._swept = KEYS
         self._bells: dict[str, WeakSet[Bell]] = {}
         self._lock = threading.Lock()
 
     def join(self, key: str, bell: Bell) -> None:
         """Ring `bell` whenever `key` is told."""
         with self._lock:
+            if len(self._bells) >= 2 * self._swept:
+                self._bells = {known: bells for known, bells in self._bells.items() if bells}
+                self._swept = max(KEYS, len(self._bells))
             self._bells.setdefault(key, WeakSet()).add(bell)
 
     def leave(self, key: str, bell: Bell) -> None:

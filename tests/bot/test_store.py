@@ -16,6 +16,7 @@ import pytest
 
 from frontdesk.bot.errors import ChannelError, MissingExtra, StoreError
 from frontdesk.bot.store import Lane, LeaseLost, Pending, Store, follow, handoffs
+from frontdesk.bot.store.bell import KEYS
 from frontdesk.bot.types import Customer, Event, Message
 
 ADA = Customer(id="ada", identity="token", attributes={"email": "ada@example.com"})
@@ -329,6 +330,20 @@ def test_a_follower_hears_the_past_and_then_each_new_event(store: Store) -> None
     assert [event.kind for event in heard] == ["done", "typing", "typing", "typing"]
     assert store.events("c", after=first.id, limit=1) == heard[1:2]
     assert store.last_position("c") == heard[-1].id
+
+
+def test_whom_nobody_follows_any_more_takes_no_room(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/store.db")
+
+    async def follow_many() -> None:
+        kept = follow(store, "kept")
+        for n in range(10 * KEYS):
+            follow(store, str(n))
+        assert "kept" in store.spoken._bells
+        await kept.aclose()
+
+    asyncio.run(follow_many())
+    assert len(store.spoken._bells) <= 2 * KEYS
 
 
 @pytest.mark.postgres

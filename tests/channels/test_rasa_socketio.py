@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -12,17 +14,23 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from frontdesk.bot.config import Limits, Messages, RasaSocket
+from frontdesk.bot.errors import StoreError
+from frontdesk.bot.store import Store, follow
+from frontdesk.bot.types import Event
 from frontdesk.channels.fakes.server import LocalServer
-from frontdesk.channels.rasa_socketio import socket_app
-from tests.channels.wire import scripted
+from frontdesk.channels.rasa_socketio import Rooms, socket_app
+from frontdesk.channels.testing import FakeDesk
+from tests.channels.wire import script, scripted
 
 socketio: Any = pytest.importorskip("socketio", reason="needs the extra `rasa`")
 KEY = "k" * 32
 
 
 @contextmanager
-def served(settings: RasaSocket, limits: Limits | None = None) -> Iterator[tuple[str, Any]]:
-    desk, app = scripted(), FastAPI()
+def served(
+    settings: RasaSocket, limits: Limits | None = None, desk: FakeDesk | None = None
+) -> Iterator[tuple[str, Any]]:
+    desk, app = desk or scripted(), FastAPI()
     app.mount("/socket.io", socket_app(desk, settings, limits or Limits(), "shop", Messages()))
     with LocalServer(app) as server:
         yield server.url, desk
@@ -88,3 +96,67 @@ def test_what_is_not_taken_is_said_in_words() -> None:
     with served(RasaSocket()) as (url, _):
         _, refused, answer = talk(url, {"message": "x" * 9000}, {"message": "hi"})
     assert "too long" in refused[1]["text"] and answer[1]["text"] == "You said: hi"
+
+
+class Faulty(FakeDesk):
+    """Fails the first look at a position, or the first reading of events."""
+
+    def __init__(self, *, position: bool = False, events: bool = False) -> None:
+        super().__init__(script)
+        self.position_fails, self.events_fail = position, events
+
+    async def position(self, conversation_id: str) -> int:
+        failed, self.position_fails = self.position_fails, False
+        if failed:
+            raise StoreError("the disk is full.")
+        return await super().position(conversation_id)
+
+    async def events(self, conversation_id: str, after: int = 0) -> AsyncIterator[Event]:
+        failed, self.events_fail = self.events_fail, False
+        if failed:
+            raise StoreError("the disk is full.")
+        async for event in super().events(conversation_id, after):
+            yield event
+
+
+def test_a_store_that_fails_before_a_message_is_taken_is_said() -> None:
+    with served(RasaSocket(), desk=Faulty(position=True)) as (url, _):
+        _, refused, answer = talk(url, {"message": "hi"}, {"message": "hi"})
+    assert refused[1]["text"] == Messages().apology and answer[1]["text"] == "You said: hi"
+
+
+def test_a_store_that_fails_once_does_not_end_the_answers() -> None:
+    with served(RasaSocket(), desk=Faulty(events=True)) as (url, _):
+        _, answer = talk(url, {"message": "hi"})
+    assert answer[1]["text"] == "You said: hi"
+
+
+class Stored(FakeDesk):
+    """Its events are those of a store."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(script)
+        self.store = store
+
+    def events(self, conversation_id: str, after: int = 0) -> AsyncIterator[Event]:
+        return follow(self.store, conversation_id, after)
+
+
+def test_who_left_or_went_to_another_conversation_follows_nothing(tmp_path: Path) -> None:
+    async def go(store: Store) -> list[set[str]]:
+        server = socketio.AsyncServer(async_mode="asgi")
+        rooms = Rooms(server, Stored(store), RasaSocket(session_persistence=True), "shop", Messages())
+        found: list[set[str]] = []
+        await rooms.connect("s", {})
+        for name in ("a", "b", "c", "c"):
+            await asyncio.gather(*(rooms.session_request("s", {"session_id": name}) for _ in range(2)))
+            await asyncio.sleep(0.05)
+            found.append(set(store.spoken._bells))
+        await rooms.disconnect("s")
+        await rooms.session_request("s", {"session_id": "late"})
+        await asyncio.sleep(0.05)
+        return [*found, set(store.spoken._bells)]
+
+    with Store(f"sqlite:///{tmp_path}/store.db") as store:
+        found = asyncio.run(go(store))
+    assert found == [{"socketio:a"}, {"socketio:b"}, {"socketio:c"}, {"socketio:c"}, set()]
