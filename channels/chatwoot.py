@@ -41,13 +41,30 @@ class ChatwootIntake:
     async def take(self, body: Mapping[str, Any]) -> None:
         """Commit the message in a delivery, if there is one for us; a resolved conversation is the bot's again."""
         if dig(body, "event") == "conversation_resolved":
-            here = _conversation_id(dig(body, "account", "id"), dig(body, "id") or dig(body, "conversation", "id"))
-            if await self._desk.conversation(here):
+            here = await self._resolved(body)
+            if here and await self._desk.conversation(here):
                 await self._staff.give_back(here, "Chatwoot")
             return
         message = _message(body, self._brand, self._limits.text_chars)
         if message:
             await self._desk.accept(message, message.id)
+
+    async def _resolved(self, body: Mapping[str, Any]) -> str:
+        """Return the conversation that was resolved; empty when that is not clear.
+
+        Chatwoot names no account here, but in the last message; without one, people have it or nothing is to be done.
+        """
+        number, messages = dig(body, "id") or dig(body, "conversation", "id"), body.get("messages")
+        last = messages[0] if isinstance(messages, list) and messages else {}
+        account = dig(body, "account", "id") or dig(last, "account_id")
+        if account:
+            return _conversation_id(account, number)
+        held = [each.id for each in await self._staff.queue() if each.channel == NAME]
+        found = [each for each in held if each.rpartition(":")[2] == number]
+        if len(found) == 1:
+            return found[0]
+        log.warning("Chatwoot resolved its conversation %r: %d with people have that number", number, len(found))
+        return ""
 
 
 def chatwoot_router(intake: ChatwootIntake, settings: Chatwoot, limits: Limits) -> APIRouter:

@@ -44,6 +44,27 @@ def incoming(text: str, number: int = 118, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def resolved(number: int = 10, **changes: Any) -> dict[str, Any]:
+    """Return what Chatwoot tells of a resolved conversation: only its last message names the account."""
+    sender = {"id": 7, "name": "Nora", "type": "contact", "additional_attributes": {}, "custom_attributes": {}}
+    last = {"id": 118, "content": "thanks", "account_id": 1, "conversation_id": number, "message_type": 0}
+    return {
+        "event": "conversation_resolved",
+        "id": number,
+        "status": "resolved",
+        "channel": "Channel::WebWidget",
+        "can_reply": True,
+        "contact_inbox": {"id": 4, "contact_id": 7, "inbox_id": 1},
+        "inbox_id": 1,
+        "messages": [last],
+        "labels": [],
+        "meta": {"sender": sender, "assignee": None, "team": None, "hmac_verified": False},
+        "additional_attributes": {},
+        "custom_attributes": {},
+        "timestamp": 1767225600,
+    } | changes
+
+
 class Theirs:
     """A local Chatwoot: keeps what the bot posts, and each conversation's status."""
 
@@ -121,8 +142,7 @@ def test_a_handoff_opens_the_conversation_there_and_resolved_gives_it_back(tmp_p
             theirs_now["conversation"]["status"] = "open"
             assert await posted(http, theirs_now) == 200
             assert len((await state(desk, HERE)).turns) == 2, "what is said to people there is theirs"
-            resolved = {"event": "conversation_resolved", "id": 10, "account": {"id": 1}, "status": "resolved"}
-            assert await posted(http, resolved) == 200
+            assert await posted(http, resolved()) == 200
             assert (await state(desk, HERE)).state == "bot"
             await delivery.stop()
             assert len(theirs.messages) == 3, "what the bot says by itself is not said there"
@@ -131,6 +151,27 @@ def test_a_handoff_opens_the_conversation_there_and_resolved_gives_it_back(tmp_p
     theirs = Theirs()
     with LocalServer(theirs.app) as server:
         asyncio.run(go(server.url, theirs))
+
+
+def test_a_resolved_conversation_without_messages_is_known_by_its_number_if_only_one_has_it() -> None:
+    async def go() -> None:
+        desk = FakeDesk(script)
+        intake = ChatwootIntake(desk, FakeStaff(desk), Limits(), "shop")
+        async with served(chatwoot_router(intake, settings(), Limits())) as http:
+            for account in (1, 2):
+                await posted(http, incoming("hello", account={"id": account}))
+                await desk.post(f"chatwoot:{account}:10", "Hello.", "Ana")
+            assert await posted(http, resolved(messages=[])) == 200
+            assert len(await desk.waiting()) == 2, "two accounts have a conversation of that number"
+            assert await posted(http, resolved(messages=[{"account_id": 2}])) == 200
+            assert [each.id for each in await desk.waiting()] == [HERE]
+            for other in (resolved(99, messages=[]), resolved(messages=["?"], id=None), resolved(0, messages=None)):
+                assert await posted(http, other) == 200
+            assert [each.id for each in await desk.waiting()] == [HERE]
+            assert await posted(http, resolved(messages=[])) == 200
+            assert await desk.waiting() == []
+
+    asyncio.run(go())
 
 
 def test_what_cannot_be_kept_is_refused_so_that_a_person_there_has_it() -> None:
