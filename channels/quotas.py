@@ -6,7 +6,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from fastapi import Request, Response
 
@@ -40,7 +40,10 @@ class Quota:
 
 
 class Visitors:
-    """The quotas of one web channel. A visitor is a signed-in customer, else a conversation, else an address."""
+    """The quotas of one web channel. A visitor is a signed-in customer, else a conversation.
+
+    Who is not signed in is counted by address too for what costs room: conversations begun and files.
+    """
 
     def __init__(self, settings: Web) -> None:
         self._minute = Quota(settings.messages_per_minute, 60)
@@ -56,8 +59,8 @@ class Visitors:
 
     def file(self, request: Request, customer: Customer | None, conversation_id: str | None) -> int:
         """Count one file and return 0, or return the seconds until it may be sent."""
-        key = _visitor(customer, conversation_id) or _address(request)
-        return self._files.wait(key) if key else 0
+        keys = (_visitor(customer, conversation_id), "" if customer else _address(request))
+        return max(self._files.wait(key) if key else 0 for key in keys)
 
 
 def _visitor(customer: Customer | None, conversation_id: str | None) -> str:
@@ -65,12 +68,18 @@ def _visitor(customer: Customer | None, conversation_id: str | None) -> str:
 
 
 def _address(request: Request) -> str:
-    """Return the caller's address; empty for this machine, where a proxy that names nobody stands for everybody."""
-    host = request.client.host if request.client else ""
+    """Return the caller's address, of IPv6 the /64 that one customer of a provider has.
+
+    It is empty for this machine, where a proxy that names nobody stands for everybody.
+    """
     try:
-        return "" if ip_address(host).is_loopback else host
+        found = ip_address(request.client.host if request.client else "")
     except ValueError:
         return ""
+    found = getattr(found, "ipv4_mapped", None) or found
+    if found.is_loopback:
+        return ""
+    return str(IPv6Address(int(found) >> 64 << 64) if found.version == 6 else found)
 
 
 def too_much(seconds: int) -> Response:

@@ -233,6 +233,48 @@ def test_one_visitor_may_attach_only_so_much(tmp_path: Path) -> None:
     run_with(test, Files(tmp_path / "files"), files_per_day=2)
 
 
+@pytest.mark.parametrize(
+    ("addresses", "taken"),
+    [
+        (("203.0.113.7",) * 3, [200, 200, 429]),
+        (("203.0.113.7", "203.0.113.7", "203.0.113.8"), [200, 200, 200]),
+        (("2001:db8::1", "2001:db8::2", "2001:db8::ffff:3"), [200, 200, 429]),
+        (("2001:db8::1", "2001:db8::2", "2001:db8:0:1::3"), [200, 200, 200]),
+        (("::ffff:203.0.113.1", "::ffff:203.0.113.2", "::ffff:203.0.113.3"), [200, 200, 200]),
+        (("::ffff:127.0.0.1",) * 3, [200, 200, 200]),
+    ],
+)
+def test_new_conversations_get_an_address_no_more_files(
+    tmp_path: Path, addresses: tuple[str, ...], taken: list[int]
+) -> None:
+    app = FastAPI()
+    app.include_router(router(FakeDesk(script), files=Files(tmp_path / "files"), settings=Web(files_per_day=2)))
+
+    async def attached(address: str) -> int:
+        transport = httpx.ASGITransport(app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://frontdesk.test") as client:
+            here = (await client.post("/api/chat", json=said())).json()["conversation_id"]
+            return (await client.post(f"/api/files?conversation_id={here}", content=PNG)).status_code
+
+    async def go() -> list[int]:
+        return [await attached(address) for address in addresses]
+
+    assert asyncio.run(go()) == taken
+
+
+def test_a_signed_in_customer_is_not_counted_by_address(tmp_path: Path) -> None:
+    app = FastAPI()
+    app.include_router(router(FakeDesk(script), files=Files(tmp_path / "files"), settings=Web(files_per_day=1)))
+
+    async def go() -> list[int]:
+        transport = httpx.ASGITransport(app, client=("203.0.113.7", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://frontdesk.test") as client:
+            who = ("nora", "ben", "nora")
+            return [(await client.post("/api/files", content=PNG, headers=bearer(name))).status_code for name in who]
+
+    assert asyncio.run(go()) == [200, 200, 429]
+
+
 # --- words ------------------------------------------------------------------------------------------------------
 WORDS = Path(web_router.__code__.co_filename).parent / "widget"
 
