@@ -65,10 +65,10 @@ class Staff:
         )
         return await self.store.call(self.store.do, ending, conversation_id)
 
-    async def note(self, conversation_id: str, agent: str, text: str) -> None:
-        """Leave a note that only people read."""
-        noting = partial(handoffs.note, conversation_id=conversation_id, agent=agent, text=text)
-        await self.store.call(self.store.do, noting, conversation_id)
+    async def note(self, conversation_id: str, agent: str, text: str, *, via: str = "", key: str = "") -> bool:
+        """Leave a note that only people read; False when `key` came before."""
+        noting = partial(handoffs.note, conversation_id=conversation_id, agent=agent, text=text, via=via, key=key)
+        return await self.store.call(self.store.do, noting, conversation_id)
 
     async def log(self, actor: str, action: str, conversation_id: str = "", detail: str = "") -> None:
         """Add a line to the audit log."""

@@ -72,7 +72,7 @@ class SlackThreads:
         command, _, rest = said.text.partition(" ")
         try:
             if command == "!note" and rest.strip():
-                await staff.note(conversation_id, agent, rest.strip())
+                await staff.note(conversation_id, agent, rest.strip(), via=self.name, key=said.key)
             elif command == "!take":
                 await staff.claim(conversation_id, agent, force=True)
             elif command == "!done":

@@ -72,8 +72,8 @@ class Staff(Protocol):
         """Give the conversation back to the bot, which says so; False when the bot has it already."""
         ...
 
-    async def note(self, conversation_id: str, agent: str, text: str) -> None:
-        """Leave a note that only people read."""
+    async def note(self, conversation_id: str, agent: str, text: str, *, via: str = "", key: str = "") -> bool:
+        """Leave a note that only people read; False when `key` came before."""
         ...
 
     async def log(self, actor: str, action: str, conversation_id: str = "", detail: str = "") -> None:

@@ -203,9 +203,10 @@ class FakeStaff:
         await self.desk.hand_back(conversation_id)
         return True
 
-    async def note(self, conversation_id: str, agent: str, text: str) -> None:
+    async def note(self, conversation_id: str, agent: str, text: str, *, via: str = "", key: str = "") -> bool:
         """Keep a note."""
         self.left.setdefault(conversation_id, []).append(FakeNote(agent=agent, text=text, written_at=now()))
+        return True
 
     async def log(self, actor: str, action: str, conversation_id: str = "", detail: str = "") -> None:
         """Keep a line of the log."""

@@ -153,10 +153,10 @@ async def _done(staff: Staff, body: DeskBody, number: str) -> dict[str, Any]:
         written = await staff.write(body.conversation_id, text, agent, via=Webhook.name, key=number[:255])
         return {"status": "ok", "duplicate": written is None}
     if body.type == "note":
-        await staff.note(body.conversation_id, agent, text)
-    elif body.type == "claim":
+        noted = await staff.note(body.conversation_id, agent, text, via=Webhook.name, key=number[:255])
+        return {"status": "ok", "duplicate": not noted}
+    if body.type == "claim":
         held = await staff.claim(body.conversation_id, agent, force=body.force)
         return {"status": "ok", "agent": held.agent}
-    else:
-        await staff.give_back(body.conversation_id, agent)
+    await staff.give_back(body.conversation_id, agent)
     return {"status": "ok"}

@@ -220,12 +220,15 @@ def moved(connection: Connection, conversation_id: str, state: State, to: State)
 # Notes, the audit log, and what came in before
 
 
-def note(connection: Connection, conversation_id: str, agent: str, text: str) -> None:
-    """Leave a note for the other people."""
+def note(connection: Connection, conversation_id: str, agent: str, text: str, *, via: str = "", key: str = "") -> bool:
+    """Leave a note for the other people; False when `key` came from the target `via` before. ChannelError 404."""
+    if key and not first(connection, via, key):
+        return False
     lock(connection, conversation_id)
     values = {"conversation_id": conversation_id, "agent": agent, "text": text, "created_at": time.time()}
     connection.execute(insert(notes).values(**values))
     noted(connection, agent, "noted", conversation_id, "")
+    return True
 
 
 def notes_of(connection: Connection, conversation_id: str) -> list[Note]:
