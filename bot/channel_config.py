@@ -35,7 +35,7 @@ class Web(Table):
     file_megabytes: int = Field(default=5, ge=0, le=50)
     """The largest picture or PDF that a customer may attach; 0 for none."""
     files_per_day: int = Field(default=20, ge=0)
-    """How many of them one visitor may attach: a signed-in customer, else a conversation and its address; 0 for no limit."""
+    """How many of them a signed-in customer, or else a conversation and an address, may attach; 0 for no limit."""
     messages_per_minute: int = Field(default=30, ge=0)
     """How many messages one visitor may send; 0 for no limit."""
     messages_per_day: int = Field(default=500, ge=0)
