@@ -99,7 +99,7 @@ def _written(body: Mapping[str, Any]) -> Said | None:
         team=team,
         channel=channel,
         user=user,
-        text=_readable(dig(event, "text")) or (f"[{FILE}]" if event.get("files") else GREETING),
+        text=readable(dig(event, "text")) or (f"[{FILE}]" if event.get("files") else GREETING),
         key=f"{team}:{channel}:{ts}",
         thread=dig(event, "thread_ts"),
         direct=channel.startswith("D") or event.get("channel_type") == "im",
@@ -152,7 +152,7 @@ def _bot_user(body: Mapping[str, Any]) -> str:
     return dig(authorizations[0], "user_id") if isinstance(authorizations, list) and authorizations else ""
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """Return what the person typed: mentions gone, links and channels as words, escapes undone."""
     words = _REFERENCE.sub(_reference, text).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     return clean(words).strip()

@@ -14,7 +14,7 @@ from frontdesk.bot.types import Conversation
 from frontdesk.channels.delivery import Retry
 from frontdesk.channels.requests import dig
 from frontdesk.channels.slack_api import SlackApi
-from frontdesk.channels.slack_events import Said, from_person
+from frontdesk.channels.slack_events import Said, from_person, readable
 from frontdesk.channels.slack_posts import escape, mrkdwn
 from frontdesk.channels.staff import Staff
 from frontdesk.channels.staff_text import headline, inbox_link, told
@@ -56,12 +56,15 @@ class SlackThreads:
         await self._post("_The assistant has this conversation again._", address.partition(":")[2])
 
     async def take(self, body: Mapping[str, Any]) -> bool:
-        """Do what a colleague wrote in a thread of the channel; whether the delivery was from that channel at all."""
+        """Do what a colleague wrote in a thread of the channel; whether the delivery was from that channel at all.
+
+        A bare mention or file says nothing to the customer.
+        """
         event = body.get("event")
         if dig(event, "channel") != self.channel:
             return False
         said = from_person(body)
-        if said and said.thread and self.staff and self.find:
+        if said and said.thread and readable(dig(event, "text")) and self.staff and self.find:
             of = await self.find(self.name, f"{self.channel}:{said.thread}")
             if of:
                 await self._answer(self.staff, of, said)

@@ -98,6 +98,11 @@ def test_a_waiting_conversation_is_a_thread_and_what_is_written_there_reaches_th
                 "via": "slack",
             }
             assert (await state(desk)).state == "human"
+            for bare in ({"text": "<@U0BEN>"}, {"text": "", "files": [{"id": "F1"}], "subtype": "file_share"}):
+                assert await world.write(http, **bare) == 200
+            assert (await last_words(desk)).data["text"] == "Yes, within 45 days.", (
+                "a bare mention or file says nothing"
+            )
             await told(desk, "thank you")
             await until(lambda: len(fake.posted) == 2)
             assert (fake.posted[1]["thread_ts"], fake.posted[1]["text"]) == (world.thread, "*Ada Byron:* thank you")
