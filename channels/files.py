@@ -78,16 +78,16 @@ class Files:
             raise StoreError(f"a file could not be kept: {error}", where=str(self.folder)) from error
         return file
 
-    def find(self, ids: Iterable[str]) -> tuple[File, ...]:
-        """Return the files of these ids; raises ChannelError 404 for one that is not here."""
-        return tuple(self._read(self._path(file_id)) for file_id in ids)
+    def find(self, ids: Iterable[str], conversation_id: str | None = None) -> tuple[File, ...]:
+        """Return new files, or those of a conversation, by id; raises ChannelError 404 for one that is neither."""
+        return tuple(self._read(self._path(file_id, conversation_id)) for file_id in ids)
 
     def claim(self, conversation_id: str, ids: Iterable[str]) -> None:
         """Give new files to a conversation; one that has a conversation already stays there."""
         own = self._of(conversation_id)
         for file_id in ids:
-            path = self._path(file_id)
-            if path.parent.name != NEW:
+            path = self.folder / NEW / file_id
+            if not _ID.fullmatch(file_id) or not path.is_file():
                 continue
             try:
                 own.mkdir(mode=0o700, exist_ok=True)
@@ -98,9 +98,7 @@ class Files:
 
     def open(self, conversation_id: str, file_id: str) -> tuple[File, bytes]:
         """Return a file of a conversation and its content; raises ChannelError 404."""
-        path = self._path(file_id)
-        if path.parent not in (self._of(conversation_id), self.folder / NEW):
-            raise _absent()
+        path = self._path(file_id, conversation_id)
         with suppress(OSError):
             return self._read(path), path.read_bytes()
         raise _absent()
@@ -110,14 +108,13 @@ class Files:
             raise _absent()
         return self.folder / conversation_id
 
-    def _path(self, file_id: str) -> Path:
+    def _path(self, file_id: str, conversation_id: str | None) -> Path:
         if not _ID.fullmatch(file_id):
             raise _absent()
-        new = self.folder / NEW / file_id
-        found = new if new.is_file() else next(self.folder.glob(f"*/{file_id}"), None)
-        if found is None:
-            raise _absent()
-        return found
+        for place in (self.folder / NEW, *([self._of(conversation_id)] if conversation_id else [])):
+            if (path := place / file_id).is_file():
+                return path
+        raise _absent()
 
     def _read(self, path: Path) -> File:
         try:

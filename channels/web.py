@@ -49,9 +49,10 @@ class WebChat:
         body = parse(ChatBody, await read_body(request, self.limits.body_bytes))
         resume = last_event_id(request.headers.get("last-event-id"))
         customer = self.tokens.customer(body.token) if body.token else None
-        message = await self._message(body, customer)
+        known = None if body.conversation_id is None else await self._enter(body.conversation_id, customer)
         if seconds := self.visitors.message(request, customer, body.conversation_id):
             return too_much(seconds)
+        message = await self._message(body, customer, known)
         try:
             receipt = await self.desk.accept(message, message.id)
         except Overloaded:
@@ -103,18 +104,15 @@ class WebChat:
         file = await asyncio.to_thread(self.files.keep, data, request.query_params.get("name", ""))
         return JSONResponse({"file_id": file.id, "name": file.name, "type": file.type, "bytes": file.bytes})
 
-    async def _message(self, body: ChatBody, customer: Customer | None) -> Message:
+    async def _message(self, body: ChatBody, customer: Customer | None, known: Conversation | None) -> Message:
         """Return the message to commit; raises ChannelError for what no desk should see."""
-        files = await asyncio.to_thread(self.files.find, body.files) if self.files else ()
+        files = await self._named(body, known)
         text = self._text(body.text, files)
         metadata = checked_metadata(body.metadata)
         if body.message_id.version is None:
             raise ChannelError("message_id is not a random UUID.", code="invalid_request", fix="make one per message.")
-        brand = body.brand or self.default_brand
-        conversation_id = new_conversation_id()
-        if body.conversation_id is not None:
-            conversation = await self._enter(body.conversation_id, customer)
-            conversation_id, brand = conversation.id, conversation.brand
+        conversation_id = known.id if known else new_conversation_id()
+        brand = known.brand if known else body.brand or self.default_brand
         if brand not in self.brands or body.brand not in (None, brand):
             raise ChannelError("There is no such brand here.", status=404, code="unknown_brand")
         return Message(
@@ -127,6 +125,15 @@ class WebChat:
             locale=body.locale,
             metadata=metadata | told_files(files),
         )
+
+    async def _named(self, body: ChatBody, known: Conversation | None) -> Sequence[File]:
+        """Return the files that a message names: new ones, its conversation's, or those of the message it repeats."""
+        if not self.files or not body.files:
+            return ()
+        where = known.id if known else None
+        for receipt in await self.desk.receipts(CHANNEL, body.message_id.hex[:8]) if not known else ():
+            where = receipt.conversation_id if receipt.message_id == str(body.message_id) else where
+        return await asyncio.to_thread(self.files.find, body.files, where)
 
     def _text(self, text: str, files: Sequence[File]) -> str:
         text = clean("".join(c if c.isprintable() or c in "\n\t" or c > "\x9f" else " " for c in text)).strip()

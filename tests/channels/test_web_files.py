@@ -127,6 +127,32 @@ def test_a_pdf_is_saved_not_shown(tmp_path: Path) -> None:
     assert files.open("a" * 32, file.id)[1] == PDF, "it stays with its first conversation"
 
 
+def test_a_file_is_looked_for_in_its_own_conversation_alone(tmp_path: Path) -> None:
+    files = Files(tmp_path / "files")
+
+    async def test(client: httpx.AsyncClient, desk: FakeDesk) -> None:
+        left = (await client.post("/api/files", content=PNG)).json()["file_id"]
+        here = (await client.post("/api/chat", json=said(files=[left]))).json()["conversation_id"]
+        again = await client.post("/api/chat", json=said(files=[left], conversation_id=here))
+        assert again.status_code == 200, "it may be named again where it is"
+        there = (await client.post("/api/chat", json=said())).json()["conversation_id"]
+        problem_in(await client.post("/api/chat", json=said(files=[left])), 404, "unknown_file")
+        answer = await client.post("/api/chat", json=said(files=[left], conversation_id=there))
+        problem_in(answer, 404, "unknown_file")
+
+    run_with(test, files)
+
+
+def test_unknown_files_use_up_the_quota(tmp_path: Path) -> None:
+    async def test(client: httpx.AsyncClient, desk: FakeDesk) -> None:
+        here = (await client.post("/api/chat", json=said())).json()["conversation_id"]
+        guesses = [said(files=["0" * 32], conversation_id=here) for _ in range(3)]
+        answers = [await client.post("/api/chat", json=guess) for guess in guesses]
+        assert [answer.status_code for answer in answers] == [404, 404, 429]
+
+    run_with(test, Files(tmp_path / "files"), messages_per_minute=2)
+
+
 def test_refused_files(tmp_path: Path) -> None:
     async def test(client: httpx.AsyncClient, desk: FakeDesk) -> None:
         problem_in(await client.post("/api/files?name=a.png", content=b"<html>"), 415, "unknown_file")
