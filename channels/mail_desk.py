@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
+import ssl
 from collections.abc import Mapping
 from email.message import EmailMessage
 from email.utils import make_msgid
@@ -48,7 +49,7 @@ class Mail:
     def _send(self, mail: EmailMessage) -> None:
         with smtplib.SMTP(self._settings.host, self._settings.port, timeout=SECONDS) as server:
             if self._settings.starttls:
-                server.starttls()
+                server.starttls(context=ssl.create_default_context())
             if self._settings.user and self._settings.password:
                 server.login(self._settings.user, self._settings.password.get_secret_value())
             server.send_message(mail)

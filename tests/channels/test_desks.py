@@ -1,15 +1,11 @@
-"""People who work elsewhere: threads in Slack, signed webhooks both ways, mail; over a real desk and real sockets."""
+"""People who work elsewhere: threads in Slack, signed webhooks both ways; over a real desk and real sockets."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import json
-import socketserver
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +17,9 @@ from pydantic import SecretStr
 from frontdesk.bot.config import Limits, Slack
 from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.errors import ConfigError
-from frontdesk.bot.people import Agent, MailDesk, SlackDesk, WebhookDesk
+from frontdesk.bot.people import Agent, SlackDesk, WebhookDesk
 from frontdesk.channels.fakes.fake_slack import FakeSlack
 from frontdesk.channels.fakes.server import Fault, LocalServer
-from frontdesk.channels.mail_desk import UNREAD, Mail
 from frontdesk.channels.slack import SlackIntake, SlackSender, slack_router
 from frontdesk.channels.slack_threads import SlackThreads
 from frontdesk.channels.webhook_desk import Webhook, key_of, signed, verified, webhook_desk_router
@@ -275,48 +270,3 @@ def test_the_standards_own_vector_and_secrets_that_are_too_short() -> None:
     for short in ("secret", "whsec_" + base64.b64encode(b"short").decode(), "whsec_not base64!"):
         with pytest.raises(ConfigError):
             key_of(short)
-
-
-# --- mail -------------------------------------------------------------------------------------------------------
-class Post(socketserver.StreamRequestHandler):
-    """As much of RFC 5321 as a client that sends one mail needs."""
-
-    def handle(self) -> None:
-        self.wfile.write(b"220 local\r\n")
-        while line := self.rfile.readline():
-            word = line[:4].upper()
-            if word == b"DATA":
-                self.wfile.write(b"354 go on\r\n")
-                mail = b"".join(iter(self.rfile.readline, b".\r\n"))
-                self.server.mails.append(mail.decode())  # type: ignore[attr-defined]
-            self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
-            if word == b"QUIT":
-                return
-
-
-@contextmanager
-def post_office() -> Iterator[tuple[int, list[str]]]:
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Post) as server:
-        server.mails = []  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server.server_address[1], server.mails  # type: ignore[attr-defined]
-        server.shutdown()
-        thread.join()
-
-
-def test_a_mail_says_who_waits_and_that_answers_to_it_are_not_read(tmp_path: Path) -> None:
-    async def go(port: int, mails: list[str]) -> None:
-        desk = desk_of(tmp_path, PLAIN)
-        desk.staff.targets.append(Mail(MailDesk(to=("help@shop.example",), sender="bot@shop.example", port=port), HERE))
-        async with opened(desk):
-            await told(desk, "a person please")
-            await until(lambda: mails)
-            await told(desk, "hello?")
-            await asyncio.sleep(0.2)
-        assert len(mails) == 1
-        assert "Subject: Ada Byron waits for a person" in mails[0] and UNREAD in mails[0]
-        assert f"{HERE}/inbox/conversation?id=3Dx" in mails[0] or f"{HERE}/inbox/conversation?id=x" in mails[0]
-
-    with post_office() as (port, mails):
-        asyncio.run(go(port, mails))
