@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 SHOTS = os.environ.get("FRONTDESK_SHOTS")
 """A folder for screenshots of every page, wide and narrow."""
 QUESTIONS = (
-    ("Do you offer gift wrapping?",),
+    ("Can you gift wrap a parcel?",),
     ("can you gift wrap it for ana.petrova@example.com",),
     ("Is there a student discount?",),
     ("Can I return unused items?", "a person please"),
@@ -131,13 +131,13 @@ def test_a_gap_is_answered_in_one_step_and_taken_back(page: Page, served: Served
     shot(page, "gaps")
 
     gap.get_by_text("Write the answer").click()
-    gap.get_by_label("The question").fill("Do you offer gift wrapping?")
+    gap.get_by_label("The question").fill("Can you gift wrap a parcel?")
     gap.get_by_label("The right answer").fill("We wrap any order for $5.\n\nTick **Gift** at the checkout.")
     gap.get_by_role("button", name="Save and read in").click()
     expect(page.get_by_role("status")).to_contain_text("Saved and read in")
     expect(page.locator(".said-now .told").first).to_contain_text("We wrap any order for $5. [1]")
-    expect(page.locator(".said-now")).to_contain_text("knowledge/corrections/do-you-offer-gift-wrapping-")
-    served.say("Is gift wrapping offered?")
+    expect(page.locator(".said-now")).to_contain_text("knowledge/corrections/can-you-gift-wrap-a-parcel-")
+    served.say("could you gift wrap my parcel?")
     page.get_by_role("link", name="Knowledge gaps").click()
     expect(page.get_by_role("heading", name="gift wrap")).to_have_count(0)
 
