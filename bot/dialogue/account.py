@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from frontdesk.bot.config import Action, Brand
@@ -18,7 +19,7 @@ from frontdesk.bot.dialogue.form import Form
 from frontdesk.bot.dialogue.identity import Known, Proof, challenge_of, known_as, may_prove
 from frontdesk.bot.dialogue.tasks import NEXT, OVER, PENDING, RESERVED, RESUME, Task, open_task
 from frontdesk.bot.dialogue.values import known_slots
-from frontdesk.bot.errors import ModelError
+from frontdesk.bot.errors import ModelError, StoreError
 from frontdesk.bot.guards.support import figures
 from frontdesk.bot.text import sentences
 from frontdesk.bot.types import Button, Conversation, Effect, Message, Route, Sentence, Support
@@ -44,20 +45,22 @@ class AccountAnswerer:
         self._pool = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="frontdesk-action")
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
-        """Yield what is to be said, sentence by sentence, each supported by its record."""
+        """Yield what is to be said, sentence by sentence, each supported by its record.
+
+        Raises StoreError; where no change was begun, what the actions failed with (ModelError when they took too long).
+        """
         turn = _Turn(self, message, conversation, route)
         if turn.intent not in turn.brand.actions:
             return
         run = asyncio.get_running_loop().run_in_executor(self._pool, turn.play)
         try:
             await asyncio.wait_for(run, TIME_LIMIT)
-        except (TimeoutError, ModelError) as error:
-            if not turn.begun:
-                raise turn.late() if isinstance(error, TimeoutError) else error from None
-            log.exception("a change of %s has an unknown end", turn.intent)
-            yield turn.uncertain()
-            return
-        for sentence in turn.sentences():
+            told = turn.sentences()
+        except StoreError:
+            raise  # the turn is done again, and the ledger knows of its change
+        except Exception as error:
+            told = turn.broken_off(error)
+        for sentence in told:
             yield sentence
 
 
@@ -76,11 +79,8 @@ class _Turn:
         self.buttons: tuple[Button, ...] = ()
         self.form: Form | None = None
         self.known: Known | None = None
-
-    @property
-    def begun(self) -> bool:
-        """Whether a change may have been made that was not reported."""
-        return self.form is not None and self.form.begun
+        self.doing = self.intent
+        self.made: list[Sentence] | None = None  # what is said of a change that was made, whatever fails after it
 
     def play(self) -> None:
         """Play the message; blocks while actions run. Raises ModelError."""
@@ -114,7 +114,7 @@ class _Turn:
 
     def _task(self, intent: str, task: Task | None, resumes: bool) -> None:
         """Play one intent for who the customer is known to be; ask for proof, or refuse politely, else."""
-        action = self.brand.actions[intent]
+        self.doing, action = intent, self.brand.actions[intent]
         self.known = known_as(self.message, self.conversation, self.route, self.brand, action.identity)
         if self.known is None and may_prove(self.message, self.brand, action.identity):
             proof = Proof(**self._parts(intent, challenge_of(self.brand), task))
@@ -152,6 +152,8 @@ class _Turn:
             self.said.append((rendered(one, self.brand, {**form.at.slots, **form.at.fixed}, seed), one))
         self.changes |= form.changes
         self.person, self.ran = self.person or form.person, form.ran or self.ran
+        if form.begun:
+            self.made = self.sentences()
         other = next((i for i, a in self.brand.actions.items() if form.loop and a.form_of(i) == form.loop), None)
         if other and other != form.intent and not self.person:
             self._task(other, None, True)
@@ -182,25 +184,38 @@ class _Turn:
         told = [Sentence(text=text, support=self._support(text, one)) for text, one in parts]
         effect = Effect(action=self.ran or None, buttons=buttons, slots=self.changes)
         if self.person and told and told[-1].text == self.brand.messages.uncertain:
-            return [*told[:-1], self._handed(told[-1].text, effect)]
+            return [*told[:-1], self._handed(told[-1].text, effect, self.person)]
         if self.person:
-            return [*told, self._handed(self.brand.messages.person_decides, effect)]
+            return [*told, self._handed(self.brand.messages.person_decides, effect, self.person)]
         return [*told[:-1], *(Sentence(text=last.text, support=last.support, effect=effect) for last in told[-1:])]
 
-    def uncertain(self) -> Sentence:
-        """Return what is said of a change whose end is unknown; a person looks at it."""
-        text = self.brand.messages.uncertain
+    def broken_off(self, error: Exception) -> list[Sentence]:
+        """Return what is said when something failed after a change was begun; a person looks. Else raises the error."""
+        late = isinstance(error, TimeoutError)
+        if self.made is not None:
+            log.error("%s failed after a change was made", self.doing, exc_info=error)
+            return self._all_but(f"{self.doing} {'took too long' if late else 'failed'} after {self.intent} was done")
+        if self.form is None or not self.form.begun:
+            raise self._late() if late else error from None
+        log.error("a change of %s has an unknown end", self.intent, exc_info=error)
         reason = f"{self.intent}: it is not known whether the change was made"
-        return Sentence(text=text, support=CONFIGURED, effect=Effect(slots=OVER, state="waiting", reason=reason))
+        return [self._handed(self.brand.messages.uncertain, Effect(), reason)]
 
-    def late(self) -> ModelError:
-        """Return the error of actions that took too long."""
-        where = self.brand.actions[self.intent].action
+    def _all_but(self, reason: str) -> list[Sentence]:
+        """What is said of a change that was made, and that a person sees to what failed after it."""
+        if self.made and self.made[-1].effect.state:
+            return self.made
+        told = [replace(one, effect=replace(one.effect, buttons=())) for one in self.made or ()]
+        return [*told, self._handed(self.brand.messages.apology, Effect(), reason)]
+
+    def _late(self) -> ModelError:
+        """The error of actions that took too long."""
+        where = self.brand.actions[self.doing].action
         return ModelError("the action took too long.", where=where, fix="see why it hangs.")
 
-    def _handed(self, text: str, effect: Effect) -> Sentence:
+    def _handed(self, text: str, effect: Effect, reason: str) -> Sentence:
         slots = {**effect.slots, **OVER, NEXT: None, "handoff_reason": None}
-        passed = Effect(action=effect.action, slots=slots, state="waiting", reason=self.person)
+        passed = Effect(action=effect.action, slots=slots, state="waiting", reason=reason)
         return Sentence(text=text, support=CONFIGURED, effect=passed)
 
     def _support(self, text: str, one: Said) -> Support:

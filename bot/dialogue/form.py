@@ -30,7 +30,7 @@ _ALL = re.compile(r"\b(?:all|which)\b", re.IGNORECASE)
 class Form(Acting):
     """Plays one message of the task `intent`; `task` is that task where it was open before the message.
 
-    `begun` tells whether a change may have been made that nobody reported.
+    `begun` tells whether a change may have been made.
     """
 
     ledger: Ledger
@@ -244,7 +244,6 @@ class Form(Acting):
         else:
             self.person = f"{self.intent}: it is not known whether the change was made"
             self.say(self.brand.messages.uncertain)
-        self.begun = False
         self._end("" if self.said or self.person else self.brand.messages.done)
 
     def _change(self, key: str, values: Mapping[str, Any]) -> None:

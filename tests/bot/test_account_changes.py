@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from frontdesk.bot.account_config import Action, Alone
 from frontdesk.bot.config import Brand
 from frontdesk.bot.dialogue.actions import Actions
+from frontdesk.bot.dialogue.calls import Result
 from frontdesk.bot.dialogue.changes import MemoryLedger, answer_in, beyond
-from frontdesk.bot.dialogue.tasks import CONFIRMATION, PENDING
-from frontdesk.bot.types import Customer
+from frontdesk.bot.dialogue.tasks import CONFIRMATION, NEXT, PENDING
+from frontdesk.bot.errors import ModelError, StoreError
+from frontdesk.bot.types import Customer, Reply
 from tests.bot.talking import BRAND, Talk, book, desk
 
 
@@ -154,6 +159,86 @@ def test_a_change_that_hangs_has_an_unknown_end_and_a_person_looks(
     reply = talk.say("yes")
     assert reply.text == BRAND.messages.uncertain
     assert reply.sentences[-1].effect.state == "waiting"
+    assert len(book(tmp_path)) == 1
+
+
+class Altered:
+    """The desk's actions, one of them answering something else, as a team's own might."""
+
+    def __init__(self, actions: Actions, name: str, instead: Callable[[Result], Result]) -> None:
+        self.actions, self.name, self.instead = actions, name, instead
+        self.names, self.has = actions.names, actions.has
+
+    def run(self, call: Mapping[str, Any]) -> Result:
+        """Run the action; what the named one answers is altered."""
+        result = self.actions.run(call)
+        return self.instead(result) if call["next_action"] == self.name else result
+
+
+def fails(result: Result) -> Result:
+    raise ModelError("it fails.")
+
+
+def hangs(result: Result) -> Result:
+    time.sleep(1.0)
+    return result
+
+
+def asked(actions: Altered) -> Talk:
+    """A change that waits for a yes, with another task behind it."""
+    talk = Talk(actions)
+    talk.say("move 101; show LN-102")
+    assert talk.say("42 Elm Street").text.endswith("Shall I?")
+    return talk
+
+
+def reported(talk: Talk) -> Reply:
+    """The reply to the yes; a person takes over, and nothing stays open."""
+    reply = talk.say("yes")
+    assert talk.conversation.state == "waiting"
+    assert not {PENDING, CONFIRMATION, NEXT} & set(talk.slots)
+    return reply
+
+
+@pytest.mark.parametrize(("does", "why"), [(fails, "failed"), (hangs, "took too long")])
+def test_a_change_is_reported_though_the_task_after_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: Callable[[Result], Result], why: str
+) -> None:
+    talk = asked(Altered(desk(tmp_path), "action_show", does))
+    if does is hangs:
+        monkeypatch.setattr("frontdesk.bot.dialogue.account.TIME_LIMIT", 0.7)
+    reply = reported(talk)
+    assert reply.text == f"LN-101 now goes to 42 Elm Street. {BRAND.messages.apology}"
+    assert reply.sentences[-1].effect.reason == f"show {why} after move was done"
+    assert len(book(tmp_path)) == 1
+
+
+def test_the_store_failing_after_a_change_has_the_turn_done_again(tmp_path: Path) -> None:
+    def breaks(result: Result) -> Result:
+        raise StoreError("the store is away.")
+
+    talk = asked(Altered(desk(tmp_path), "action_show", breaks))
+    with pytest.raises(StoreError):
+        talk.say("yes")
+
+
+def foreign(result: Result) -> Result:
+    (said,) = result["responses"]
+    record = {**said["custom"]["record"], "fields": {"customer_id": "C2"}}
+    return {"events": [], "responses": [{**said, "custom": {"record": record}}]}
+
+
+def shapeless(result: Result) -> Result:
+    return {"events": [], "responses": [{**result["responses"][0], "buttons": 5}]}
+
+
+@pytest.mark.parametrize("instead", [foreign, shapeless])
+def test_a_change_whose_report_cannot_be_told_has_an_unknown_end(
+    tmp_path: Path, instead: Callable[[Result], Result]
+) -> None:
+    reply = reported(asked(Altered(desk(tmp_path), "action_move", instead)))
+    assert reply.text == BRAND.messages.uncertain
+    assert reply.sentences[-1].effect.reason == "move: it is not known whether the change was made"
     assert len(book(tmp_path)) == 1
 
 
