@@ -11,8 +11,9 @@ import hmac
 import logging
 import zlib
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -25,6 +26,8 @@ INFLATED_BYTES = 10_485_760
 """The most that a compressed call may come to."""
 SECONDS = 30.0
 """The longest that an action may take."""
+THREADS = 16
+"""How many actions run at once; one that hangs keeps its thread, and nobody else's."""
 DOMAINS = 16
 """How many assistants' domains are remembered by their digest."""
 
@@ -32,6 +35,7 @@ ActionRoutes = APIRouter
 """What is mounted; named here, so that the wiring need not know the web framework."""
 
 log = logging.getLogger(__name__)
+Found = TypeVar("Found")
 
 
 class Refused(Exception):
@@ -43,7 +47,7 @@ class Executor(Protocol):
 
     @property
     def names(self) -> Collection[str]:
-        """The names of the actions."""
+        """The names of the actions; may block, and raise ModelError."""
         ...
 
     def run(self, call: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -55,6 +59,13 @@ def action_router(executor: Executor, *, token: str | None, body_bytes: int) -> 
     """Return `POST /webhook`, `GET /actions` and `GET /health`; without a token anybody who reaches them may call."""
     router = APIRouter(route_class=SafeRoute)
     domains: OrderedDict[str, Any] = OrderedDict()
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="frontdesk-served-action")
+
+    async def names() -> Collection[str]:
+        try:
+            return await _beside(pool, lambda: executor.names)
+        except TimeoutError:
+            raise ModelError("the actions are not listed in time.", fix="see the action server.") from None
 
     @router.get("/health")
     async def health() -> dict[str, str]:
@@ -63,14 +74,14 @@ def action_router(executor: Executor, *, token: str | None, body_bytes: int) -> 
     @router.get("/actions")
     async def actions(request: Request) -> list[dict[str, str]]:
         _let_in(request, token)
-        return [{"name": name} for name in sorted(executor.names)]
+        return [{"name": name} for name in sorted(await names())]
 
     @router.post("/webhook")
     async def webhook(request: Request) -> Response:
         _let_in(request, token)
         call = read_object(_inflated(await read_body(request, body_bytes), request))
         name = str(call.get("next_action") or "")
-        if name not in executor.names:
+        if name not in await names():
             return _problem(404, f"No registered action found for name '{name[:200]}'.", name)
         digest = str(call.get("domain_digest") or "")
         if call.get("domain") is None:
@@ -78,7 +89,7 @@ def action_router(executor: Executor, *, token: str | None, body_bytes: int) -> 
         if call["domain"] is None:
             return _problem(449, "Missing domain context: send the request again with the domain.", name)
         _remember(domains, digest, call["domain"])
-        return await _ran(executor, call, name)
+        return await _ran(executor, pool, call, name)
 
     return router
 
@@ -90,11 +101,22 @@ def alone(routes: ActionRoutes) -> FastAPI:
     return server
 
 
-async def _ran(executor: Executor, call: Mapping[str, Any], name: str) -> Response:
+async def _beside(pool: ThreadPoolExecutor, work: Callable[[], Found]) -> Found:
+    """Do what blocks in a thread of the pool; raises TimeoutError, or ChannelError 503 when no thread came free."""
+    job = pool.submit(work)
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(job), SECONDS)
+    except TimeoutError:
+        if job.cancel():
+            raise ChannelError("Every action is busy.", status=503, code="busy", fix="send it again later.") from None
+        raise
+
+
+async def _ran(executor: Executor, pool: ThreadPoolExecutor, call: Mapping[str, Any], name: str) -> Response:
     """Run the action in a thread; what goes wrong in it is named by its kind alone."""
     try:
         _check(call)
-        return JSONResponse(await asyncio.wait_for(asyncio.to_thread(executor.run, call), SECONDS))
+        return JSONResponse(await _beside(pool, lambda: executor.run(call)))
     except Refused:
         return _problem(400, f"Custom action '{name}' rejected execution.", name)
     except TimeoutError:

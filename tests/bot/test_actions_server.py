@@ -6,8 +6,9 @@ The cases are those of rasa-sdk's tests/test_endpoint.py, over the routes instea
 from __future__ import annotations
 
 import json
+import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,42 @@ def test_a_desk_is_served_whole(tmp_path: Path) -> None:
         slots = {"customer_id": "C1", "loan": "LN-101"}
         answer = client.post("/webhook", json=call("action_show", tracker={"slots": slots}))
     assert answer.json()["responses"][0]["text"] == "Loan LN-101 is out."
+
+
+class Hangs:
+    """Actions that hang until they are let go, and tell on which threads they were asked for."""
+
+    def __init__(self) -> None:
+        self.go, self.asked_on, self.began = threading.Event(), set[int](), 0
+
+    @property
+    def names(self) -> frozenset[str]:
+        self.asked_on.add(threading.get_ident())
+        return frozenset({"custom_action"})
+
+    def run(self, call: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.began += 1
+        self.go.wait(20)
+        return {"events": [], "responses": []}
+
+
+def test_actions_that_hang_take_no_thread_of_the_bots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("frontdesk.channels.action_server.SECONDS", 0.3)
+    monkeypatch.setattr("frontdesk.channels.action_server.THREADS", 2)
+    app, hangs = FastAPI(), Hangs()
+    app.include_router(action_router(hangs, token=None, body_bytes=100_000))
+
+    @app.get("/loop")
+    async def loop() -> int:
+        return threading.get_ident()
+
+    with TestClient(app) as client:
+        try:
+            statuses = [client.post("/webhook", json=call()).status_code for _ in range(3)]
+            assert statuses == [500, 500, 503]
+            assert hangs.began == 2
+            assert client.get("/loop").json() not in hangs.asked_on, "listing them may block, too"
+        finally:
+            hangs.go.set()
+        monkeypatch.setattr("frontdesk.channels.action_server.SECONDS", 10.0)
+        assert client.post("/webhook", json=call()).status_code == 200
