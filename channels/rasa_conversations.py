@@ -80,7 +80,6 @@ class Conversations:
     desk: Desk
     settings: RasaRest
     limits: Limits
-    brand: str
 
     async def tracker(self, id: str, request: Request) -> Response:
         """GET /conversations/{id}/tracker: the conversation, a new one where there is none."""
@@ -119,16 +118,17 @@ class Conversations:
     async def message(self, id: str, request: Request) -> Response:
         """POST /conversations/{id}/messages: note what a customer said, without an answer."""
         found = await self._found(request, id)
+        if found is None:
+            raise ChannelError("there is no such conversation.", status=404)
         body = read_object(await read_body(request, self.limits.body_bytes))
         if not dig(body, "text").strip() or dig(body, "sender") != "user":
             raise ChannelError("text is missing, or sender is not user.", fix='send {"text": ..., "sender": "user"}.')
-        channel, _, name = found.id.partition(":") if found else ("rest", "", id)
         said = Message(
             text=dig(body, "text"),
-            conversation_id=f"{channel}:{name}",
-            brand=found.brand if found else self.brand,
-            channel=channel,
-            customer=Customer(id=f"{channel}:{name}"),
+            conversation_id=found.id,
+            brand=found.brand,
+            channel=found.channel,
+            customer=found.customer or Customer(id=found.id),
             id=f"noted-{time.time_ns()}",
             metadata={"noted": True},
         )
@@ -171,9 +171,9 @@ class Conversations:
         return dig(user, "role") == "admin"
 
 
-def conversations_router(desk: Desk, settings: RasaRest, limits: Limits, brand: str) -> APIRouter:
+def conversations_router(desk: Desk, settings: RasaRest, limits: Limits) -> APIRouter:
     """Return /conversations, /status and /version; all but the last need a token that the settings name."""
-    handlers = Conversations(desk=desk, settings=settings, limits=limits, brand=brand)
+    handlers = Conversations(desk=desk, settings=settings, limits=limits)
     router = APIRouter(route_class=RasaRoute)
 
     async def status(request: Request) -> Response:

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from pydantic import SecretStr
 
 from frontdesk.bot.config import Limits, Messages, RasaCallback, RasaRest
+from frontdesk.bot.types import Customer, Message
 from frontdesk.channels.fakes.server import LocalServer
 from frontdesk.channels.rasa import rasa_router
 from frontdesk.channels.rasa_callback import CallbackSender, callback_router
@@ -32,7 +33,7 @@ def used(use: Use, settings: RasaRest = SETTINGS) -> Any:
     async def go() -> Any:
         routers = (
             rasa_router(desk, Limits(), "shop", Messages()),
-            conversations_router(desk, settings, Limits(), "shop"),
+            conversations_router(desk, settings, Limits()),
         )
         async with served(*routers) as client:
             await client.post("/webhooks/rest/webhook", json={"sender": "u1", "message": "hi"})
@@ -146,6 +147,22 @@ def test_a_message_is_noted() -> None:
         return [bad, noted["latest_message"]["text"], conversation.turns[-1].message.metadata["noted"]]
 
     assert used(use) == [[400, 400, 400], "by telephone", True]
+
+
+def test_a_message_is_noted_in_a_conversation_of_another_channel() -> None:
+    async def use(client: httpx.AsyncClient, desk: FakeDesk) -> list[Any]:
+        body, here = {"text": "by telephone", "sender": "user"}, "a" * 32
+        first = Message(
+            text="hi", conversation_id=here, brand="shop", channel="web", customer=Customer(id="nora"), id="m1"
+        )
+        await desk.accept(first, first.id)
+        url = "/conversations/{}/messages?token=letmein"
+        answers = [await client.post(url.format(id), json=body) for id in (here, "nobody")]
+        conversation = await kept(desk, here)
+        said = conversation.turns[-1].message
+        return [*(answer.status_code for answer in answers), said.text, said.channel, said.customer.id, len(desk.heard)]
+
+    assert used(use) == [200, 404, "by telephone", "web", "nora", 3]
 
 
 def test_the_callback_channel_posts_the_replies() -> None:
