@@ -44,13 +44,13 @@ class Meter:
             sums, buckets = dict(self.sums), {key: list(counts) for key, counts in self.buckets.items()}
         for key, total in sorted(sums.items()):
             if not self.bounds:
-                yield f"{self.name}{labelled(key)} {total:g}"
+                yield f"{self.name}{labelled(key)} {_figure(total)}"
                 continue
             below = 0
             for bound, count in zip((*map(str, self.bounds), "+Inf"), buckets[key], strict=True):
                 below += count
                 yield f"{self.name}_bucket{labelled((*key, ('le', bound)))} {below}"
-            yield f"{self.name}_sum{labelled(key)} {total:.6g}"
+            yield f"{self.name}_sum{labelled(key)} {_figure(total)}"
             yield f"{self.name}_count{labelled(key)} {below}"
 
 
@@ -58,7 +58,7 @@ def gauge(name: str, help: str, values: Mapping[Labels, float]) -> Iterator[str]
     """Yield a gauge as it is scraped."""
     yield f"# HELP {name} {help}"
     yield f"# TYPE {name} gauge"
-    yield from (f"{name}{labelled(key)} {value:g}" for key, value in values.items())
+    yield from (f"{name}{labelled(key)} {_figure(value)}" for key, value in values.items())
 
 
 def labelled(labels: Labels) -> str:
@@ -67,6 +67,11 @@ def labelled(labels: Labels) -> str:
         return ""
     pairs = (f'{name}="{_escaped(value)}"' for name, value in labels)
     return "{" + ",".join(pairs) + "}"
+
+
+def _figure(value: float) -> str:
+    """Return every digit: a rounded counter stands still."""
+    return repr(float(value)).removesuffix(".0")
 
 
 def _escaped(value: str) -> str:

@@ -92,6 +92,16 @@ def test_a_scrape_is_well_formed() -> None:
     assert list(gauge("g", "H.", {(): 2.0})) == ["# HELP g H.", "# TYPE g gauge", "g 2"]
 
 
+def test_no_digit_is_rounded_away() -> None:
+    counter, times = Meter("m_total", "Help."), Meter("m_seconds", "Help.", BOUNDS)
+    for value in (1234567, 1, 0.25):
+        counter.add(value)
+        times.add(value)
+    assert list(counter.lines())[-1] == "m_total 1234568.25"
+    assert "m_seconds_sum 1234568.25" in list(times.lines())
+    assert list(gauge("g", "H.", {(): 1234567}))[-1] == "g 1234567"
+
+
 def test_every_step_has_a_span_below_its_turn_and_none_holds_words(monkeypatch: pytest.MonkeyPatch) -> None:
     sdk = pytest.importorskip("opentelemetry.sdk.trace")
     export = pytest.importorskip("opentelemetry.sdk.trace.export")
