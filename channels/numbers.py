@@ -20,6 +20,8 @@ from frontdesk.channels.pages import page
 Ask = Callable[[date, date, str, int], Awaitable[Mapping[str, Any]]]
 """Returns the numbers from a day on, before another, of a brand (empty: all), with so many days away as helped."""
 BACK, MOST_DAYS, AWAY_DAYS = 30, 366, 7
+YEARS = range(2000, 9999)
+"""The years that are shown: days before and after the asked ones are days too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +93,13 @@ def _cell(value: float | None) -> str:
 
 
 def _day(given: str, otherwise: date) -> date:
+    if not given:
+        return otherwise
     try:
-        return date.fromisoformat(given) if given else otherwise
+        day = date.fromisoformat(given)
     except ValueError:
         raise ChannelError("That is not a day.", fix="Write it as 2026-11-30.", status=422, code="no_day") from None
+    if day.year not in YEARS:
+        fix = f"Choose one from {YEARS[0]} to {YEARS[-1]}."
+        raise ChannelError(f"The year {day.year} cannot be shown.", fix=fix, status=422, code="no_day")
+    return day

@@ -127,6 +127,9 @@ def test_what_is_asked_for_is_what_is_counted() -> None:
         ("since=2026-02-01&until=2026-01-01", "cannot be shown"),
         ("since=2020-01-01&until=2026-01-01", "1 to 366 days"),
         ("brand=nobody", "no such brand"),
+        ("until=0001-01-05", "The year 1 cannot be shown."),
+        ("until=9999-12-31", "from 2000 to 9998"),
+        ("since=9999-12-31&until=9999-12-31", "from 2000 to 9998"),
     ],
 )
 def test_a_time_that_makes_no_sense_is_said(query: str, says: str) -> None:
