@@ -68,8 +68,8 @@ class Retention:
         while True:
             try:
                 found = await asyncio.to_thread(self.run)
-            except StoreError as error:
-                log.error("what is too old was not deleted: %s", error)
+            except Exception as error:  # whatever it was, tomorrow's run must come
+                log.error("what is too old was not deleted: %s", error, exc_info=not isinstance(error, StoreError))
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
             log.info("deleted what was written before %(before)s: %(conversations)d conversations", found)

@@ -7,12 +7,13 @@ import json
 import os
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from frontdesk.bot.commands import retention
 from frontdesk.bot.commands.retention import Retention
 from frontdesk.bot.errors import ConfigError
 from frontdesk.bot.project import Project
@@ -118,6 +119,35 @@ def test_it_runs_when_the_server_starts_and_holds_up_no_message(tmp_path: Path) 
         planted_in(project, store)
         asyncio.run(go(store))
         assert store.conversation("new") is not None
+
+
+def test_no_error_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    project = kept(tmp_path / "shop")
+    monkeypatch.setattr(retention, "AGAIN_SECONDS", 0.01)
+
+    class Failing(Store):
+        failures = 2
+
+        def oldest(self) -> datetime | None:
+            self.failures -= 1
+            if self.failures >= 0:
+                raise OSError("the disk gave an error")
+            return super().oldest()
+
+    async def go(store: Store) -> None:
+        nightly = Retention(project, store)
+        await nightly.start()
+        async with asyncio.timeout(20):
+            while left(project):
+                await asyncio.sleep(0.05)
+        await nightly.stop()
+
+    with Failing(project.store_url) as store:
+        planted_in(project, store)
+        asyncio.run(go(store))
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "what is too old was not deleted: the disk gave an error"
+    ] * 2
 
 
 def test_the_command(tmp_path: Path) -> None:
