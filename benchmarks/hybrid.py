@@ -2,8 +2,8 @@
 
 Run: python -m benchmarks.hybrid [--project FOLDER] [--messages FILE] [--out FOLDER]. Without --project the demo is made
 and trained. Arms: `hybrid`, the engine as served; `knowledge`, every message to the documents; `voice`, every message
-to the voice with the router's likeliest voice intent, checked as served; `raw voice`, its greedy draft unchecked; `base`,
-the greedy draft of the model below it, which learned nothing of the brand, unchecked. Every message is answered by all
+to the voice with the router's likeliest voice intent, checked as served; `raw voice`, its greedy draft unchecked;
+`base`, the unchecked greedy draft of the shipped model without the brand's voice. Every message is answered by all
 arms, one after another, in turns. JSON and a Markdown table are printed.
 """
 
@@ -282,7 +282,7 @@ def part_of(row: Row) -> str:
 
 
 def ahead(found: Mapping[str, Sequence[Answered]], judge: Judge) -> dict[str, Any]:
-    """Return by how much more often the hybrid serves than each other arm, over all and by kind, bootstrapped in pairs."""
+    """Return by how much more often the hybrid serves than each other arm, with paired bootstrap intervals."""
     served = {name: np.array([float(judge.marks(one)["served"]) for one in arm]) for name, arm in found.items()}
     kinds = np.array([part_of(one.row) for one in found["hybrid"]])
     masks = {"all": kinds == kinds, **{kind: kinds == kind for kind in dict.fromkeys(kinds.tolist())}}
