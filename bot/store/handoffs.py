@@ -111,11 +111,11 @@ def unended(connection: Connection) -> list[Handoff]:
 def claim(connection: Connection, conversation_id: str, agent: str, *, force: bool = False) -> Handoff:
     """Give the conversation to `agent` unless somebody else has it, and return who has it now.
 
-    `force` takes it from whoever has it. One that is with the bot is taken from the bot. Raises ChannelError 404.
+    `force` takes it from whoever has it. One that is with the bot is taken from the bot, and one that was held before
+    there were stays begins one. Raises ChannelError 404.
     """
     state = lock(connection, conversation_id)
-    if state == "bot":
-        opened(connection, conversation_id, {"trigger": "agent", "reason": f"{agent} took it"})
+    opened(connection, conversation_id, {"trigger": "agent", "reason": f"{agent} took it"})
     held = latest(connection, [conversation_id])[conversation_id]
     if held.agent == agent or (held.agent and not force):
         return held

@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from frontdesk.bot.store import Store, handoffs, relays
+from sqlalchemy import Connection, delete, update
+
+from frontdesk.bot.store import Store, handoffs, relays, tables
 from frontdesk.bot.types import Event, Handoff
 from tests.bot.test_store import answer, message, put
 
@@ -69,3 +71,23 @@ def test_a_conversation_that_is_forgotten_while_it_waits_leaves_no_place_in_the_
         answer(store, state="waiting")
         found = store.conversation("new")
         assert found is not None and found.ahead == 0
+
+
+def test_what_was_held_before_there_were_stays_can_be_taken_and_answered(store_url: str) -> None:
+    with Store(store_url) as store:
+        for state, name in (("waiting", "c"), ("human", "d")):
+            put(store, message(0, name))
+            answer(store, state="waiting")
+            store.do(lambda connection: connection.execute(delete(tables.handoffs)), name)
+            held = partial(_set_state, name=name, state=state)
+            store.do(held, name)
+            assert store.do(partial(handoffs.claim, conversation_id=name, agent="Ana"), name).agent == "Ana"
+            assert store.do(partial(handoffs.write, conversation_id=name, agent="Ana", text="Hi."), name)
+            found = store.conversation(name)
+            assert found is not None and found.handoff is not None
+            assert (found.state, found.handoff.agent) == ("human", "Ana")
+
+
+def _set_state(connection: Connection, name: str, state: str) -> None:
+    changing = update(tables.conversations).where(tables.conversations.c.id == name)
+    connection.execute(changing.values(state=state))
