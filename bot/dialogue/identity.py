@@ -15,7 +15,7 @@ from frontdesk.bot.config import Action, Brand
 from frontdesk.bot.dialogue.calls import Rejected
 from frontdesk.bot.dialogue.form import Form
 from frontdesk.bot.dialogue.tasks import CONFIRMATION, MISSES, PENDING, REQUESTED
-from frontdesk.bot.dialogue.values import left, slots_in
+from frontdesk.bot.dialogue.values import canonical, left, slots_in
 from frontdesk.bot.types import Conversation, Identity, Message, Route
 
 LEVEL: Mapping[Identity, int] = {"anonymous": 0, "channel": 1, "challenge": 2, "token": 3}
@@ -99,7 +99,7 @@ class Proof(Form):
         assert self.brand.challenge is not None
         since = time.time() - 60 * self.brand.challenge.window_minutes
         message, brand = self.at.message, self.at.message.brand
-        subjects = [f"{brand}/{name}/{value.casefold()}" for name, value in values.items()]
+        subjects = [f"{brand}/{name}/{canonical(value, self.brand.slots[name])}" for name, value in values.items()]
         here = self.ledger.tried(f"{brand}/conversation/{message.conversation_id}", message.id, since)
         attempt = f"{message.conversation_id}/{message.id}"
         return here, max(self.ledger.tried(subject, attempt, since) for subject in subjects)

@@ -50,6 +50,18 @@ def known_slots(slots: Mapping[str, str], brand: Brand) -> dict[str, str]:
     }
 
 
+def canonical(value: str, slot: Slot) -> str:
+    """Return what the spellings of a value have in common: "LN-101", "ln-101", and "101" where the slot has `bare`.
+
+    Without `bare`, the letters and figures of what has a pattern, and the words of what has none.
+    """
+    plainly = plain(value).casefold()
+    ends = (plainly[start:] for start in range(len(plainly)) if slot.bare)
+    if short := next((end for end in ends if re.fullmatch(slot.bare, end, re.IGNORECASE)), ""):
+        return short
+    return "".join(filter(str.isalnum, plainly)) if slot.pattern and not slot.text else plainly
+
+
 def choice_in(text: str, slot: Slot) -> str:
     """Return the value whose name or title stands in `text`, the only one that does; else an empty string."""
     named = [value for value, title in slot.values.items() if said((value.replace("_", " "), title), text)]

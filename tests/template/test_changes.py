@@ -240,6 +240,12 @@ def test_a_conversation_may_try_three_times(begin: Begin) -> None:
     assert tried(talk, "LL-10423", "nora.whitfield@example.com") == BRAND.messages.challenge_closed
 
 
+def test_an_order_with_and_without_its_prefix_is_one_order(begin: Begin) -> None:
+    for number, written in enumerate(["LL-10423", "10423", "ll-10423", "10423", "10423"]):
+        assert "can't match" in tried(begin(name=f"p{number}"), written, f"x{number}@example.com")
+    assert "can't match" in tried(begin(name="late"), "10423", "nora.whitfield@example.com")
+
+
 def test_an_order_may_be_tried_five_times_by_all_together(begin: Begin) -> None:
     for number in range(5):
         assert "can't match" in tried(begin(name=f"n{number}"), "LL-10423", f"x{number}@example.com")
