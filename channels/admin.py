@@ -51,16 +51,16 @@ class Admin:
 
     async def show(self, request: Request) -> Response:
         """GET /admin: health and jobs."""
-        session = self.operator.session(request)
+        session = self.operator.admin(request)
         return page(_page(await self.health(), sorted(self.jobs), session), HEADERS)
 
     async def run(self, request: Request) -> Response:
         """POST /admin/jobs: run one job to its end; JSON `{"job"}` with a bearer token, or the page's form."""
         if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            session, fields = await self.operator.form(request)
+            session, fields = await self.operator.admin_form(request)
             result = await self.work(fields.get("job", ""))
             return page(_page(await self.health(), sorted(self.jobs), session, result), HEADERS)
-        if self.operator.session(request).csrf:
+        if self.operator.admin(request).csrf:
             fix = "send JSON with the operator token as a bearer token."
             raise ChannelError("A cookie is not enough here.", status=403, code="bearer_only", fix=fix)
         body = parse(JobBody, await read_body(request, FORM_BYTES))
@@ -104,15 +104,13 @@ def admin_router(
 ) -> APIRouter:
     """Return /admin, its pages about knowledge and review, and POST /admin/jobs, closed while `operator_token` is None.
 
-    Agents come in to the pages about knowledge only.
+    Agents who are no admins come in to the pages about knowledge only.
 
     `health` returns what to show, as nested mappings; each job runs to its end and returns its report.
     """
-    operator = Operator(operator_token)
+    operator = Operator(operator_token, agents)
     admin = Admin(operator=operator, health=health, jobs=jobs)
-    router = knowledge_routes(
-        KnowledgePages(operator=Operator(operator_token, agents), oversight=oversight, read_in=admin.read_in)
-    )
+    router = knowledge_routes(KnowledgePages(operator=operator, oversight=oversight, read_in=admin.read_in))
     router.include_router(review_routes(ReviewPages(operator=operator, review=review, run=admin.work)))
     for path, method, handler in (("/admin", "GET", admin.show), ("/admin/jobs", "POST", admin.run)):
         router.add_api_route(path, for_people(handler), methods=[method], include_in_schema=False, response_model=None)

@@ -18,7 +18,7 @@ def metrics_router(text: Callable[[], Awaitable[str]], operator: Operator | None
 
     async def metrics(request: Request) -> Response:
         if operator:
-            operator.session(request)
+            operator.admin(request)
         return Response(await text(), media_type=TYPE, headers={"Cache-Control": "no-store"})
 
     router.add_api_route("/metrics", for_people(metrics), methods=["GET"], include_in_schema=False, response_model=None)

@@ -34,7 +34,7 @@ class NumbersPages:
 
     async def show(self, request: Request) -> Response:
         """GET /admin/numbers?since=&until=&brand=&days=: the page; a time that makes no sense is said, not shown."""
-        session, trouble = self.operator.session(request), ""
+        session, trouble = self.operator.admin(request), ""
         try:
             report = await self._report(request)
         except ChannelError as error:
@@ -44,7 +44,7 @@ class NumbersPages:
 
     async def table(self, request: Request) -> Response:
         """GET /admin/numbers.csv: a row per day, each share with how many of how many."""
-        self.operator.session(request)
+        self.operator.admin(request)
         report = await self._report(request)
         name = f"numbers-{report['since']}-{report['last']}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}

@@ -79,7 +79,13 @@ class Operator:
 
     async def form(self, request: Request) -> tuple[Session, dict[str, str]]:
         """Return session and fields of a posted form; raises ChannelError 403 when another site sent it."""
-        session = self.session(request)
+        return await self._posted(request, self.session(request))
+
+    async def admin_form(self, request: Request) -> tuple[Session, dict[str, str]]:
+        """Return session and fields of a form that only admins may post; raises ChannelError as `admin` and `form`."""
+        return await self._posted(request, self.admin(request))
+
+    async def _posted(self, request: Request, session: Session) -> tuple[Session, dict[str, str]]:
         fields = await read_form(request)
         if session.csrf and not hmac.compare_digest(fields.get("csrf", "").encode(), session.csrf.encode()):
             raise ChannelError(

@@ -55,7 +55,7 @@ class ReviewPages:
 
     async def show(self, request: Request) -> Response:
         """GET /admin/review?brand=&days=: the queue, as JSON where that is asked for."""
-        session, asked = self.operator.session(request), request.query_params
+        session, asked = self.operator.admin(request), request.query_params
         brand, days = self._brand(asked.get("brand", "")), _days(asked.get("days", ""))
         if request.headers.get("accept", "") == "application/json":
             queue = await asyncio.to_thread(self.review.queue, brand, days)
@@ -68,7 +68,7 @@ class ReviewPages:
         """POST /admin/review: make examples of messages, or dismiss them."""
         if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return await self._form(request)
-        if self.operator.session(request).csrf:
+        if self.operator.admin(request).csrf:
             fix = "send JSON with the operator token as a bearer token."
             raise ChannelError("A cookie is not enough here.", status=403, code="bearer_only", fix=fix)
         body = parse(DecisionBody, await read_body(request, FORM_BYTES))
@@ -79,7 +79,7 @@ class ReviewPages:
         return JSONResponse({"decided": count})
 
     async def _form(self, request: Request) -> Response:
-        session, fields = await self.operator.form(request)
+        session, fields = await self.operator.admin_form(request)
         brand, days = self._brand(fields.get("brand", "")), _days(fields.get("days", ""))
         dismissed = fields.get("decision") == "dismiss"
         named = clean(fields.get("name" if fields.get("intent") == NEW else "intent", "")).strip()
@@ -95,7 +95,7 @@ class ReviewPages:
 
     async def train(self, request: Request) -> Response:
         """POST /admin/review/train: train a router on the examples, and show what the gate said of it."""
-        session, fields = await self.operator.form(request)
+        session, fields = await self.operator.admin_form(request)
         brand, days = self._brand(fields.get("brand", "")), _days(fields.get("days", ""))
         try:
             trained = await self.run("train")

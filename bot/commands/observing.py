@@ -22,7 +22,8 @@ def observing(project: Project, desk: FrontDesk, meters: Meters, token: str) -> 
     from frontdesk.channels.numbers import NumbersPages, numbers_routes
     from frontdesk.channels.operator import Operator
 
-    operator, settings = Operator(token), project.settings
+    settings = project.settings
+    operator = Operator(token, settings.agents)
 
     async def ask(since: date, until: date, brand: str, days: int) -> Mapping[str, Any]:
         return told(await desk.store.call(numbers, desk.store, since, until, brand, days=days))

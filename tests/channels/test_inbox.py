@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -155,8 +155,8 @@ def test_signing_in_leads_nowhere_else(then: str) -> None:
 
 
 # --- people of their own ----------------------------------------------------------------------------------------
-def agents(token: str = "token-of-ana-for-tests") -> dict[str, Agent]:
-    return {"ana": Agent(name="Ana", token=SecretStr(token))}
+def agents(token: str = "token-of-ana-for-tests", role: Literal["agent", "admin"] = "agent") -> dict[str, Agent]:
+    return {"ana": Agent(name="Ana", token=SecretStr(token), role=role)}
 
 
 def test_an_agent_has_a_name_of_her_own_and_the_inbox_only() -> None:
@@ -183,10 +183,39 @@ def test_an_agent_has_a_name_of_her_own_and_the_inbox_only() -> None:
             assert (await client.get("/inbox/audit")).status_code == 403
             assert (await client.get("/admin/gaps")).status_code == 200
             for path in ("/admin", "/admin/review"):
-                assert (await client.get(path)).status_code == 401
+                assert (await client.get(path)).status_code == 403
+            for path in ("/admin/jobs", "/admin/review", "/admin/review/train"):
+                mine = {"csrf": csrf(shown), "job": "ingest", "decision": "dismiss"}
+                refused = await client.post(path, data=mine)
+                assert (refused.status_code, "Only admins" in refused.text) == (403, True)
+                bearer = {"Authorization": "Bearer token-of-ana-for-tests"}
+                assert (await client.post(path, json={"job": "ingest"}, headers=bearer)).status_code == 403
             assert [(deed.actor, deed.action) for deed in staff.done] == [("Ana", "signed in")]
             held = (await kept(desk, here)).handoff
             assert held is not None and held.agent == "Ana"
+
+    asyncio.run(asyncio.wait_for(go(), 30))
+
+
+def test_an_agent_who_is_an_admin_has_everything() -> None:
+    async def go() -> None:
+        desk, people = FakeDesk(script), agents(role="admin")
+        admin = admin_router(
+            operator_token=TOKEN,
+            agents=people,
+            health=health,
+            jobs={"ingest": ingest},
+            oversight=FakeOversight(),
+            review=FakeReview(),
+        )
+        async with served(
+            inbox_router(desk, staff=FakeStaff(desk), operator_token=TOKEN, agents=people), admin
+        ) as client:
+            await client.post("/inbox/login", data={"token": "token-of-ana-for-tests"})
+            for path in ("/admin", "/admin/review", "/admin/gaps", "/inbox/audit"):
+                assert (await client.get(path)).status_code == 200, path
+            form = {"csrf": csrf((await client.get("/admin")).text), "job": "ingest"}
+            assert "&quot;added&quot;: 3" in (await client.post("/admin/jobs", data=form)).text
 
     asyncio.run(asyncio.wait_for(go(), 30))
 

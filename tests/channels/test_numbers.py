@@ -8,16 +8,26 @@ import io
 import re
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
+from frontdesk.bot.commands.observing import observing
+from frontdesk.bot.config import Settings
+from frontdesk.bot.observed import Meters
+from frontdesk.bot.people import Agent
+from frontdesk.bot.project import Project
 from frontdesk.channels.metrics import metrics_router
 from frontdesk.channels.numbers import NumbersPages, numbers_routes
 from frontdesk.channels.numbers_chart import Series, chart
 from frontdesk.channels.operator import Operator
+from tests.bot.desks import desk_of, opened
+from tests.bot.test_handoff import PLAIN
+from tests.channels.wire import served
 
 TOKEN = "an-operator-token-of-these-tests"
 SIGNED = {"Authorization": f"Bearer {TOKEN}"}
@@ -58,13 +68,22 @@ class Counted:
         }
 
 
+def people(role: Literal["agent", "admin"]) -> dict[str, Agent]:
+    return {"ana": Agent(name="Ana", token=SecretStr("token-of-ana-for-tests"), role=role)}
+
+
 def get(
-    path: str, *, counted: Counted | None = None, open_metrics: bool = False, signed: bool = True
+    path: str,
+    *,
+    counted: Counted | None = None,
+    open_metrics: bool = False,
+    signed: bool = True,
+    agents: Mapping[str, Agent] | None = None,
 ) -> httpx.Response:
     async def scraped() -> str:
         return "frontdesk_turns_total 1\n"
 
-    app, operator = FastAPI(), Operator(TOKEN)
+    app, operator = FastAPI(), Operator(TOKEN, agents)
     brands = {"b": "Larkspur Lane", "c": "Studio"}
     app.include_router(numbers_routes(NumbersPages(operator=operator, ask=counted or Counted(), brands=brands)))
     app.include_router(metrics_router(scraped, None if open_metrics else operator))
@@ -72,7 +91,8 @@ def get(
     async def asked() -> httpx.Response:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as client:
-            return await client.get(path, headers=SIGNED if signed else {})
+            hers = {"Authorization": "Bearer token-of-ana-for-tests"} if agents else SIGNED
+            return await client.get(path, headers=hers if signed else {})
 
     return asyncio.run(asked())
 
@@ -81,6 +101,24 @@ def get(
 def test_only_operators_see_them(path: str) -> None:
     assert get(path, signed=False).status_code in (401, 303)
     assert get(path).status_code == 200
+    assert get(path, agents=people("admin")).status_code == 200
+    assert get(path, agents=people("agent")).status_code == 403
+
+
+@pytest.mark.parametrize(("role", "status"), [("admin", 200), ("agent", 403)])
+def test_a_server_lets_its_agents_who_are_admins_see_them(
+    tmp_path: Path, role: Literal["agent", "admin"], status: int
+) -> None:
+    async def go() -> None:
+        settings = Settings(brands={"b": PLAIN}, agents=people(role))
+        async with opened(desk_of(tmp_path, PLAIN)) as desk:
+            router = observing(Project(folder=tmp_path, settings=settings), desk, Meters(), TOKEN)
+            async with served(router) as client:
+                hers = {"Authorization": "Bearer token-of-ana-for-tests"}
+                for path in ("/admin/numbers", "/admin/numbers.csv", "/metrics"):
+                    assert (await client.get(path, headers=hers)).status_code == status, path
+
+    asyncio.run(go())
 
 
 def test_metrics_may_be_opened() -> None:
