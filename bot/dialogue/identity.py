@@ -48,7 +48,8 @@ def known_as(
     if not opens:
         return Known(id=str(passed["customer_id"]))
     named = slots_in(message.text, brand, bare=True).get(opens) or route.slots.get(opens) or value
-    if str(named).casefold() not in value.casefold() or left(message.text, [opens], brand):
+    other = canonical(str(named), brand.slots[opens]) != canonical(value, brand.slots[opens])
+    if other or left(message.text, [opens], brand):
         return None
     return Known(id=str(passed["customer_id"]), scope={opens: value})
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from frontdesk.bot.account_config import Challenge
 from frontdesk.bot.config import Action, Brand, Slot
 from frontdesk.bot.dialogue.account import AccountAnswerer
 from frontdesk.bot.dialogue.actions import Actions
+from frontdesk.bot.dialogue.identity import known_as
 from frontdesk.bot.dialogue.tasks import PENDING, REQUESTED, continued
 from frontdesk.bot.errors import ConfigError, ModelError
 from frontdesk.bot.types import Conversation, Customer, Identity, Message, Reply, Route, Sentence, Turn
@@ -142,3 +144,18 @@ def test_an_action_that_hangs_is_cut_off(monkeypatch: pytest.MonkeyPatch, accoun
     monkeypatch.setattr(account.actions, "run", lambda call: time.sleep(0.5))
     with pytest.raises(ModelError, match="too long"):
         ask(account, "where is my order?")
+
+
+@pytest.mark.parametrize(
+    ("text", "opened"),
+    [("and LN-1010?", True), ("ln-1010", True), ("1010", True), ("and it?", True), ("LN-101", False), ("101", False)],
+)
+def test_a_passed_challenge_opens_the_record_that_it_named_and_none_that_begins_alike(text: str, opened: bool) -> None:
+    loan = Slot(pattern=r"LN-\d{3,4}", bare=r"(?<![\w-])\d{3,4}(?![\w-])")
+    proof = Challenge(action="action_verify", slots=("loan",), opens="loan")
+    brand = Brand(name="The Desk", slots={"loan": loan}, challenge=proof)
+    passed = {"customer_id": "C1", "value": "LN-1010", "visitor": "v", "until": time.time() + 60}
+    message = Message(text=text, conversation_id="x", brand="b", channel="web", customer=Customer(id="v"), id="1")
+    route = Route(kind="account", intent="show", confidence=1.0, reason="")
+    known = known_as(message, Conversation(id="x", brand="b", slots={"challenge": passed}), route, brand, "challenge")
+    assert (known is not None) == opened
