@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -59,6 +60,7 @@ class AccountAnswerer:
         except StoreError:
             raise  # the turn is done again, and the ledger knows of its change
         except Exception as error:
+            turn.over.set()  # before it is asked whether a change was begun: none begins unseen
             told = turn.broken_off(error)
         for sentence in told:
             yield sentence
@@ -79,6 +81,7 @@ class _Turn:
         self.buttons: tuple[Button, ...] = ()
         self.form: Form | None = None
         self.known: Known | None = None
+        self.over = threading.Event()
         self.doing = self.intent
         self.made: list[Sentence] | None = None  # what is said of a change that was made, whatever fails after it
 
@@ -141,7 +144,13 @@ class _Turn:
             fixed=fixed,
             loop=action.form_of(intent) if action.slots else "",
         )
-        parts = {"runner": self.account.actions, "ledger": self.account.ledger, "at": at, "task": task}
+        parts = {
+            "runner": self.account.actions,
+            "ledger": self.account.ledger,
+            "over": self.over,
+            "at": at,
+            "task": task,
+        }
         return {**parts, "intent": intent, "action": action, "required": action.slots}
 
     def _play(self, form: Form, resumes: bool) -> None:

@@ -7,9 +7,10 @@ slots and perhaps `requested_slot`; `action_ask_SLOT` or `utter_ask_SLOT` asks.
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from frontdesk.bot.config import Action
@@ -30,7 +31,7 @@ _ALL = re.compile(r"\b(?:all|which)\b", re.IGNORECASE)
 class Form(Acting):
     """Plays one message of the task `intent`; `task` is that task where it was open before the message.
 
-    `begun` tells whether a change may have been made.
+    `begun` tells whether a change may have been made; once `over` is set, by whoever waits for the form, none is.
     """
 
     ledger: Ledger
@@ -39,6 +40,7 @@ class Form(Acting):
     required: tuple[str, ...]
     task: Task | None = None
     begun: bool = False
+    over: threading.Event = field(default_factory=threading.Event)
 
     def play(self, *, resumes: bool) -> None:
         """Play the message; `resumes` when it was about something else and what was asked is only repeated."""
@@ -234,7 +236,10 @@ class Form(Acting):
         What an earlier try of this turn did is reported from the ledger, not done again.
         """
         key = str(waits["key"])
-        begun, self.begun = self.ledger.begin(key), True
+        self.begun = True
+        begun = self.ledger.begin(key)
+        if self.over.is_set():
+            raise ModelError("the change came too late to begin.", where=self.action.action, fix="see the store.")
         if begun.results is not None:
             self.ran = self.action.action
             for result in begun.results:

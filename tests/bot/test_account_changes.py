@@ -13,7 +13,7 @@ from frontdesk.bot.account_config import Action, Alone
 from frontdesk.bot.config import Brand
 from frontdesk.bot.dialogue.actions import Actions
 from frontdesk.bot.dialogue.calls import Result
-from frontdesk.bot.dialogue.changes import MemoryLedger, answer_in, beyond
+from frontdesk.bot.dialogue.changes import Begun, MemoryLedger, answer_in, beyond
 from frontdesk.bot.dialogue.tasks import CONFIRMATION, NEXT, PENDING
 from frontdesk.bot.errors import ModelError, StoreError
 from frontdesk.bot.types import Customer, Reply
@@ -240,6 +240,24 @@ def test_a_change_whose_report_cannot_be_told_has_an_unknown_end(
     assert reply.text == BRAND.messages.uncertain
     assert reply.sentences[-1].effect.reason == "move: it is not known whether the change was made"
     assert len(book(tmp_path)) == 1
+
+
+def test_a_change_that_the_store_lets_begin_too_late_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(MemoryLedger):
+        def begin(self, key: str) -> Begun:
+            time.sleep(0.8)
+            return super().begin(key)
+
+    talk = Talk(desk(tmp_path), ledger=Slow())
+    read_back(talk)
+    monkeypatch.setattr("frontdesk.bot.dialogue.account.TIME_LIMIT", 0.3)
+    reply = talk.say("yes")
+    assert reply.text == BRAND.messages.uncertain
+    assert talk.conversation.state == "waiting"
+    talk.account._pool.shutdown()
+    assert book(tmp_path) == []
 
 
 def test_only_the_customer_who_was_asked_confirms(talk: Talk, tmp_path: Path) -> None:
