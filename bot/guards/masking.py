@@ -12,8 +12,8 @@ import re
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, SecretStr
 
@@ -40,7 +40,8 @@ _PATTERNS: Sequence[tuple[re.Pattern[str], str]] = tuple(
             rf"\1{_SECRET}",
         ),
         (r"\b([0-9a-fA-F]{6})[0-9a-fA-F]{26,}\b", r"\1…"),
-        (r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", _PERSONAL),
+        # begun only where a run of its characters begins, or after another address: linear on "a.a.a."
+        (r"(?<![\w.+%-])(?:[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+)+", _PERSONAL),
         (r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b", _PERSONAL),
         (
             r"\+\d[\d ().-]{7,}\d|(?<![\d-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\d)|(?<!\d)0\d{2,4}[ /-]\d{3,}[\d -]*\d",
@@ -50,14 +51,23 @@ _PATTERNS: Sequence[tuple[re.Pattern[str], str]] = tuple(
     )
 )
 _CARD = re.compile(r"(?<!\d)\d(?:[ .-]?\d){12,18}(?!\d)")
-_WORD = re.compile(r"\S{4,}")
+_START = 4  # characters of a word below which it is not looked for
+_WORD = re.compile(rf"\S{{{_START},}}")
 _TELLING = re.compile(r"[\d@]")
+
+
+class _Heard(NamedTuple):
+    """What a customer said in one turn: whole values, and their words by how these start."""
+
+    values: tuple[str, ...]
+    words: Mapping[str, set[str]]
+
 
 ACTIONS = "frontdesk_actions_"
 """How the modules of a project's actions begin."""
 _lock = threading.Lock()
 _secrets: set[str] = set()
-_turns: deque[tuple[str, ...]] = deque(maxlen=RECENT)
+_turns: deque[_Heard] = deque(maxlen=RECENT)
 
 
 def hide(*secrets: str) -> None:
@@ -84,8 +94,15 @@ def heard(message: Message, conversation: Conversation) -> None:
     """Keep what this customer wrote and is out of everything that is written, until RECENT later turns are over."""
     known = [message.text, message.customer.id, *message.customer.attributes.values()]
     known += [value for value in conversation.slots.values() if isinstance(value, str)]
+    values = tuple(value for value in known if len(value) >= SHORTEST)
+    words: dict[str, set[str]] = {}
+    for value in values:
+        for found in _WORD.findall(value):
+            word = found.strip(".,;:!?\"'()[]{}")
+            if len(word) >= _START:
+                words.setdefault(word[:_START], set()).add(word)
     with _lock:
-        _turns.append(tuple(value for value in known if len(value) >= SHORTEST))
+        _turns.append(_Heard(values, words))
 
 
 def masked(text: str) -> str:
@@ -106,14 +123,19 @@ def _plain(text: str) -> str:
 def _unsaid(text: str, *, telling: bool) -> str:
     """Take out what the customers of the last turns said: whole messages, and words, or only those with figures."""
     with _lock:
-        said = [value for values in _turns for value in values]
-    for value in sorted(said, key=len, reverse=True):
+        turns = tuple(_turns)
+    for value in _longest_first({value for turn in turns for value in turn.values if value in text}):
         text = text.replace(value, _SAID)
-    words = {word.strip(".,;:!?\"'()[]{}") for value in said for word in _WORD.findall(value)}
-    chosen = [word for word in words if len(word) >= 4 and (not telling or _TELLING.search(word))]
-    for word in sorted(chosen, key=len, reverse=True):
-        text = text.replace(word, _SAID) if word in text else text
+    starts = {text[at : at + _START] for at in range(len(text))}
+    words = {word for turn in turns for start in turn.words.keys() & starts for word in turn.words[start]}
+    chosen = {word for word in words if word in text and (not telling or _TELLING.search(word))}
+    for word in _longest_first(chosen):
+        text = text.replace(word, _SAID)
     return text
+
+
+def _longest_first(texts: Iterable[str]) -> list[str]:
+    return sorted(texts, key=len, reverse=True)
 
 
 def _luhn(text: str) -> bool:

@@ -98,6 +98,31 @@ def test_what_customers_wrote_and_are_is_kept_out() -> None:
     assert line == "cannot ship for [said] ([said]): gate [said] at [said] refused"
 
 
+def test_the_words_of_a_turn_are_looked_for_once_not_at_every_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    class Words:
+        def findall(self, text: str) -> list[str]:
+            looked.append(text)
+            return text.split()
+
+    monkeypatch.setattr(masking, "_WORD", Words())
+    say("my gate code is 4471x")
+    before = len(looked)
+    assert [masked("gate 4471x refused") for _ in range(3)] == ["gate [said] refused"] * 3
+    assert len(looked) == before
+
+
+def test_addresses_that_follow_one_another_and_long_ones_are_masked() -> None:
+    assert masked("to=a@b.com%2Cc@d.com+e@f.org") == "to=[personal]"
+    assert masked(f"from {'n' * 70}@example.com") == "from [personal]"
+
+
+def test_a_long_line_that_nearly_is_an_address_is_read_in_one_go() -> None:
+    line = "a." * 100_000  # trying at every character would take minutes
+    assert masked(line) == line
+
+
 def test_a_customer_cannot_blank_out_the_log() -> None:
     say("answering failed handing conversation message")
     assert masked("answering failed; handing off") == "answering failed; handing off"
