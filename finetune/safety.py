@@ -1,7 +1,7 @@
 """Fit the classifier of the content guard: `python -m frontdesk.finetune.safety` writes bot/guards/safety.json.
 
 Learned from bot/guards/messages.toml and, as ordinary messages, from the demo's nlu.yml. The threshold is fitted on
-cross-validated predictions: of the ordinary messages that merely sound like a concern, at most one in ten may count,
+cross-validated predictions: of the ordinary messages that merely sound like a concern, at most one in twenty may count,
 and where no word gives reason to look, one in five hundred.
 """
 
@@ -23,7 +23,7 @@ from frontdesk.bot.types import Encoder
 
 GUARDS = WEIGHTS.parent
 DEMO = GUARDS.parent / "template" / "nlu.yml"
-LOOK_ALIKES = 0.10
+LOOK_ALIKES = 0.05
 """The share of look-alikes that may be taken for a concern."""
 EVERYDAY = 0.002
 """The share of ordinary messages without any cue that may."""
