@@ -108,8 +108,9 @@ _SURE: Mapping[Concern, tuple[str, ...]] = {
         r"(?:gun|rifle|machete)\b",
     ),
     "minor": (
-        rf"(?<!like )\b(?:i'?m|i am|im|me is|aged?|i turn(?:ed)?|just turned|being) (?:only |just |really |still |now |"
-        rf"a girl,? |a boy,? )*{_AGE}(?!\d){_YEARS}(?! (?:minutes|hours|days|months|miles|km|weeks|of us|orders|times))",
+        rf"(?<!like )\b(?:i'?m|i am|im|me is|aged?|i turn(?:ed)?|just turned|being) "
+        rf"(?:only |just |really |still |now |a girl,? |"
+        rf"a boy,? )*{_AGE}(?!\d){_YEARS}(?! (?:minutes|hours|days|months|miles|km|weeks|of us|orders|times))",
         rf"\b(?:i'?m|im|i am|as) (?:a |an )?{_AGE}[- ]?(?:years?|yrs?)?[- ]?(?:old|yo)\b",
         r"\b(?:i'?m|im|i am|we'?re|we are) (?:still |only |just |really |too )*(?:a )?(?:minor|underage|under age|"
         r"kids?|"
