@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,13 @@ def talk(store: Store, words: str, number: int, days: float) -> None:
 
 
 def bytes_of(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+    """Every byte of a folder; what is deleted while it is read is gone."""
+    read = b""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                read += (Path(parent) / name).read_bytes()
+    return read
 
 
 def attach(project: Project, words: str, days: float) -> None:
