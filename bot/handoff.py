@@ -94,12 +94,13 @@ def why(reply: Reply) -> dict[str, str]:
     route = next((each for each in reply.routes if each.kind == "handoff"), None)
     last = reply.routes[-1] if reply.routes else None
     if closing.reason or (route is None and last and last.kind == "account"):
-        return {"trigger": "policy", "intent": last.intent if last else "", "reason": closing.reason}
+        trigger = closing.trigger or "policy"
+        return {"trigger": trigger, "intent": last.intent if last else "", "reason": closing.reason}
     if route is None:
         return {"trigger": "failure", "intent": last.intent if last else "", "reason": "the bot could not answer"}
     safety = "safety" if route.intent.startswith(INTENT) else "routed"
-    trigger = route.trigger or ("asked" if route.intent == HUMAN else safety)
-    return {"trigger": trigger, "intent": route.intent, "reason": route.reason}
+    found = route.trigger or ("asked" if route.intent == HUMAN else safety)
+    return {"trigger": found, "intent": route.intent, "reason": route.reason}
 
 
 # What is said

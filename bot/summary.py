@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from frontdesk.bot.config import Brand
+from frontdesk.bot.dialogue.tasks import open_task
 from frontdesk.bot.handoff import BACK, HUMAN, LEAVE, fresh
 from frontdesk.bot.types import Conversation, Message, Reply, Route, Trigger, Turn
 
@@ -36,7 +39,7 @@ def summary(conversation: Conversation, brand: Brand) -> Mapping[str, tuple[str,
             f"{one.title}: “{_short(one.quote)}”" for turn in turns if turn.reply for one in turn.reply.citations
         ),
         "known": tuple(f"{name.replace('_', ' ')}: {value}" for name, value in _slots(conversation, brand).items()),
-        "open": _open(turns, brand),
+        "open": (*_left_off(conversation, brand), *_open(turns, brand)),
     }
     return {name: lines for name, lines in parts.items() if lines}
 
@@ -81,6 +84,25 @@ def _open(turns: list[Turn], brand: Brand) -> tuple[str, ...]:
     """Return what nobody has answered: since the handoff, and the message that led to it."""
     unanswered = [turn for turn in turns if turn.reply is None or any(r.kind == "handoff" for r in turn.reply.routes)]
     return _distinct(_words(turn.message, brand) for turn in unanswered[-LAST:])
+
+
+def _left_off(conversation: Conversation, brand: Brand) -> tuple[str, ...]:
+    """Return how far the account task was that the handoff broke off; what was given for it is under `known`."""
+    before: list[Turn] = []
+    slots: dict[str, Any] = {}
+    for turn in fresh(conversation).turns:
+        effects = [sentence.effect for sentence in turn.reply.sentences] if turn.reply else []
+        if turn.reply is None or any(effect.state == "waiting" for effect in effects):
+            break
+        before.append(turn)
+        for effect in effects:
+            slots |= effect.slots
+    task = open_task(replace(conversation, turns=tuple(before), slots=slots), brand)
+    if task is None:
+        return ()
+    asked = f"was asked for the {task.requested.replace('_', ' ')}" if task.requested else "was asked which is meant"
+    where = "was read back and has no yes: nothing is changed" if task.confirmation else asked
+    return (f"{_title(task.intent, brand)}: {where}",)
 
 
 def _slots(conversation: Conversation, brand: Brand) -> Mapping[str, str]:

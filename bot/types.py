@@ -118,6 +118,7 @@ class Effect:
     action: str | None = None
     voice: str | None = None
     reason: str = ""  # with the state `waiting`: what people are told of why it comes to them
+    trigger: Trigger | None = None  # with a reason: what kind of reason, where it is not the policy
 
 
 @dataclass(frozen=True, kw_only=True)

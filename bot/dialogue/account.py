@@ -23,7 +23,7 @@ from frontdesk.bot.dialogue.values import known_slots
 from frontdesk.bot.errors import ModelError, StoreError
 from frontdesk.bot.guards.support import figures
 from frontdesk.bot.text import sentences
-from frontdesk.bot.types import Button, Conversation, Effect, Message, Route, Sentence, Support
+from frontdesk.bot.types import Button, Conversation, Effect, Message, Route, Sentence, Support, Trigger
 
 TIME_LIMIT = 10.0
 """Seconds the actions of one message may take before the customer is handed to a person."""
@@ -78,6 +78,7 @@ class _Turn:
         self.said: list[tuple[str, Said]] = []
         self.changes: dict[str, Any] = {}
         self.person, self.ran = "", ""
+        self.trigger: Trigger | None = None
         self.buttons: tuple[Button, ...] = ()
         self.form: Form | None = None
         self.known: Known | None = None
@@ -161,6 +162,7 @@ class _Turn:
             self.said.append((rendered(one, self.brand, {**form.at.slots, **form.at.fixed}, seed), one))
         self.changes |= form.changes
         self.person, self.ran = self.person or form.person, form.ran or self.ran
+        self.trigger = self.trigger or form.trigger
         if form.begun:
             self.made = self.sentences()
         other = next((i for i, a in self.brand.actions.items() if form.loop and a.form_of(i) == form.loop), None)
@@ -195,7 +197,9 @@ class _Turn:
         if self.person and told and told[-1].text == self.brand.messages.uncertain:
             return [*told[:-1], self._handed(told[-1].text, effect, self.person)]
         if self.person:
-            return [*told, self._handed(self.brand.messages.person_decides, effect, self.person)]
+            messages = self.brand.messages
+            words = messages.person_decides if self.trigger is None else messages.handoff
+            return [*told, self._handed(words, effect, self.person)]
         return [*told[:-1], *(Sentence(text=last.text, support=last.support, effect=effect) for last in told[-1:])]
 
     def broken_off(self, error: Exception) -> list[Sentence]:
@@ -224,7 +228,7 @@ class _Turn:
 
     def _handed(self, text: str, effect: Effect, reason: str) -> Sentence:
         slots = {**effect.slots, **OVER, NEXT: None, "handoff_reason": None}
-        passed = Effect(action=effect.action, slots=slots, state="waiting", reason=reason)
+        passed = Effect(action=effect.action, slots=slots, state="waiting", reason=reason, trigger=self.trigger)
         return Sentence(text=text, support=CONFIGURED, effect=passed)
 
     def _support(self, text: str, one: Said) -> Support:

@@ -17,10 +17,10 @@ from frontdesk.bot.config import Action
 from frontdesk.bot.dialogue.acting import Acting
 from frontdesk.bot.dialogue.calls import Rejected, Said
 from frontdesk.bot.dialogue.changes import YES_LASTS, Ledger, answer_in, beyond, key_of
-from frontdesk.bot.dialogue.tasks import BESIDE, CONFIRMATION, MISSES, OVER, PENDING, REQUESTED, Task, given
+from frontdesk.bot.dialogue.tasks import BESIDE, CONFIRMATION, MISSES, OVER, PENDING, REQUESTED, Task, given, upset
 from frontdesk.bot.dialogue.values import choice_in, corrected, known_slots, left, looks_like, slots_in, telling, whole
 from frontdesk.bot.errors import ModelError
-from frontdesk.bot.types import Button
+from frontdesk.bot.types import Button, Trigger
 
 MISSED = 3
 """Questions without an answer after which a person takes over."""
@@ -32,6 +32,7 @@ class Form(Acting):
     """Plays one message of the task `intent`; `task` is that task where it was open before the message.
 
     `begun` tells whether a change may have been made; once `over` is set, by whoever waits for the form, none is.
+    `trigger` is the kind of the reason for which a person is needed, where that is not the policy.
     """
 
     ledger: Ledger
@@ -41,6 +42,7 @@ class Form(Acting):
     task: Task | None = None
     begun: bool = False
     over: threading.Event = field(default_factory=threading.Event)
+    trigger: Trigger | None = None
 
     def play(self, *, resumes: bool) -> None:
         """Play the message; `resumes` when it was about something else and what was asked is only repeated."""
@@ -52,20 +54,27 @@ class Form(Acting):
             self._end(self.brand.messages.unchanged if waits else self.brand.messages.dropped)
             return
         taken = self._take(resumes) if not (waits and answer) else {}
-        if waits and not taken:
-            if answer == "yes" and self._counts(waits):
-                self._execute(waits)
-                return
-            self.say("" if resumes or answer == "yes" else self.brand.messages.yes_or_no)
-        before = dict(self.changes)
-        self._validate(taken)
-        found = taken or any(value != before.get(name) for name, value in self.changes.items() if value is not None)
+        if waits and answer == "yes" and self._counts(waits):
+            self._execute(waits)
+            return
+        found = self._found(taken)
+        missed = bool(self.task and not found and not resumes and not (waits and answer))
         if self.loop == "":
             self._end("")
+        elif missed and (cues := upset(self.at.message.text, self.brand)):
+            self.person, self.trigger = f"{self.intent}: angry ({', '.join(cues)})", "anger"
         elif not self.person:
-            self._go_on(missed=bool(self.task and not waits and not found and not resumes))
+            self.say(self.brand.messages.yes_or_no if waits and not (taken or resumes or answer) else "")
+            self._go_on(missed=missed and not waits)
 
     # Values
+
+    def _found(self, taken: Mapping[str, Any]) -> bool:
+        """Validate what was taken; returns whether any of it was accepted, left or added to."""
+        before = dict(self.changes)
+        self._validate(taken)
+        kept = any(value is None or self.at.slots.get(name) is not None for name, value in taken.items())
+        return kept or any(value != before.get(name) for name, value in self.changes.items() if value is not None)
 
     def _take(self, resumes: bool) -> dict[str, Any]:
         """Take the values of the message; returns what is new among the task's slots, None for a value that was left.

@@ -12,8 +12,9 @@ from typing import Any
 from frontdesk.bot.config import Action, Brand
 from frontdesk.bot.dialogue.changes import answer_in
 from frontdesk.bot.dialogue.values import choice_in, corrected, known_slots, left, looks_like, slots_in, telling
+from frontdesk.bot.handoff import HUMAN
 from frontdesk.bot.router.languages import OTHER_LANGUAGE
-from frontdesk.bot.router.manner import asks
+from frontdesk.bot.router.manner import anger, asks
 from frontdesk.bot.types import Conversation, Message, Route
 
 PENDING, REQUESTED, CONFIRMATION, MISSES = "pending_intent", "requested_slot", "confirmation", "misses"
@@ -95,7 +96,8 @@ def continued(
 ) -> tuple[Route, ...]:
     """Return the routes of a message where a task may be open: the task's, the router's, or those and the task again.
 
-    A question is answered and the task's own repeated; another account intent or a person ends the task.
+    A question is answered and the task's own repeated; another account intent or a person ends the task, and so does
+    anger: nobody who is angry is asked the same again.
     """
     task = open_task(conversation, brand)
     if task is None:
@@ -107,12 +109,22 @@ def continued(
         on = Route(kind="account", intent=task.intent, confidence=1.0, reason=f"answers what {task.intent} asked for")
         return (replace(on, slots=first.slots, text=text),)
     kinds = {route.kind for route in routes}
+    if not kinds & {"handoff", "account"} and (cues := upset(message.text, brand)):
+        reason = f"angry ({', '.join(cues)}) in the middle of {task.intent}"
+        person = Route(kind="handoff", intent=HUMAN, confidence=1.0, reason=reason, trigger="anger")
+        return (*(replace(route, otherwise=None) for route in routes if route.kind == "knowledge"), person)
     if kinds & {"handoff", "account"} or any(route.intent in _FAREWELLS for route in routes):
         return one_by_one(routes, brand)
     again = Route(
         kind="account", intent=RESUME, confidence=1.0, reason=f"goes on with {task.intent}", text=message.text
     )
     return (*routes, again)
+
+
+def upset(text: str, brand: Brand) -> tuple[str, ...]:
+    """Return the cues that the writer of a message is angry, where that brings a person; empty for none."""
+    brings = brand.handoff.enabled and "anger" in brand.handoff.triggers
+    return anger(text) if brings and not text.startswith("/") else ()
 
 
 def one_by_one(routes: tuple[Route, ...], brand: Brand) -> tuple[Route, ...]:
@@ -142,7 +154,10 @@ def goes_on(message: Message, task: Task, brand: Brand, routes: Sequence[Route])
     if answer or gives_only(text, task, brand, first):
         return True
     question, kinds = asks(text), {route.kind for route in routes}
-    if looks_wanted(text, task, brand):
+    wanted = looks_wanted(text, task, brand)
+    if _words_of_their_own(wanted, task, brand) and (upset(text, brand) or any(r.intent == HUMAN for r in routes)):
+        return False  # "let me speak to somebody" has the shape of a town
+    if wanted:
         return not question
     if "handoff" in kinds:
         return False
@@ -184,6 +199,13 @@ def looks_wanted(text: str, task: Task, brand: Brand) -> bool:
     if task.confirmation:
         return any(looks_like(text, slot) for name in task.slots if telling(slot := brand.slots[name]))
     return task.requested in brand.slots and looks_like(text, brand.slots[task.requested])
+
+
+def _words_of_their_own(wanted: bool, task: Task, brand: Brand) -> bool:
+    """Whether a message is not plainly an answer: where any text may be one, the form alone can tell."""
+    slot = None if task.confirmation else brand.slots.get(task.requested)
+    any_text = slot is not None and slot.text and not slot.pattern
+    return not any_text and not (wanted and (slot is None or telling(slot)))
 
 
 def repeats(text: str, task: Task, brand: Brand) -> bool:

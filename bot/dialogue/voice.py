@@ -7,6 +7,8 @@ import logging
 import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import Protocol
 
 from frontdesk.bot.config import Brand
@@ -45,8 +47,10 @@ class VoiceAnswerer:
         brand = self.brands[message.brand]
         known = known_values(brand, message, conversation)
         loop = asyncio.get_running_loop()  # threads of its own: a queue for the voice keeps nobody else waiting
-        template, version = await loop.run_in_executor(self._thread, self._template, brand, message, route, known)
-        for number, part in enumerate(sentences(template)):
+        work = partial(copy_context().run, self._template, brand, message, route, known)
+        template, version = await loop.run_in_executor(self._thread, work)
+        parts = sentences(template)
+        for number, part in enumerate(brief(parts, brand.acts.get(route.intent, ())) if route.text else parts):
             support = Support(kind="profile") if PLACEHOLDER.search(part) else Support()
             effect = Effect(voice=version) if number == 0 else Effect()
             yield Sentence(text=filled(part, known), support=support, effect=effect)
@@ -65,6 +69,20 @@ class VoiceAnswerer:
                 return template, version
         approved = [t for t in brand.replies.get(route.intent, ()) if not violations(t, known, message.text)]
         return (approved[first % len(approved)], "approved") if approved else ("", "")
+
+
+def brief(parts: Sequence[str], required: Sequence[str]) -> Sequence[str]:
+    """Return a reply as it is said beside an answer: without the last sentences that only offer the help that comes."""
+    acts = [act for act in required if act != "offer_help"]
+    last = len(parts)
+    while last > 1 and not missing_acts(parts[last - 1], ["offer_help"]) and _needless(parts, last - 1, acts):
+        last -= 1
+    return parts[:last]
+
+
+def _needless(parts: Sequence[str], place: int, acts: Sequence[str]) -> bool:
+    """Whether the sentences before a place do all that is required."""
+    return not missing_acts(" ".join(parts[:place]), acts)
 
 
 def acceptable(template: str, brand: Brand, message: Message, route: Route, known: Mapping[str, str]) -> bool:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from frontdesk.bot.dialogue.actions import Actions
 from frontdesk.bot.dialogue.tasks import NEXT, PENDING, REQUESTED
-from tests.bot.talking import Talk, desk
+from frontdesk.bot.handoff import HandoffAnswerer, why
+from frontdesk.bot.people import HandoffRules
+from frontdesk.bot.summary import summary
+from tests.bot.talking import BRAND, Talk, desk
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +190,59 @@ def test_a_goodbye_ends_the_form(talk: Talk) -> None:
     talk.say("please move it")
     assert talk.say("bye").text == "About goodbye."
     assert talk.say("101").routes[0].kind == "clarify"
+
+
+ANGRY = "this is ridiculous, I have had enough"
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "left", "trigger"),
+    [
+        (["please move it"], ANGRY, "move: was asked for the loan", "anger"),
+        (["move 101"], ANGRY, "move: was asked for the street", "anger"),
+        (["move 101", "42 Elm Street"], ANGRY, "move: was read back and has no yes: nothing is changed", "anger"),
+        (["move 101", "42 Elm Street"], "how long does this take?? it is ridiculous", "move: was read back", "anger"),
+        (["move 101", "42 Elm Street"], "move it already, this is a joke", "move: was read back", "anger"),
+        (["move 101"], "a person please", "move: was asked for the street", "asked"),
+        (["move 101"], "I want to kill myself", "move: was asked for the street", "safety"),
+    ],
+)
+def test_anger_a_wish_for_a_person_and_danger_end_the_questions(
+    actions: Actions, before: list[str], text: str, left: str, trigger: str
+) -> None:
+    talk = staffed(actions)
+    for one in before:
+        assert talk.say(one).sentences[-1].effect.state is None
+    reply = talk.say(text)
+    assert why(reply)["trigger"] == trigger
+    assert not any(question in reply.text for question in ("Which", "Shall I", "once you say yes", "And the note"))
+    assert ("About delivery_time." in reply.text) == ("how long" in text), "what is clear is still answered"
+    assert talk.conversation.state == "waiting"
+    assert any(line.startswith(left) for line in summary(talk.conversation, BRAND)["open"])
+
+
+def staffed(actions: Actions) -> Talk:
+    """A talk that people may be brought into."""
+    talk = Talk(actions)
+    answerers: Any = talk.engine.answerers
+    answerers["handoff"] = HandoffAnswerer({"b": BRAND})
+    return talk
+
+
+@pytest.mark.parametrize("text", ["LN-101, this is ridiculous!!", "101 ffs, I'm so annoyed"])
+def test_an_answer_in_anger_is_still_an_answer(talk: Talk, text: str) -> None:
+    talk.say("please move it")
+    assert talk.say(text).text == "Which street?"
+
+
+def test_a_brand_may_have_the_angry_asked_again(actions: Actions) -> None:
+    calm = Talk(actions, brand=BRAND.model_copy(update={"handoff": HandoffRules(triggers=())}))
+    calm.say("please move it")
+    assert "Which loan?" in calm.say(ANGRY).text
+
+
+def test_a_value_that_is_refused_again_and_again_brings_a_person(talk: Talk) -> None:
+    talk.say("please move it")
+    for _ in range(2):
+        assert "I can't find that loan" in talk.say("LN-201").text
+    assert why(talk.say("LN-201"))["reason"] == "loan was asked for 3 times without an answer"
