@@ -46,9 +46,15 @@ class Staff:
 
     # What people do
 
-    async def claim(self, conversation_id: str, agent: str, *, force: bool = False) -> Handoff:
-        """Give the conversation to `agent` unless another has it; return who has it now. ChannelError 404."""
-        taking = partial(handoffs.claim, conversation_id=conversation_id, agent=agent, force=force)
+    async def claim(
+        self, conversation_id: str, agent: str, *, force: bool = False, via: str = "", key: str = ""
+    ) -> Handoff:
+        """Give the conversation to `agent` unless another has it, or `key` came before; return who has it now.
+
+        Raises ChannelError 404.
+        """
+        of = {"conversation_id": conversation_id, "agent": agent, "via": via, "key": key}
+        taking = partial(handoffs.claim, force=force, **of)
         return await self.store.call(self.store.do, taking, conversation_id)
 
     async def write(self, conversation_id: str, text: str, agent: str, *, via: str = "", key: str = "") -> Event | None:
@@ -56,13 +62,14 @@ class Staff:
         writing = partial(handoffs.write, conversation_id=conversation_id, agent=agent, text=text, via=via, key=key)
         return await self.store.call(self.store.do, writing, conversation_id)
 
-    async def give_back(self, conversation_id: str, agent: str, outcome: str = "resolved") -> bool:
-        """Give the conversation back to the bot, which says so; False when the bot has it already."""
+    async def give_back(
+        self, conversation_id: str, agent: str, outcome: str = "resolved", *, via: str = "", key: str = ""
+    ) -> bool:
+        """Give the conversation back to the bot, which says so; False when the bot has it, or `key` came before."""
         conversation = await self.store.call(self.store.conversation, conversation_id)
         brand = self._brand(conversation.brand) if conversation else next(iter(self.engine.brands.values()))
-        ending = partial(
-            handoffs.end, conversation_id=conversation_id, agent=agent, outcome=outcome, words=given_back(brand)
-        )
+        of = {"conversation_id": conversation_id, "agent": agent, "via": via, "key": key}
+        ending = partial(handoffs.end, outcome=outcome, words=given_back(brand), **of)
         return await self.store.call(self.store.do, ending, conversation_id)
 
     async def note(self, conversation_id: str, agent: str, text: str, *, via: str = "", key: str = "") -> bool:

@@ -77,9 +77,9 @@ class SlackThreads:
             if command == "!note" and rest.strip():
                 await staff.note(conversation_id, agent, rest.strip(), via=self.name, key=said.key)
             elif command == "!take":
-                await staff.claim(conversation_id, agent, force=True)
+                await staff.claim(conversation_id, agent, force=True, via=self.name, key=said.key)
             elif command == "!done":
-                await staff.give_back(conversation_id, agent)
+                await staff.give_back(conversation_id, agent, via=self.name, key=said.key)
             elif not said.text.startswith("!"):
                 await staff.write(conversation_id, said.text, agent, via=self.name, key=said.key)
             else:

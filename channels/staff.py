@@ -60,16 +60,23 @@ class Deed(Protocol):
 class Staff(Protocol):
     """The people's side of the desk."""
 
-    async def claim(self, conversation_id: str, agent: str, *, force: bool = False) -> Handoff:
-        """Give the conversation to `agent` unless another has it; return who has it now. ChannelError 404."""
+    async def claim(
+        self, conversation_id: str, agent: str, *, force: bool = False, via: str = "", key: str = ""
+    ) -> Handoff:
+        """Give the conversation to `agent` unless another has it, or `key` came from `via` before.
+
+        Returns who has it now. Raises ChannelError 404.
+        """
         ...
 
     async def write(self, conversation_id: str, text: str, agent: str, *, via: str = "", key: str = "") -> Event | None:
         """Write to the customer as `agent`; None when `key` came before. ChannelError 409 when another has it."""
         ...
 
-    async def give_back(self, conversation_id: str, agent: str, outcome: str = "resolved") -> bool:
-        """Give the conversation back to the bot, which says so; False when the bot has it already."""
+    async def give_back(
+        self, conversation_id: str, agent: str, outcome: str = "resolved", *, via: str = "", key: str = ""
+    ) -> bool:
+        """Give the conversation back to the bot, which says so; False when the bot has it, or `key` came before."""
         ...
 
     async def note(self, conversation_id: str, agent: str, text: str, *, via: str = "", key: str = "") -> bool:

@@ -152,6 +152,25 @@ class FakeDesk:
         return max((event.id for event in self._events if event.conversation_id == conversation_id), default=0)
 
 
+class FakePlaces:
+    """Implements Places in memory: where each reply stands, by conversation and message."""
+
+    def __init__(self) -> None:
+        self.noted: dict[tuple[str, str], str] = {}
+        self.age = 0.0
+
+    async def claim(self, conversation_id: str, message_id: str, place: str) -> tuple[str, float]:
+        """Note `place` unless there is one; return which stands now, and that it is `age` seconds old."""
+        return self.noted.setdefault((conversation_id, message_id), place), self.age
+
+    async def move(self, conversation_id: str, message_id: str, before: str, place: str) -> bool:
+        """Note `place` where `before` stands."""
+        if self.noted.get((conversation_id, message_id)) != before:
+            return False
+        self.noted[conversation_id, message_id] = place
+        return True
+
+
 @dataclass(frozen=True, kw_only=True)
 class FakeNote:
     """A note, or a line of the log with `action` and the rest."""
@@ -180,7 +199,9 @@ class FakeStaff:
         self.left: dict[str, list[FakeNote]] = {}
         self.done: list[FakeDeed] = []
 
-    async def claim(self, conversation_id: str, agent: str, *, force: bool = False) -> Handoff:
+    async def claim(
+        self, conversation_id: str, agent: str, *, force: bool = False, via: str = "", key: str = ""
+    ) -> Handoff:
         """Give the conversation to `agent` unless another has it."""
         known = self.desk._conversations[conversation_id]
         held = known.handoff if known.state != "bot" else None
@@ -198,7 +219,9 @@ class FakeStaff:
             raise ChannelError(f"{held.agent} has this conversation.", status=409, code="held")
         return await self.desk.post(conversation_id, text, agent)
 
-    async def give_back(self, conversation_id: str, agent: str, outcome: str = "resolved") -> bool:
+    async def give_back(
+        self, conversation_id: str, agent: str, outcome: str = "resolved", *, via: str = "", key: str = ""
+    ) -> bool:
         """Give the conversation back to the bot."""
         await self.desk.hand_back(conversation_id)
         return True

@@ -146,17 +146,17 @@ def webhook_desk_router(staff: Staff, key: bytes) -> APIRouter:
 
 
 async def _done(staff: Staff, body: DeskBody, number: str) -> dict[str, Any]:
-    text, agent = clean(body.text).strip(), clean(body.agent).strip() or "Support"
+    text, agent, number = clean(body.text).strip(), clean(body.agent).strip() or "Support", number[:255]
     if body.type in ("message", "note") and not text:
         raise ChannelError("The text is empty.", code="invalid_text", fix="send some text.")
     if body.type == "message":
-        written = await staff.write(body.conversation_id, text, agent, via=Webhook.name, key=number[:255])
+        written = await staff.write(body.conversation_id, text, agent, via=Webhook.name, key=number)
         return {"status": "ok", "duplicate": written is None}
     if body.type == "note":
-        noted = await staff.note(body.conversation_id, agent, text, via=Webhook.name, key=number[:255])
+        noted = await staff.note(body.conversation_id, agent, text, via=Webhook.name, key=number)
         return {"status": "ok", "duplicate": not noted}
     if body.type == "claim":
-        held = await staff.claim(body.conversation_id, agent, force=body.force)
+        held = await staff.claim(body.conversation_id, agent, force=body.force, via=Webhook.name, key=number)
         return {"status": "ok", "agent": held.agent}
-    await staff.give_back(body.conversation_id, agent)
+    await staff.give_back(body.conversation_id, agent, via=Webhook.name, key=number)
     return {"status": "ok"}

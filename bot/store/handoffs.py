@@ -108,13 +108,18 @@ def unended(connection: Connection) -> list[Handoff]:
 # What people do
 
 
-def claim(connection: Connection, conversation_id: str, agent: str, *, force: bool = False) -> Handoff:
+def claim(
+    connection: Connection, conversation_id: str, agent: str, *, force: bool = False, via: str = "", key: str = ""
+) -> Handoff:
     """Give the conversation to `agent` unless somebody else has it, and return who has it now.
 
     `force` takes it from whoever has it. One that is with the bot is taken from the bot, and one that was held before
-    there were stays begins one. Raises ChannelError 404.
+    there were stays begins one. A `key` that came from the target `via` before moves nothing. Raises ChannelError 404.
     """
     state = lock(connection, conversation_id)
+    before = latest(connection, [conversation_id]).get(conversation_id)
+    if key and not first(connection, via, key) and before:
+        return before
     opened(connection, conversation_id, {"trigger": "agent", "reason": f"{agent} took it"})
     held = latest(connection, [conversation_id])[conversation_id]
     if held.agent == agent or (held.agent and not force):
@@ -149,13 +154,22 @@ def write(
     return outbox.post(connection, conversation_id, "sentence", data)
 
 
-def end(connection: Connection, conversation_id: str, agent: str, outcome: str, words: Mapping[str, Any]) -> bool:
-    """Give the conversation back to the bot with a message; False when the bot has it already.
+def end(
+    connection: Connection,
+    conversation_id: str,
+    agent: str,
+    outcome: str,
+    words: Mapping[str, Any],
+    *,
+    via: str = "",
+    key: str = "",
+) -> bool:
+    """Give the conversation back to the bot with a message; False when the bot has it, or `key` came before.
 
     What was remembered is forgotten and the turns so far are past: the bot begins afresh. Raises ChannelError 404.
     """
     state = lock(connection, conversation_id)
-    if state == "bot":
+    if (key and not first(connection, via, key)) or state == "bot":
         return False
     said = select(turns.c.message_id).where(turns.c.conversation_id == conversation_id)
     last = connection.execute(said.order_by(turns.c.id.desc()).limit(1)).scalar_one_or_none() or ""

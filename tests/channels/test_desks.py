@@ -228,6 +228,64 @@ def test_another_desk_hears_and_answers_over_signed_webhooks(tmp_path: Path) -> 
         asyncio.run(go(server.url, elsewhere))
 
 
+def test_a_command_that_is_delivered_again_later_undoes_nothing_that_was_done_since(tmp_path: Path) -> None:
+    async def go() -> None:
+        desk, elsewhere = desk_of(tmp_path, PLAIN), Elsewhere()
+        async with opened(desk), served(webhook_desk_router(desk.staff, elsewhere.key)) as http:
+
+            async def sent(number: str, kind: str, **more: Any) -> dict[str, Any]:
+                body = {"type": kind, "conversation_id": "x", "agent": "Zoe", **more}
+                answer = await http.post("/webhooks/desk", **elsewhere.signed(number, **body))
+                assert answer.status_code == 200, answer.text
+                found: dict[str, Any] = answer.json()
+                return found
+
+            await told(desk, "a person please")
+            assert (await sent("n1", "claim", force=True))["agent"] == "Zoe"
+            await desk.staff.claim("x", "Ben", force=True)
+            assert (await sent("n1", "claim", force=True))["agent"] == "Ben", "Ben took it since"
+            assert (await sent("n2", "claim", force=True))["agent"] == "Zoe"
+            await sent("n3", "give_back")
+            await told(desk, "a person please")
+            await sent("n3", "give_back")
+            await sent("n1", "claim", force=True)
+            assert (await state(desk)).state == "waiting", "neither is for the new stay"
+            await sent("n4", "give_back")
+            await sent("n5", "give_back")
+            deeds = [deed.action for deed in await desk.staff.deeds() if deed.actor == "Zoe"]
+            assert deeds == ["gave back", "gave back", "took over", "claimed"]
+
+    asyncio.run(go())
+
+
+def test_a_command_that_slack_delivers_again_later_undoes_nothing_that_was_done_since(tmp_path: Path) -> None:
+    async def go(url: str, fake: FakeSlack) -> None:
+        desk = desk_of(tmp_path, PLAIN)
+        world = SlackWorld(desk, fake, url)
+        async with opened(desk), served(world.router) as http:
+            await told(desk, "a person please")
+            await until(lambda: fake.posted)
+            await asyncio.sleep(0.1)
+
+            async def again(text: str) -> None:
+                assert await world.write(http, text, ts={"!take": "7.1", "!done": "7.2"}[text]) == 200
+
+            await again("!take")
+            await desk.staff.claim("x", "Ben", force=True)
+            await again("!take")
+            handoff = (await state(desk)).handoff
+            assert handoff is not None and handoff.agent == "Ben"
+            await again("!done")
+            await told(desk, "a person please")
+            await again("!done")
+            assert (await state(desk)).state == "waiting"
+        await world.sender.close()
+
+    fake = FakeSlack()
+    with LocalServer(fake.app) as server:
+        asyncio.run(go(server.url, fake))
+
+
 def test_a_forged_stale_or_broken_webhook_does_nothing(tmp_path: Path) -> None:
     async def go() -> None:
         desk, elsewhere = desk_of(tmp_path, PLAIN), Elsewhere()
