@@ -18,7 +18,7 @@ from frontdesk.bot.dialogue.changes import Ledger, MemoryLedger
 from frontdesk.bot.dialogue.clarify import person_button
 from frontdesk.bot.dialogue.form import Form
 from frontdesk.bot.dialogue.identity import Known, Proof, challenge_of, known_as, may_prove
-from frontdesk.bot.dialogue.tasks import NEXT, OVER, PENDING, RESERVED, RESUME, Task, open_task
+from frontdesk.bot.dialogue.tasks import NEXT, OVER, PENDING, RESERVED, RESUME, Task, open_task, opened_with
 from frontdesk.bot.dialogue.values import known_slots
 from frontdesk.bot.errors import ModelError, StoreError
 from frontdesk.bot.guards.support import figures
@@ -118,17 +118,18 @@ class _Turn:
 
     def _task(self, intent: str, task: Task | None, resumes: bool) -> None:
         """Play one intent for who the customer is known to be; ask for proof, or refuse politely, else."""
-        self.doing, action = intent, self.brand.actions[intent]
+        self.doing, action, told = intent, self.brand.actions[intent], ""
         self.known = known_as(self.message, self.conversation, self.route, self.brand, action.identity)
         if self.known is None and may_prove(self.message, self.brand, action.identity):
             proof = Proof(**self._parts(intent, challenge_of(self.brand), task))
             self._play(proof, resumes)
             self.known, task, resumes = proof.passed, None, True
+            told = opened_with(self.conversation, intent)
         elif self.known is None:
             self._say(self.brand.messages.verify)
             self.buttons = (person_button(self.brand),)
         if self.known is not None:
-            self.form = Form(**self._parts(intent, action, task))
+            self.form = Form(**self._parts(intent, action, task), told=told)
             self._play(self.form, resumes)
 
     def _parts(self, intent: str, action: Action, task: Task | None) -> dict[str, Any]:

@@ -16,6 +16,9 @@ from frontdesk.bot.types import Button, Conversation, Message, Route
 VERSION = "3.21.1"
 """The version of rasa-sdk whose wire is spoken."""
 
+CHALLENGE_FORM = "challenge_form"
+"""The form in which a customer proves who they are; `validate_challenge_form` may check and find its slots."""
+
 Result = Mapping[str, Any]
 """`{"events": [...], "responses": [...]}` as it comes from an action."""
 
@@ -134,6 +137,8 @@ def domain(brand: Brand) -> dict[str, Any]:
         for intent, action in brand.actions.items()
         if action.slots
     }
+    if brand.challenge:
+        forms[CHALLENGE_FORM] = {"required_slots": list(brand.challenge.slots)}
     names = {a for action in brand.actions.values() for a in (action.action, action.read_back) if a}
     return {
         "config": {"store_entities_as_slots": True},

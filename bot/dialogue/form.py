@@ -32,7 +32,8 @@ class Form(Acting):
     """Plays one message of the task `intent`; `task` is that task where it was open before the message.
 
     `begun` tells whether a change may have been made; once `over` is set, by whoever waits for the form, none is.
-    `trigger` is the kind of the reason for which a person is needed, where that is not the policy.
+    `trigger` is the kind of the reason for which a person is needed, where that is not the policy; `told` is what the
+    customer wrote before the form could begin.
     """
 
     ledger: Ledger
@@ -43,6 +44,7 @@ class Form(Acting):
     begun: bool = False
     over: threading.Event = field(default_factory=threading.Event)
     trigger: Trigger | None = None
+    told: str = ""
 
     def play(self, *, resumes: bool) -> None:
         """Play the message; `resumes` when it was about something else and what was asked is only repeated."""
@@ -124,11 +126,16 @@ class Form(Acting):
         candidates = {name: value for name, value in taken.items() if value is not None}
         if self.task is None:
             candidates |= {name: value for name in self.required if (value := self.at.slots.get(name)) is not None}
+        heard = self.at.message
+        if self.told:
+            self.at.message = replace(heard, text=f"{self.told}\n{heard.text}")
         try:
             self.run(validate, candidates)
         except Rejected:
             self.at.slots.update(dict.fromkeys(taken))
             self.changes |= dict.fromkeys(taken)
+        finally:
+            self.at.message = heard
 
     # Questions
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from frontdesk.bot.config import Action, Brand
-from frontdesk.bot.dialogue.calls import Rejected
+from frontdesk.bot.dialogue.calls import CHALLENGE_FORM, Rejected
 from frontdesk.bot.dialogue.form import Form
 from frontdesk.bot.dialogue.tasks import CONFIRMATION, MISSES, PENDING, REQUESTED
 from frontdesk.bot.dialogue.values import canonical, left, slots_in
@@ -64,7 +64,7 @@ def challenge_of(brand: Brand) -> Action:
     """Return the challenge as an action with a form."""
     assert brand.challenge is not None
     return Action(
-        action=brand.challenge.action, slots=brand.challenge.slots, identity="anonymous", form="challenge_form"
+        action=brand.challenge.action, slots=brand.challenge.slots, identity="anonymous", form=CHALLENGE_FORM
     )
 
 

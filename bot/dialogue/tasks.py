@@ -35,6 +35,8 @@ _FAREWELLS = frozenset({"goodbye", "bye", "farewell"})
 INFORM = "inform"
 """Rasa's name of a payload that only gives values: `/inform{"order_id": "LL-10423"}`."""
 _WORD = re.compile(r"[^\W_]+")
+_TOLD = 2000
+"""Characters that are read of what was written before a form began."""
 _FEW = 4
 """Words beside a value up to which a message is only the answer to a question."""
 _FILLING = frozenset(
@@ -83,6 +85,17 @@ def open_task(conversation: Conversation, brand: Brand) -> Task | None:
         confirmation=confirmation if isinstance(confirmation, Mapping) else None,
         question=" ".join((last.text, *(button.title for button in last.buttons))) if last else "",
     )
+
+
+def opened_with(conversation: Conversation, intent: str) -> str:
+    """Return what the customer wrote since a task that is open began: it may tell more than was asked."""
+    said: list[str] = []
+    for turn in reversed(conversation.turns):
+        effects = [sentence.effect for sentence in turn.reply.sentences] if turn.reply else []
+        if all(effect.slots.get(PENDING) != intent for effect in effects):
+            break
+        said.append("" if turn.message.text.startswith("/") else turn.message.text)
+    return "\n".join(text for text in reversed(said) if text)[:_TOLD]
 
 
 def form_slots(action: Action, brand: Brand, *more: str) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def odd(talk: Talk, note: str) -> str:
         ("resume", "For C1, note resume. []"),
         ("bot", "For C1, note bot. ['kept, not sent']"),
         ("identity", "For C1, note identity. []"),
-        ("domain", "asked_form move_form odd_form show_form "),
+        ("domain", "asked_form challenge_form move_form odd_form show_form "),
         ("tracker", "user | odd"),
     ],
 )

@@ -112,6 +112,7 @@ def says(bot: Bot, *texts: str) -> list[Any]:
 CANCEL = PHRASES["goals"]["cancel"][0]
 RETURN = PHRASES["goals"]["return"][0]
 MODIFY = PHRASES["goals"]["modify"][0]
+ADDRESS = PHRASES["goals"]["address"][0]
 
 
 def test_nothing_is_opened_or_changed_without_knowing_who_it_is(bot: Bot) -> None:
@@ -176,6 +177,36 @@ def test_which_of_two_alike_is_asked(bot: Bot) -> None:
     assert "Rag Rug" in asked[5].text
     assert "Storm Lantern (green" in asked[5].text
     assert "Storm Lantern (red" not in asked[5].text
+
+
+@pytest.mark.parametrize(
+    ("opening", "asked"),
+    [
+        (f"{CANCEL} It's #W1000003, I don't need it any more. I'm tilda@example.com.", []),
+        (f"{CANCEL} Order W1000003, an accidental one. My name is Tilda Marsh, zip code 97201.", []),
+        (f"{CANCEL} #W1000003 was a mistake", ["tilda@example.com"]),
+        (f"{RETURN} The rug and the green lantern from #W1000002, refund to my gift card", ["tilda@example.com"]),
+        (f"{RETURN} It's the rag rug of #W1000002.", ["tilda@example.com", "my gift card"]),
+        (f"{MODIFY} In #W1000001, the storm lantern to a green one, paid with my PayPal", ["tilda@example.com"]),
+        (f"{ADDRESS} Send #W1000001 to 12 Fir Street, Apt 3, Salem, OR 97301 please", ["tilda@example.com"]),
+    ],
+)
+def test_what_was_told_in_the_first_message_is_not_asked_for_again(bot: Bot, opening: str, asked: list[str]) -> None:
+    replies = says(bot, opening, *asked)
+    assert ["Shall I go ahead?" in reply.text for reply in replies] == [False] * len(asked) + [True]
+
+
+@pytest.mark.parametrize(
+    ("opening", "question"),
+    [
+        (f"{RETURN} A lantern from #W1000002", "Which items would you like"),
+        (f"{MODIFY} The lantern of #W1000001 for something nicer", "What would you like instead"),
+        (f"{RETURN} The rug from #W1000002, to my PayPal", "original payment method or to a gift card"),
+        (f"{CANCEL} It's #W1000003 of bo@example.com", "e-mail address"),
+    ],
+)
+def test_what_is_in_doubt_is_asked_for(bot: Bot, opening: str, question: str) -> None:
+    assert question in says(bot, opening, "tilda@example.com")[0 if "mail" in question else 1].text
 
 
 def test_what_cannot_be_had_is_said_with_what_can(bot: Bot) -> None:

@@ -71,6 +71,16 @@ def items_in(text: str, items: Sequence[Item]) -> Named:
     return Named(items=tuple(found), unclear=tuple(unclear))
 
 
+def clauses_of(text: str) -> list[str]:
+    """Return the clauses of a text: what commas, full stops and "and" keep apart."""
+    return [clause for clause in _CLAUSE.split(text) if clause.strip()]
+
+
+def names_product(text: str, items: Sequence[Item]) -> bool:
+    """Return whether a text names a product among these articles."""
+    return bool(_products(text, items))
+
+
 def _places(text: str, count: int) -> list[int]:
     """Positions in the list that was shown, where the text is nothing but them."""
     if not _POSITION.fullmatch(text.strip()):

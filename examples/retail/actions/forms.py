@@ -26,6 +26,7 @@ from .changes import (
 from .finding import fitting, items_in, products_in, told_apart, wish
 from .particulars import address_in, methods_in, order_in, reason_in
 from .shop import Item, Method, Order, Product, Variant, product_of, products, variant_of
+from .told import Told, who_in, words_of
 
 Slots = dict[str, Any]
 Domain = Mapping[str, Any]
@@ -33,7 +34,7 @@ NEAREST = 4
 """Variants that are offered where the one that was wished for cannot be had."""
 
 
-class OrderForm:
+class OrderForm(Told):
     """What all forms about one order have in common."""
 
     form = ""
@@ -175,6 +176,15 @@ class ValidateChangeItems(OrderForm, FormValidationAction):  # type: ignore[misc
         )
         return ["order_id", "items", *wishes, "payment"]
 
+    def taken(self, about: Asked, chosen: Sequence[tuple[Item, str]]) -> Slots:
+        """Also take the variants that were said, where one is meant without doubt."""
+        slots = super().taken(about, chosen)
+        for number, (item, wished) in enumerate(chosen[:LONGEST], start=1):
+            product = product_of(about.database, item.product_id) if wished else None
+            variant = wished_variant(wished, item, product)[0] if product else None
+            slots |= {f"wish_{number}": variant.item_id} if variant else {}
+        return slots
+
     def _validate_wish(
         self, number: int, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain
     ) -> Slots:
@@ -265,7 +275,7 @@ class ValidateChangePayment(OrderForm, FormValidationAction):  # type: ignore[mi
         return against_payment(about.order, method) if about.order else ""
 
 
-class ValidateChangeMyAddress(FormValidationAction):  # type: ignore[misc]
+class ValidateChangeMyAddress(Told, FormValidationAction):  # type: ignore[misc]
     """Changing the customer's own address."""
 
     def name(self) -> str:
@@ -275,6 +285,23 @@ class ValidateChangeMyAddress(FormValidationAction):  # type: ignore[misc]
     def validate_address(self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain) -> Slots:
         """Take an address that is complete."""
         return whole_address(value, dispatcher)
+
+
+class ValidateChallenge(FormValidationAction):  # type: ignore[misc]
+    """Who it is."""
+
+    def name(self) -> str:
+        """Return the name that the form is validated by."""
+        return "validate_challenge_form"
+
+    def extract_who(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain) -> Slots:
+        """Find who the customer says they are."""
+        found = who_in(words_of(tracker, "who"))
+        return {"who": found} if found else {}
+
+    def validate_who(self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain) -> Slots:
+        """Take it as it is: the challenge judges it."""
+        return {"who": value}
 
 
 class ValidateOrderStatus(OrderForm, FormValidationAction):  # type: ignore[misc]
