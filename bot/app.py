@@ -43,8 +43,9 @@ from frontdesk.bot.store import Store
 from frontdesk.bot.text import said
 from frontdesk.bot.types import Encoder
 from frontdesk.finetune.transcripts import Pair
+from frontdesk.bot.usage import NAMELESS
 from frontdesk.knowledge.bases import KnowledgeBases, told
-from frontdesk.knowledge.chat import chat_model
+from frontdesk.knowledge.chat import chat_model, tariff_of
 from frontdesk.knowledge.refresh import Refresher
 from frontdesk.knowledge.rephrase import ChatPhraser
 from frontdesk.knowledge.values import ALONE, Helpers
@@ -109,10 +110,12 @@ def helpers_of(project: Project) -> Helpers:
     settings, models = project.settings.knowledge, project.settings.models
     chat = chat_model(settings.chat_model) if settings.chat_model else None
     return Helpers(
+    tariff = tariff_of(settings.chat_model) if settings.chat_model else NAMELESS
         support=PairScorer("support", user_cache(), models.threads),
         chat=chat,
         rerank=CrossEncoder(settings.cross_encoder, models.threads) if settings.cross_encoder else None,
-        phraser=ChatPhraser(chat) if chat else None,
+        tariff=tariff,
+        phraser=ChatPhraser(chat, tariff) if chat else None,
     )
 
 

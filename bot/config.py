@@ -100,6 +100,8 @@ class ChatModel(Table):
     price_out: float = Field(default=0.0, ge=0)
     """What a million tokens written cost."""
 
+    count_tokens: bool = True
+    """Whether a server is asked to name its tokens (`stream_options`); off for one that refuses to be asked."""
 
 class Sources(Table):
     """What a knowledge base is made of."""
@@ -257,6 +259,12 @@ class Remote(Table):
     load_seconds: float = Field(default=60.0, gt=0, le=600)
     """The longest the server may take to load a version; meanwhile the one before speaks."""
 
+    count_tokens: bool = True
+    """Whether the server is asked to name its tokens (`stream_options`); off for one that refuses to be asked."""
+    price_in: float = Field(default=0.0, ge=0)
+    """What a million tokens read cost, in any currency; the numbers in /admin reckon with it."""
+    price_out: float = Field(default=0.0, ge=0)
+    """What a million tokens written cost."""
     @field_validator("url")
     @classmethod
     def _an_address(cls, value: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ from frontdesk.bot.types import (
     Sentence,
     State,
 )
+from frontdesk.bot.usage import ModelCall, collect
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Draft:
     routes: tuple[Route, ...] = ()
     sentences: list[Sentence] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    calls: list[ModelCall] = field(default_factory=list)
     closing: Sentence | None = None
     """What moves the conversation to somebody: said once, and last."""
     started: float = field(default_factory=time.perf_counter)
@@ -70,8 +72,12 @@ class Draft:
             buttons=tuple(button for effect in effects for button in effect.buttons),
             actions=tuple(effect.action for effect in effects if effect.action),
             voice=next((effect.voice for effect in effects if effect.voice), None),
-            trace={"notes": self.notes, "ms": round((time.perf_counter() - self.started) * 1000, 1)},
+            trace=self._trace(),
         )
+
+    def _trace(self) -> dict[str, Any]:
+        calls = {"models": [asdict(call) for call in self.calls]} if self.calls else {}
+        return {"notes": self.notes, "ms": round((time.perf_counter() - self.started) * 1000, 1), **calls}
 
 
 class Engine:
@@ -96,6 +102,7 @@ class Engine:
         """
         heard(message, conversation)
         draft, conversation, send = Draft(), fresh(conversation), self._reaching(message, send)
+        collect(draft.calls)
         try:
             if unread := self._unread(message, conversation):
                 draft.sentences.append(await send(unread))
@@ -120,6 +127,7 @@ class Engine:
         Nothing is sent, remembered or moved, and no action runs.
         """
         draft = Draft()
+        collect(draft.calls)
         routes = await asyncio.to_thread(self.routers[message.brand].route, message, conversation)
         for route in [one for one in routes if one.kind in ("voice", "knowledge")]:
             draft.routes = (*draft.routes, replace(route, otherwise=None))

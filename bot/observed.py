@@ -12,8 +12,9 @@ from frontdesk.bot.engine import Engine, Router, Send, moved_to
 from frontdesk.bot.guards import Check, Context, Verdict
 from frontdesk.bot.handoff import why
 from frontdesk.bot.meters import BOUNDS, Meter
-from frontdesk.bot.tracing import Stopped, span
+from frontdesk.bot.tracing import Stopped, Value, past, span
 from frontdesk.bot.types import Answerer, Conversation, Message, Reply, Route, Sentence
+from frontdesk.bot.usage import ModelCall
 
 
 class Meters:
@@ -24,6 +25,11 @@ class Meters:
         self.handoffs = Meter("frontdesk_handoffs_total", "Replies that brought a person in, by brand and trigger.")
         self.unanswered = Meter("frontdesk_unanswered_total", "Questions for the documents without a quote, by brand.")
         self.failures = Meter("frontdesk_failures_total", "Turns in which a part failed, by brand and kind of error.")
+        self.calls = Meter(
+            "frontdesk_model_calls_total", "Calls of language models; counted: whether their tokens are known."
+        )
+        self.tokens = Meter("frontdesk_model_tokens_total", "Tokens that language models read (input) and wrote.")
+        self.cost = Meter("frontdesk_model_cost_total", "What those tokens cost, in the currency of the prices.")
         self.whole = Meter("frontdesk_turn_seconds", "Until the reply was whole, by brand.", BOUNDS)
         self.first = Meter("frontdesk_first_sentence_seconds", "Until its first sentence, by brand.", BOUNDS)
 
@@ -58,8 +64,30 @@ class ObservedEngine(Engine):
             reply = await super().respond(message, conversation, sent)
             for name, value in _told(reply).items():
                 current.set_attribute(f"frontdesk.{name}", value)
+            self._count_calls(labels["brand"], reply)
         self._count(labels, reply, time.perf_counter() - started, first)
         return reply
+
+    async def suggest(self, message: Message, conversation: Conversation) -> Reply | None:
+        """Suggest as the engine does; what its models read and wrote is counted."""
+        with span("suggest", {"frontdesk.brand": message.brand}):
+            reply = await super().suggest(message, conversation)
+            if reply:
+                self._count_calls(message.brand, reply)
+        return reply
+
+    def _count_calls(self, brand: str, reply: Reply) -> None:
+        """Count what language models were asked, each in a span of its own."""
+        for each in reply.trace.get("models", ()):
+            call = ModelCall(**each)
+            past(f"chat {call.model}", _used(call), call.began, call.seconds)
+            labels = {"brand": brand, "model": call.model, "provider": call.provider}
+            self.meters.calls.add(1, **labels, counted=str(call.counted).lower())
+            for kind, tokens in (("input", call.tokens_in), ("output", call.tokens_out)):
+                if tokens:
+                    self.meters.tokens.add(tokens, **labels, type=kind)
+            if call.cost:
+                self.meters.cost.add(call.cost, **labels)
 
     def _count(self, labels: Mapping[str, str], reply: Reply, seconds: float, first: list[float]) -> None:
         meters, brand = self.meters, labels["brand"]
@@ -86,6 +114,17 @@ def _told(reply: Reply) -> dict[str, str | int]:
         "actions": ",".join(reply.actions),
         "voice": reply.voice or "",
     }
+
+
+def _used(call: ModelCall) -> dict[str, Value]:
+    """Return a call in the words of OpenTelemetry's conventions for generative AI."""
+    known: dict[str, Value] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": call.provider,
+        "gen_ai.request.model": call.model,
+    }
+    tokens = {"gen_ai.usage.input_tokens": call.tokens_in, "gen_ai.usage.output_tokens": call.tokens_out}
+    return known | {name: value for name, value in tokens.items() if value is not None}
 
 
 class _Router:

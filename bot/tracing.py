@@ -58,6 +58,13 @@ def _recorded(tracer: Any, name: str, attributes: Mapping[str, Value]) -> Iterat
             raise
 
 
+def past(name: str, attributes: Mapping[str, Value], began: float, seconds: float) -> None:
+    """Record a step that is over, below the span that runs now; `began` is in seconds since the epoch."""
+    if (tracer := _tracer()) is not None:
+        done = tracer.start_span(name, attributes=dict(attributes), start_time=round(began * 1e9))
+        done.end(round((began + seconds) * 1e9))
+
+
 class Stopped:
     """A span of a step that is done in pieces: it ends when told to, and knows how long its pieces took."""
 

@@ -20,6 +20,14 @@ from frontdesk.channels.pages import page
 Ask = Callable[[date, date, str, int], Awaitable[Mapping[str, Any]]]
 """Returns the numbers from a day on, before another, of a brand (empty: all), with so many days away as helped."""
 BACK, MOST_DAYS, AWAY_DAYS = 30, 366, 7
+SPENT = {
+    "tokens_in": "tokens_in",
+    "tokens_out": "tokens_out",
+    "tokens_in_process": "tokens_here",
+    "uncounted_calls": "uncounted",
+    "cost": "cost",
+}
+"""The columns of what language models read, wrote and cost."""
 YEARS = range(2000, 9999)
 """The years that are shown: days before and after the asked ones are days too."""
 
@@ -77,19 +85,22 @@ def table_of(report: Mapping[str, Any]) -> str:
     """Return the days as CSV."""
     out = io.StringIO()
     names = [name for key in SHARES for name in (key, f"{key}_n", f"{key}_of")]
-    more = ("first_response_p50_seconds", "first_response_p95_seconds", "computing_seconds")
+    more = ["first_response_p50_seconds", "first_response_p95_seconds", "computing_seconds", *SPENT, "decided_cost"]
     writer = csv.writer(out)
     writer.writerow(["day", "cases", "messages", "small_talk", "undecided", *names, *more])
     for day in report["by_day"]:
         shares = [_cell(value) for key in SHARES for value in (day[key]["share"], day[key]["n"], day[key]["of"])]
         times = [_cell(day["first_response"][name]) for name in ("p50", "p95")]
         counts = [day[name] for name in ("cases", "messages", "small_talk", "undecided")]
-        writer.writerow([day["day"], *counts, *shares, *times, _cell(day["seconds"])])
+        spent = [_cell(day["spent"][name]) for name in SPENT.values()]
+        writer.writerow(
+            [day["day"], *counts, *shares, *times, _cell(day["seconds"]), *spent, _cell(day["spent_decided"])]
+        )
     return out.getvalue()
 
 
 def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
+    return "" if value is None else f"{value:.10g}"
 
 
 def _day(given: str, otherwise: date) -> date:

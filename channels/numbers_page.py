@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from frontdesk.bot.usage import HERE
 from frontdesk.channels.admin_frame import choice, framed, notice
 from frontdesk.channels.numbers_chart import Series, chart
 from frontdesk.channels.operator import Session
@@ -42,6 +43,13 @@ def seconds(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s" if value < 120 else f"{value / 60:.0f} min"
+
+
+def money(value: float | None) -> str:
+    """Return an amount in the currency of the prices: three digits of small ones."""
+    if value is None:
+        return "–"
+    return f"{value:,.2f}" if value >= 1 or not value else f"{value:.3g}"
 
 
 def count(value: float) -> str:
@@ -92,6 +100,8 @@ def numbers_page(report: Report, brands: Mapping[str, str], session: Session, tr
         _summary(whole),
         [_group(title, keys, report) for title, keys in GROUPS],
         _speed(whole),
+        _cost(whole, report["models"]),
+        _models(report["models"]),
         el("section", el("h2", "Day by day"), list(_charts(report["by_day"])), _table(report["by_day"]), class_="card"),
         _reasons(report["reasons"]),
         _voices(report["voices"]),
@@ -165,11 +175,71 @@ def _speed(whole: Mapping[str, Any]) -> Html:
             "Computing per message",
             seconds(each),
             f"{seconds(whole['seconds'])} in all",
-            "The time the bot worked on answers: what it costs to run. A model on another server is waited for, too; "
-            "its tokens are on that server's bill.",
+            "The time the bot worked on answers. A model on another server is waited for, too; its tokens are below.",
         ),
     ]
-    return el("section", el("h2", "Speed and cost"), el("ul", tiles, class_="figures"), class_="card")
+    return el("section", el("h2", "Speed"), el("ul", tiles, class_="figures"), class_="card")
+
+
+def _cost(whole: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> Html:
+    """Return what language models read, wrote and cost; that none on a server was asked is said."""
+    spent, resolved = whole["spent"], whole["said_so"]["n"] + whole["no_return"]["n"]
+    billed = spent["tokens_in"] + spent["tokens_out"]
+    tiles = [
+        _tile(
+            "Tokens on a bill",
+            count(billed),
+            f"{count(spent['tokens_in'])} read, {count(spent['tokens_out'])} written",
+            _tokens_note(spent, asked=any(one["provider"] != HERE for one in models)),
+        ),
+        _tile(
+            "Cost per case",
+            money(spent["cost"] / whole["cases"] if whole["cases"] else None),
+            f"{money(spent['cost'])} in all, over {count(whole['cases'])} cases",
+            "Tokens at the prices that stood in frontdesk.toml when they were used (price_in and price_out), in their "
+            "currency. What computing costs here is not in it.",
+        ),
+        _tile(
+            "Cost per verified resolution",
+            money(whole["spent_decided"] / resolved if resolved else None),
+            f"{money(whole['spent_decided'])} in {count(whole['said_so']['of'])} decided cases; "
+            f"{count(resolved)} resolved",
+            "What all decided cases cost, also those that were not resolved, over those that were in either way.",
+        ),
+    ]
+    return el("section", el("h2", "Cost"), el("ul", tiles, class_="figures"), class_="card")
+
+
+def _models(models: Sequence[Mapping[str, Any]]) -> Html:
+    names = ("Model", "Whose", "Calls", "Tokens read", "Tokens written", "Cost", "Calls without a count")
+    keys = ("calls", "tokens_in", "tokens_out")
+    rows = [
+        el(
+            "tr",
+            el("td", one["model"]),
+            el("td", "in this process" if one["provider"] == HERE else one["provider"]),
+            [el("td", count(one[key])) for key in keys],
+            el("td", money(one["cost"])),
+            el("td", count(one["uncounted"])),
+        )
+        for one in models
+    ]
+    return _listed("Language models that were asked", names, rows)
+
+
+def _tokens_note(spent: Mapping[str, Any], *, asked: bool) -> str:
+    """Say what the tokens are of, what is missing in them, and when they have no price."""
+    if not asked:
+        return (
+            "No language model on a server was asked in this time, so no tokens were bought. Models in this process "
+            f"read and wrote {count(spent['tokens_here'])}."
+        )
+    parts = ["Read and written by models on servers, as they count them."]
+    if spent["uncounted"]:
+        parts.append(f"{count(spent['uncounted'])} calls named no tokens and are missing here and in the cost.")
+    if not spent["cost"]:
+        parts.append("They have no price: set price_in and price_out where the model is set.")
+    return " ".join(parts)
 
 
 def _charts(days: Sequence[Mapping[str, Any]]) -> Iterator[Html]:

@@ -81,7 +81,7 @@ class Extractive:
         self._selector = Selector(encoder, disagreements.resolve if disagreements else resolve)
         self._helpers = helpers
         self._checker = SupportChecker(helpers.support)
-        self._writer = Writer(helpers.chat, self._checker, seconds) if helpers.chat else None
+        self._writer = Writer(helpers.chat, self._checker, seconds, helpers.tariff) if helpers.chat else None
 
     def explain(self, index: Generation, question: Question, release: Release = kept_back) -> Explanation:
         """Return the answer with how it came about: the same run. Sentences are also given to `release` in time."""

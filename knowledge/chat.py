@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from frontdesk.bot.config import ChatModel
 from frontdesk.bot.errors import ConfigError, MissingExtra
+from frontdesk.bot.usage import Tariff
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -36,4 +37,13 @@ def chat_model(settings: ChatModel) -> BaseChatModel:
     except Exception as error:  # every provider checks its settings in its own way
         what, fix = " ".join(str(error).split()), "mend provider, model or api_key."
         raise ConfigError(f"no chat model can be made: {what}", where=WHERE, fix=fix) from None
+    if hasattr(made, "stream_usage"):  # LangChain asks servers other than OpenAI's for tokens only when told to
+        made.stream_usage = settings.count_tokens
     return made
+
+
+def tariff_of(settings: ChatModel) -> Tariff:
+    """Return how the calls of this model are counted."""
+    return Tariff(
+        model=settings.model, provider=settings.provider, price_in=settings.price_in, price_out=settings.price_out
+    )

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from frontdesk.bot.types import Sentence
+from frontdesk.bot.usage import NAMELESS, Tariff
 
 if TYPE_CHECKING:
     import numpy as np
@@ -202,11 +203,13 @@ class Phraser(Protocol):
 class Helpers:
     """What answers are made with besides the encoder: a scorer of what a text carries, a model that words them.
 
-    `rerank` scores how well a passage (second) answers a question (first), `phraser` words a question differently.
+    `tariff` counts what `chat` reads and writes; `rerank` scores how well a passage (second) answers a question
+    (first), `phraser` words a question differently.
     """
 
     support: Scorer | None = None
     chat: BaseChatModel | None = None
+    tariff: Tariff = NAMELESS
     rerank: Scorer | None = None
     phraser: Phraser | None = None
 

@@ -7,6 +7,7 @@ version), and all that it states exactly is theirs. The passages go to the model
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.text import sentence_spans
+from frontdesk.bot.usage import Tariff
 from frontdesk.knowledge.support import Claim, SupportChecker, shared
 from frontdesk.knowledge.values import Hit, Question, Quote
 
@@ -51,8 +53,8 @@ class Carried:
 class Writer:
     """Words answers with a LangChain chat model."""
 
-    def __init__(self, model: BaseChatModel, checker: SupportChecker, seconds: float) -> None:
-        self._model, self._checker, self._seconds = model, checker, seconds
+    def __init__(self, model: BaseChatModel, checker: SupportChecker, seconds: float, tariff: Tariff) -> None:
+        self._model, self._checker, self._seconds, self._tariff = model, checker, seconds, tariff
 
     def write(self, question: Question, hits: Sequence[Hit]) -> Iterator[Carried]:
         """Yield every sentence as soon as it has ended and is checked; raises ModelError, also after some.
@@ -60,7 +62,7 @@ class Writer:
         Nothing is yielded when the model says that the passages do not answer.
         """
         shown = hits[:PASSAGES]
-        pieces = spoken(self._model, prompt(question, shown), self._seconds)
+        pieces = spoken(self._model, prompt(question, shown), self._seconds, self._tariff)
         for number, sentence in enumerate(ended(pieces)):
             if number == MOST or sentence.strip(" .").upper() == NO_ANSWER:
                 return
@@ -134,15 +136,16 @@ def _harmless(text: str) -> str:
     return re.sub(r"<(/?)(passages|conversation)>", r"(\1\2)", text, flags=re.IGNORECASE)
 
 
-def spoken(model: BaseChatModel, messages: list[BaseMessage], seconds: float) -> Iterator[str]:
+def spoken(model: BaseChatModel, messages: list[BaseMessage], seconds: float, tariff: Tariff) -> Iterator[str]:
     """Yield what a chat model says as it comes; raises ModelError when it fails or takes longer than `seconds`."""
     pieces: SimpleQueue[str | Exception | None] = SimpleQueue()
-    stopped = Event()
-    Thread(target=_pump, args=(model, messages, pieces, stopped), daemon=True).start()
-    until = monotonic() + seconds
+    stopped, used, began = Event(), list[tuple[int, int]](), time.time()
+    Thread(target=_pump, args=(model, messages, pieces, stopped, used), daemon=True).start()
+    until, heard = monotonic() + seconds, False
     try:
         while True:
             piece = pieces.get(timeout=max(0.0, until - monotonic()))
+            heard = heard or not isinstance(piece, Exception)
             if piece is None:
                 return
             if isinstance(piece, Exception):
@@ -152,16 +155,25 @@ def spoken(model: BaseChatModel, messages: list[BaseMessage], seconds: float) ->
         raise ModelError(f"the chat model took longer than {seconds:g} s.") from None
     finally:
         stopped.set()
+        if heard:
+            known = list(used)
+            tariff.tell(began, sum(a for a, _ in known) if known else None, sum(b for _, b in known) if known else None)
 
 
 def _pump(
-    model: BaseChatModel, messages: list[BaseMessage], pieces: SimpleQueue[str | Exception | None], stopped: Event
+    model: BaseChatModel,
+    messages: list[BaseMessage],
+    pieces: SimpleQueue[str | Exception | None],
+    stopped: Event,
+    used: list[tuple[int, int]],
 ) -> None:
-    """Read the model's stream into `pieces` until it ends, fails or nobody listens."""
+    """Read the model's stream into `pieces`, its tokens into `used`, until it ends, fails or nobody listens."""
     try:
         for chunk in model.stream(messages):
             if stopped.is_set():
                 return
+            if usage := getattr(chunk, "usage_metadata", None):
+                used.append((usage["input_tokens"], usage["output_tokens"]))
             pieces.put(str(chunk.text))
         pieces.put(None)
     except Exception as error:  # every provider has kinds of its own

@@ -10,9 +10,11 @@ the other way.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,7 @@ from frontdesk.adapters.decoding.lora import merged
 from frontdesk.adapters.decoding.tokens import ChatTokenizer, plain_tokenizer
 from frontdesk.adapters.graphs import session
 from frontdesk.bot.errors import ModelError
+from frontdesk.bot.usage import Tariff
 
 Messages = Sequence[Mapping[str, str]]
 
@@ -48,6 +51,7 @@ class Decoder:
 
     def __init__(self, folder: Path, *, threads: int = 1) -> None:
         self._folder, self._threads = folder, threads
+        self._tariff = Tariff(model=NAME if folder == FOLDER else folder.name)
         self._idle: list[Lane] = []
         self._lock = threading.Lock()
 
@@ -95,9 +99,12 @@ class Decoder:
 
     def write(self, adapter: Adapter | None, prompts: Sequence[Messages], seeds: Sequence[int]) -> list[str]:
         """Return one reply per (prompt, seed), "" where it did not end by itself; None speaks without a voice."""
+        began, asked = time.time(), [self.ids(prompt) for prompt in prompts]
         replies: list[list[int]] = [[] for _ in prompts]
-        for which, token in self.draw(adapter, [self.ids(prompt) for prompt in prompts], seeds):
+        for which, token in self.draw(adapter, asked, seeds):
             replies[which].append(token)
+        read = sum(len(ids) for before, ids in pairwise([[], *asked]) if ids != before)  # the same prompt is read once
+        self._tariff.tell(began, read, sum(map(len, replies)))
         ended = (reply if self.tokenizer.eos_id in reply else [] for reply in replies)
         return [self.tokenizer.decode(reply).strip() for reply in ended]
 

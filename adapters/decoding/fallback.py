@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +15,7 @@ from frontdesk.adapters.base_model import load_base
 from frontdesk.adapters.decoding.lane import NEW_TOKENS, PROMPT_TOKENS
 from frontdesk.adapters.decoding.sampling import TEMPERATURE, TOP_P
 from frontdesk.bot.errors import ModelError
+from frontdesk.bot.usage import Tariff
 
 Messages = Sequence[Mapping[str, str]]
 
@@ -92,6 +94,7 @@ def generate(model: Any, tokenizer: Any, messages: Messages, *, seed: int) -> st
     """Draw one reply of at most NEW_TOKENS tokens; a reply that does not end by itself counts as empty."""
     import torch
 
+    began = time.time()
     ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)[
         "input_ids"
     ]
@@ -108,6 +111,7 @@ def generate(model: Any, tokenizer: Any, messages: Messages, *, seed: int) -> st
             **{"do_sample": False, **sampling},
         )
     new = out[0, ids.shape[1] :].tolist()
+    Tariff(model=Path(model.name_or_path).name).tell(began, int(ids.shape[1]), len(new))
     if tokenizer.eos_token_id not in new:
         return ""
     return str(tokenizer.decode(new, skip_special_tokens=True)).strip()

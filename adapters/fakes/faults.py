@@ -75,12 +75,25 @@ def pieces(text: str) -> list[str]:
     return [word if at == 0 else f" {word}" for at, word in enumerate(text.split(" "))]
 
 
-def good(model: str, text: str, *, done: bool = True) -> Iterator[Step]:
-    """Yield the stream of a whole reply; LoRAX sends no [DONE]."""
+def counted(model: str, prompt: int, text: str) -> bytes:
+    """Return the chunk that names the tokens, as it is sent to who asks with `stream_options.include_usage`."""
+    usage = {"prompt_tokens": prompt, "completion_tokens": len(pieces(text))}
+    chunk = {"object": "chat.completion.chunk", "id": "chatcmpl-local", "created": int(time.time()), "model": model}
+    chunk |= {"choices": [], "usage": {**usage, "total_tokens": sum(usage.values())}}
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+
+def good(model: str, text: str, *, done: bool = True, prompt: int | None = None) -> Iterator[Step]:
+    """Yield the stream of a whole reply, its tokens named where those of the `prompt` are given.
+
+    LoRAX sends no [DONE].
+    """
     yield event(model, "")
     for piece in pieces(text):
         yield event(model, piece)
     yield event(model, None, "stop")
+    if prompt is not None:
+        yield counted(model, prompt, text)
     if done:
         yield DONE
 

@@ -137,7 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json(200, {"object": "chat.completion", "model": body["model"], "choices": []})
         lorax = self.fake.flavour == "lorax"
         named, text = "null" if lorax else body["model"], self.fake.say(body)
-        return self._stream(faulty(fault, named, text) if fault else good(named, text, done=not lorax), fault)
+        told = (body.get("stream_options") or {}).get("include_usage")
+        prompt = sum(len(one["content"].split()) for one in body["messages"]) if told else None
+        steps = faulty(fault, named, text) if fault else good(named, text, done=not lorax, prompt=prompt)
+        return self._stream(steps, fault)
 
     def _stream(self, steps: Iterator[Step], fault: Fault | None) -> None:
         if fault and fault.kind == "stall" and fault.after is None:

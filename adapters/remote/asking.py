@@ -62,6 +62,8 @@ def request(remote: Remote, model: str, messages: Sequence[Mapping[str, str]], s
     lorax = remote.server == "lorax"
     if lorax:
         body["adapter_source"] = "local"
+    elif remote.count_tokens:
+        body["stream_options"] = {"include_usage": True}
     if seed:
         body |= {"temperature": TEMPERATURE, "top_p": TOP_P, "seed": abs(seed) & _MAX_SEED}
         return body | ({"n": 1} if lorax else {})

@@ -18,6 +18,7 @@ from frontdesk.adapters.remote.loop import LoopThread
 from frontdesk.adapters.remote.wire import ABOUT_THE_REQUEST, Patience, WireError, reply
 from frontdesk.bot.config import Remote
 from frontdesk.bot.errors import ModelError
+from frontdesk.bot.usage import Tariff
 
 _MARGIN_S = 2.0
 
@@ -112,7 +113,11 @@ class RemoteVoices:
             asked = await self._loaded.ready(client, asked, patience.end)
         bodies = [request(self.remote, asked.model, messages(intent, text), seed) for seed in seeds]
         names = asked.names(self.remote)
-        drawn = await asyncio.gather(*(reply(client, body, names, patience) for body in bodies), return_exceptions=True)
+        told = Tariff(
+            model=asked.id, provider=self.remote.server, price_in=self.remote.price_in, price_out=self.remote.price_out
+        )
+        asking = (reply(client, body, names, patience, told) for body in bodies)
+        drawn = await asyncio.gather(*asking, return_exceptions=True)
         errors = [each for each in drawn if isinstance(each, BaseException)]
         if any(isinstance(error, WireError) and error.status == 404 for error in errors):
             self._loaded.lost(asked)

@@ -7,6 +7,7 @@ its answer, never the key, the prompt or the answer's text.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ import httpx
 from pydantic import BaseModel, Field, ValidationError
 
 from frontdesk.bot.errors import ModelError
+from frontdesk.bot.usage import Tariff
 
 MAX_BYTES = 262_144
 """The most that is read of one answer; a chunk of a token is about 250 bytes, a reply has 80 tokens."""
@@ -54,9 +56,15 @@ class _Choice(BaseModel):
     finish_reason: str | None = None
 
 
+class _Usage(BaseModel):
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+
+
 class _Chunk(BaseModel):
     model: str = ""
     choices: list[_Choice]
+    usage: _Usage | None = None
 
 
 @dataclass(kw_only=True)
@@ -68,6 +76,8 @@ class _Draft:
     """What may stand as the answer's model."""
     pieces: list[str] = field(default_factory=list)
     finish: str = ""
+    usage: _Usage | None = None
+    """The tokens, as the server counts them at the end."""
     _rest: bytes = b""
     _read: int = 0
     _before: bytes = b""
@@ -96,7 +106,7 @@ class _Draft:
             raise WireError("sends a chunk twice.", where=self.where)
         self._before = data
         self.pieces.append(text)
-        self.finish = self.finish or finish
+        self.finish, self.usage = self.finish or finish, chunk.usage or self.usage
         return bool(text or finish)
 
     def reply(self) -> str:
@@ -110,22 +120,24 @@ class _Draft:
         return text
 
 
-async def reply(client: httpx.AsyncClient, body: Mapping[str, Any], models: Collection[str], patience: Patience) -> str:
+async def reply(
+    client: httpx.AsyncClient, body: Mapping[str, Any], models: Collection[str], patience: Patience, tariff: Tariff
+) -> str:
     """Return one whole reply; raises WireError. A lost connection or a short 429 is tried once more, time allowing."""
     try:
-        return await _streamed(client, body, models, patience)
+        return await _streamed(client, body, models, patience, tariff)
     except WireError as error:
         now = asyncio.get_running_loop().time()
         if error.again is None or now + error.again >= patience.end:
             raise
         await asyncio.sleep(error.again)
-    return await _streamed(client, body, models, patience)
+    return await _streamed(client, body, models, patience, tariff)
 
 
 async def _streamed(
-    client: httpx.AsyncClient, body: Mapping[str, Any], models: Collection[str], patience: Patience
+    client: httpx.AsyncClient, body: Mapping[str, Any], models: Collection[str], patience: Patience, tariff: Tariff
 ) -> str:
-    draft = _Draft(where=str(client.base_url), models=models)
+    draft, began = _Draft(where=str(client.base_url), models=models), time.time()
     now = asyncio.get_running_loop().time
     try:
         async with asyncio.timeout_at(min(now() + patience.first, patience.end)) as timer:
@@ -142,6 +154,10 @@ async def _streamed(
     except httpx.HTTPError as error:
         if not draft.finish:
             raise _lost(error, draft) from None
+    finally:
+        if draft.pieces:
+            used = draft.usage
+            tariff.tell(began, *((used.prompt_tokens, used.completion_tokens) if used else (None, None)))
     return draft.reply()
 
 

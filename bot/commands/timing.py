@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from frontdesk.bot.commands.oversight import routed
 from frontdesk.bot.types import Conversation, Customer, Message, Route, Sentence
+from frontdesk.bot.usage import ModelCall, collect
 from frontdesk.finetune.advise.costs import Asked, Cost, Prices, cost, timed
 from frontdesk.finetune.advise.gather import spread
-from frontdesk.knowledge.usage import Meter
 from frontdesk.knowledge.values import Question
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Desk:
     def __init__(self, bot: Bot, brand: str) -> None:
         self._bot, self._brand = bot, brand
         self._chat = bot.project.settings.knowledge.chat_model
-        self._meter: Meter | None = None
+        self._calls: list[ModelCall] = []
         self.documents: Knowledge = bot.knowledge.of(brand)
         self._answering = self.documents
         if self._chat:
@@ -44,7 +44,6 @@ class Desk:
         from frontdesk.bot.app import helpers_of, knowledge_of
 
         helpers = helpers_of(self._bot.project)
-        self._meter = Meter.on(helpers.chat) if helpers.chat else None
         alone, whole = (
             knowledge_of(self._bot.project, self._bot.encoder, one)
             for one in (replace(helpers, chat=None, phraser=None), helpers)
@@ -55,6 +54,7 @@ class Desk:
 
     def costs(self, proposals: Sequence[Proposal], found: Sequence[Dossier], count: int) -> Iterator[Cost]:
         """Yield the cost of each route, on examples of the intents proposed for it (of any, when there are none)."""
+        collect(self._calls)
         everything = [(one.intent, text) for one in found for text in one.examples]
         if not everything:
             return
@@ -66,14 +66,15 @@ class Desk:
             own = {one.intent for one in proposals if one.route == route}
             asked = spread([pair for pair in everything if pair[0] in own] or everything, count)
             work: Callable[[Asked], object] | None = works.get(route)
-            before = self._meter.tokens if self._meter else (0, 0)
+            self._calls.clear()
             took = timed(work, asked) if work else []
-            yield cost(route, routing, took, self._prices(before), note)
+            yield cost(route, routing, took, self._prices(), note)
 
-    def _prices(self, before: tuple[int, int]) -> Prices:
-        if not self._chat or not self._meter:
+    def _prices(self) -> Prices:
+        if not self._chat:
             return Prices()
-        read, written = (now - then for now, then in zip(self._meter.tokens, before, strict=True))
+        paid = [call for call in self._calls if call.model == self._chat.model]
+        read, written = sum(call.tokens_in or 0 for call in paid), sum(call.tokens_out or 0 for call in paid)
         return Prices(tokens_in=read, tokens_out=written, price_in=self._chat.price_in, price_out=self._chat.price_out)
 
     def _route(self, asked: Asked) -> object:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, exists, func, insert, select
 
-from frontdesk.bot.store.tables import figures, inbox, outbox, turns
+from frontdesk.bot.store.tables import ID_CHARS, figures, inbox, model_uses, outbox, turns
 
 CASE_SECONDS = 24 * 3600
 """A pause after which the next message begins another case."""
@@ -51,6 +51,8 @@ def read_on(connection: Connection) -> int:
         read.append({"turn_id": row.id, "case_id": case, "asked_at": at, **_figures(row, at)})
     if read:
         connection.execute(insert(figures), read)
+        if used := [use for row in rows for use in _uses(row)]:
+            connection.execute(insert(model_uses), used)
     return len(read)
 
 
@@ -58,7 +60,13 @@ def forget(connection: Connection) -> None:
     """Delete the figures of turns that are gone, once every turn is read."""
     here, read = (select(func.count()).select_from(table).scalar_subquery() for table in (turns, figures))
     if connection.execute(select(read > here)).scalar_one():
-        connection.execute(delete(figures).where(~exists().where(turns.c.id == figures.c.turn_id)))
+        drop_orphans(connection)
+
+
+def drop_orphans(connection: Connection) -> None:
+    """Delete the figures of turns that are gone."""
+    for table in (figures, model_uses):
+        connection.execute(delete(table).where(~exists().where(turns.c.id == table.c.turn_id)))
 
 
 _READ = select(func.coalesce(func.max(figures.c.turn_id), 0)).scalar_subquery()
@@ -119,6 +127,22 @@ def _figures(row: Row[*tuple[Any, ...]], at: float) -> dict[str, Any]:
         "ms": int(ms) if isinstance(ms, int | float) else None,
         "wait": max(0.0, row.said_at - at) if answered and row.said_at and row.received_at else None,
     }
+
+
+def _uses(row: Row[*tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Return what each language model read and wrote for a turn."""
+    trace = (json.loads(row.reply) if row.reply else {}).get("trace") or {}
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for call in trace.get("models") or ():
+        model, provider = str(call.get("model", ""))[:ID_CHARS], str(call.get("provider", ""))[:60]
+        blank = dict.fromkeys(("calls", "uncounted", "tokens_in", "tokens_out", "cost"), 0)
+        use = found.setdefault((model, provider), {"turn_id": row.id, "model": model, "provider": provider, **blank})
+        use["calls"] += 1
+        use["uncounted"] += call.get("tokens_in") is None or call.get("tokens_out") is None
+        use["tokens_in"] += int(call.get("tokens_in") or 0)
+        use["tokens_out"] += int(call.get("tokens_out") or 0)
+        use["cost"] += float(call.get("cost") or 0)
+    return list(found.values())
 
 
 def _handoff(reply: Mapping[str, Any], routes: Sequence[Mapping[str, Any]]) -> tuple[str, str]:

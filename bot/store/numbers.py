@@ -16,7 +16,9 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select
 
 from frontdesk.bot.intervals import wilson
+from frontdesk.bot.store import costs
 from frontdesk.bot.store import figures as reading
+from frontdesk.bot.store.costs import NOTHING, ModelUse, Spent
 from frontdesk.bot.store.store import Store
 from frontdesk.bot.store.tables import figures, outbox, turns, votes
 
@@ -68,6 +70,9 @@ class Figures:
     first_response: Times
     satisfied: Share
     seconds: float
+    spent: Spent
+    spent_decided: float
+    """What language models cost in the decided cases: what their resolutions cost."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +99,7 @@ class Numbers:
     by_day: Mapping[date, Figures]
     reasons: Mapping[tuple[str, str], int]
     voices: Sequence[Voiced]
+    models: Sequence[ModelUse]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +125,7 @@ class Case:
     up: int
     down: int
     last_vote: str
+    spent: Spent
 
 
 def numbers(store: Store, since: date, until: date, brand: str = "", *, days: int = 7) -> Numbers:
@@ -151,6 +158,7 @@ def _numbers(connection: Connection, since: date, until: date, brand: str, days:
         by_day={day: _figures(some, back, limit) for day, some in by_day.items()},
         reasons=_reasons(connection, start, end, brand),
         voices=_voices(connection, start, end, brand),
+        models=costs.by_model(connection, start, end, brand),
     )
 
 
@@ -177,6 +185,8 @@ def _figures(cases: Sequence[Case], back: frozenset[int], limit: float) -> Figur
         first_response=_times([one.wait for one in cases if one.wait is not None]),
         satisfied=Share(n=sum(one.up for one in cases), of=sum(one.up + one.down for one in cases)),
         seconds=sum(one.ms for one in cases) / 1000,
+        spent=costs.together(one.spent for one in cases),
+        spent_decided=sum(one.spent.cost for one in decided),
     )
 
 
@@ -243,6 +253,7 @@ def _cases(connection: Connection, start: float, end: float, brand: str) -> list
     if brand:
         wanted = wanted.where(began.c.brand == brand)
     cast, people = _votes(connection, start), _by_people(connection, start)
+    spent = costs.by_case(connection, start)
     return [
         Case(
             id=row.case_id,
@@ -264,6 +275,7 @@ def _cases(connection: Connection, start: float, end: float, brand: str) -> list
             up=cast[row.case_id].count("up"),
             down=cast[row.case_id].count("down"),
             last_vote=cast[row.case_id][-1] if cast[row.case_id] else "",
+            spent=spent.get(row.case_id, NOTHING),
         )
         for row in connection.execute(wanted)
     ]
@@ -345,6 +357,7 @@ def told(found: Numbers) -> dict[str, Any]:
         "by_day": [{"day": day.isoformat(), **_plain(here)} for day, here in found.by_day.items()],
         "reasons": [{"trigger": trigger, "intent": intent, "n": n} for (trigger, intent), n in found.reasons.items()],
         "voices": [_plain(one) for one in found.voices],
+        "models": [_plain(one) for one in found.models],
     }
 
 
@@ -354,7 +367,7 @@ def _plain(values: object) -> dict[str, Any]:
 
 def _told(value: object) -> Any:
     if not isinstance(value, Share):
-        return vars(value) if isinstance(value, Times) else value
+        return vars(value) if isinstance(value, Times | Spent) else value
     low, high = value.interval
     share = {"share": value.share, "low": low, "high": high} if value.of else {"share": None, "low": None, "high": None}
     return {"n": value.n, "of": value.of, **share}

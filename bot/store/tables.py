@@ -164,6 +164,20 @@ figures = Table(
 )
 """What the numbers are made of: one row per turn, read out of it once, without words and names."""
 
+model_uses = Table(
+    "turn_model",
+    metadata,
+    Column("turn_id", _NUMBER, primary_key=True, autoincrement=False),
+    Column("model", String(ID_CHARS), primary_key=True),
+    Column("provider", String(60), primary_key=True),
+    Column("calls", Integer, nullable=False),
+    Column("uncounted", Integer, nullable=False),  # calls whose tokens nobody named
+    Column("tokens_in", _NUMBER, nullable=False),
+    Column("tokens_out", _NUMBER, nullable=False),
+    Column("cost", Double, nullable=False),  # at the prices of that time
+)
+"""What language models read and wrote for a turn, beside its figures."""
+
 handoffs = Table(
     "handoff",
     metadata,

@@ -16,8 +16,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, exists, func, or_, select, update
 
 from frontdesk.bot.store import codec, handoffs, inbox, ledger, outbox
+from frontdesk.bot.store import figures as reading
 from frontdesk.bot.store.inbox import INSERT, Lane, Pending
-from frontdesk.bot.store.tables import conversations, figures, lanes, settled, turns, votes
+from frontdesk.bot.store.tables import conversations, lanes, placed, settled, turns, votes
 from frontdesk.bot.store.tables import inbox as messages
 from frontdesk.bot.store.tables import outbox as events
 from frontdesk.bot.types import Conversation, Customer, Event, Message, State, Turn
@@ -190,7 +191,7 @@ def forget_before(connection: Connection, moment: datetime) -> int:
     """
     limit = moment.timestamp()
     connection.execute(delete(turns).where(turns.c.created_at < limit))
-    connection.execute(delete(figures).where(~exists().where(turns.c.id == figures.c.turn_id)))
+    reading.drop_orphans(connection)
     connection.execute(delete(events).where(events.c.created_at < limit))
     connection.execute(delete(votes).where(votes.c.created_at < limit))
     connection.execute(delete(settled).where(settled.c.settled_at < limit))

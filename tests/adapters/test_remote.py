@@ -17,6 +17,7 @@ from frontdesk.adapters.registry import VoiceRegistry, manifest_sha256
 from frontdesk.adapters.remote.voices import RemoteVoices
 from frontdesk.bot.config import Remote
 from frontdesk.bot.errors import ModelError
+from frontdesk.bot.usage import ModelCall, collect
 from tests.adapters.making import ORIGIN, make_adapter, promote
 
 SHORT: dict[str, float] = {
@@ -89,12 +90,37 @@ def test_candidates_are_drawn_together_as_local_voices_draw_them(started: Start,
         "messages": [{"role": "system", "content": "intent: greeting"}, {"role": "user", "content": "hi there"}],
         "max_tokens": 80,
         "stream": True,
+        "stream_options": {"include_usage": True},
         "temperature": 0,
     }
     assert (bodies[5]["temperature"], bodies[5]["top_p"]) == (0.7, 0.9)
     assert server.asked("load_lora_adapter") == [
         {"lora_name": name_of(registry, 1), "lora_path": str(registry.load("warm").folder.resolve())}
     ]
+
+
+def test_what_was_read_and_written_is_told_to_whoever_collects(started: Start) -> None:
+    calls: list[ModelCall] = []
+    with FakeServer() as server:
+        collect(calls)
+        draw(started(server.url, price_in=1e6, price_out=10e6), 0, 1)
+        draw(started(server.url, count_tokens=False))
+    assert [(one.model, one.provider, one.tokens_in, one.tokens_out, one.cost) for one in calls] == [
+        ("warm@1", "vllm", 4, 7, 74.0),
+        ("warm@1", "vllm", 4, 7, 74.0),
+        ("warm@1", "vllm", None, None, 0.0),
+    ]
+
+
+def test_a_stream_that_breaks_off_was_paid_for_and_one_that_never_began_was_not(started: Start) -> None:
+    calls: list[ModelCall] = []
+    with FakeServer(faults=[Fault(kind="cut"), Fault(kind="status")]) as server:
+        voices = started(server.url)
+        collect(calls)
+        for _ in range(2):
+            with pytest.raises(ModelError):
+                draw(voices)
+    assert [one.counted for one in calls] == [False]
 
 
 def test_a_message_is_sent_short_and_as_json_can_carry_it(started: Start) -> None:

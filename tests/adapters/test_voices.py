@@ -17,6 +17,7 @@ from frontdesk.adapters.decoding.fallback import PeftDecoder
 from frontdesk.adapters.registry import VoiceRegistry, replace_text
 from frontdesk.adapters.voices import Voices, prompt
 from frontdesk.bot.errors import ModelError
+from frontdesk.bot.usage import HERE, ModelCall, collect
 from tests.adapters.making import promote
 from tests.adapters.tiny_llama import make_adapter, make_qwen, register
 
@@ -64,6 +65,18 @@ def test_candidates_are_one_per_seed(voices: Voices) -> None:
     assert twins[0] == twins[1] != twins[2]
     asked = ending(voices, "warm")
     assert voices.speak("warm", *asked, seed=0) == (voices.candidates("warm", *asked, seeds=(0,))[0][0], "warm@1")
+
+
+def test_the_tokens_of_a_voice_in_this_process_are_counted(voices: Voices) -> None:
+    calls: list[ModelCall] = []
+    collect(calls)
+    for seeds in ((0, 0), (0,)):
+        voices.candidates("warm", *ASKED[0], seeds=seeds)
+    both, one = calls
+    assert (both.model, both.provider, both.cost) == ("frontdesk-base", HERE, 0.0)
+    assert one.tokens_in
+    assert both.tokens_in == one.tokens_in, "the same prompt is read once"
+    assert both.tokens_out == 2 * (one.tokens_out or 0) > 0
 
 
 def test_replies_are_those_of_a_name_a_version_or_the_base(voices: Voices, registry: VoiceRegistry) -> None:

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import Connection, delete, func, insert, select
 
 from frontdesk.bot.store import Store
+from frontdesk.bot.store.costs import Spent
 from frontdesk.bot.store.figures import says_solved
-from frontdesk.bot.store.numbers import Numbers, Share, numbers
+from frontdesk.bot.store.numbers import Numbers, Share, numbers, told
 from frontdesk.bot.store.tables import figures, inbox, outbox, turns, votes
 
 TODAY = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
@@ -172,6 +173,31 @@ def test_handoffs_have_reasons_and_voices_have_votes(past: Past) -> None:
     assert (whole.handed_over, whole.clarified) == (Share(n=3, of=6), Share(n=1, of=6))
     assert (whole.unanswered, whole.satisfied) == (Share(n=1, of=1), Share(n=1, of=2))
     assert whole.seconds == pytest.approx(1.5)
+
+
+def asked(model: str, read: int | None, wrote: int | None, cost: float = 0.0, provider: str = "openai") -> Any:
+    return {"model": model, "provider": provider, "tokens_in": read, "tokens_out": wrote, "cost": cost}
+
+
+def test_what_models_read_and_wrote_is_kept_by_case_and_by_model(past: Past) -> None:
+    calls = [asked("large", 900, 30, 0.5), asked("large", 100, 10, 0.1), asked("large", None, None)]
+    past.said("a", LONG_AGO, trace={"models": [*calls, asked("base", 50, 5, provider="frontdesk")]})
+    past.said("a", LONG_AGO + timedelta(minutes=1), trace={"models": [asked("small", 8, 2, 0.2)]}, vote="up")
+    past.said("b", LONG_AGO)
+    past.said("young", TODAY, trace={"models": [asked("large", 1, 1, 3.0)]}, brand="other")
+    found = past.numbers()
+    spent = Spent(tokens_in=1009, tokens_out=43, tokens_here=55, uncounted=1, cost=pytest.approx(3.8))
+    assert found.whole.spent == spent
+    assert found.whole.spent_decided == pytest.approx(0.8)
+    assert [(one.model, one.calls, one.uncounted, one.tokens_in) for one in found.models] == [
+        ("large", 4, 1, 1001),
+        ("small", 1, 0, 8),
+        ("base", 1, 0, 50),
+    ]
+    assert past.numbers(brand="other").whole.spent == Spent(tokens_in=1, tokens_out=1, cost=3.0)
+    assert told(found)["whole"]["spent"]["tokens_here"] == 55
+    past.store.forget_before(datetime.now(UTC))
+    assert past.numbers().models == []
 
 
 def test_what_is_forgotten_counts_no_more(past: Past) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,6 +16,7 @@ from frontdesk.bot.handoff import HandoffAnswerer
 from frontdesk.bot.meters import BOUNDS, Meter, gauge
 from frontdesk.bot.observed import Meters, ObservedEngine
 from frontdesk.bot.types import Citation, Conversation, Customer, Message, Reply, Route, Sentence
+from frontdesk.bot.usage import Tariff
 
 BRANDS = {"shop": Brand(name="Shop", routes={"hello": "voice", "returns": "knowledge", "person": "handoff"})}
 SECRET = "Nora Whitfield"
@@ -32,6 +34,8 @@ class Parts:
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
         if message.text.startswith("broken"):
             raise ValueError(SECRET)
+        Tariff(model="tiny", provider="openai", price_in=2e6, price_out=5e6).tell(time.time(), 40, 2)
+        Tariff(model="base").tell(time.time(), None, None)
         yield Sentence(text=f"Dear {SECRET}.", citations=(QUOTE,) if route.intent == "returns" else ())
         yield Sentence(text="That is all.")
 
@@ -77,6 +81,10 @@ def test_turns_are_counted_by_what_became_of_them() -> None:
     assert 'frontdesk_handoffs_total{brand="shop",trigger="failure"} 1' in lines
     assert 'frontdesk_turn_seconds_count{brand="shop"} 6' in lines
     assert 'frontdesk_first_sentence_seconds_bucket{brand="shop",le="+Inf"} 6' in lines
+    named = 'brand="shop",model="tiny",provider="openai"'
+    assert f'frontdesk_model_tokens_total{{{named},type="input"}} 160' in lines
+    assert f"frontdesk_model_cost_total{{{named}}} 360" in lines
+    assert 'frontdesk_model_calls_total{brand="shop",counted="false",model="base",provider="frontdesk"} 4' in lines
     assert SECRET not in "\n".join(lines)
 
 
@@ -111,9 +119,19 @@ def test_every_step_has_a_span_below_its_turn_and_none_holds_words(monkeypatch: 
     monkeypatch.setattr(tracing, "_tracer", lambda: provider.get_tracer("test"))
     said(ObservedEngine(engine(), Meters()), f"returns please, I am {SECRET}", "broken")
     spans = kept.get_finished_spans()
-    first, second = spans[:7], spans[7:]
-    assert [one.name for one in first] == ["route", "check", "send", "check", "send", "answer", "turn"]
+    first, second = spans[:9], spans[9:]
+    steps = ["route", "check", "send", "check", "send", "answer", "chat tiny", "chat base", "turn"]
+    assert [one.name for one in first] == steps
     assert [one.name for one in second] == ["route", "answer", "send", "turn"]
+    asked = {key: value for key, value in first[6].attributes.items() if key.startswith("gen_ai.")}
+    assert asked == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "tiny",
+        "gen_ai.usage.input_tokens": 40,
+        "gen_ai.usage.output_tokens": 2,
+    }
+    assert first[6].end_time >= first[6].start_time
     assert {one.parent.span_id for one in first[:-1]} == {first[-1].context.span_id}
     assert first[-1].attributes["frontdesk.routes"] == "knowledge"
     assert second[-1].attributes["frontdesk.routes"] == "knowledge,handoff"

@@ -44,14 +44,25 @@ def figures(n: int, of: int) -> dict[str, Any]:
         "undecided": 2,
         "first_response": times,
         "seconds": 1.5 * of,
+        "spent": {"tokens_in": 900 * of, "tokens_out": 20 * of, "tokens_here": 7, "uncounted": 3, "cost": 0.5 * of},
+        "spent_decided": 1.5,
     }
+
+
+MODELS = (
+    {"model": "m-large", "provider": "openai", "calls": 4, "uncounted": 3, "tokens_in": 3600, "tokens_out": 80}
+    | {"cost": 2.0},
+    {"model": "frontdesk-base", "provider": "frontdesk", "calls": 2, "uncounted": 0, "tokens_in": 5, "tokens_out": 2}
+    | {"cost": 0.0},
+)
 
 
 class Counted:
     """Answers with made-up numbers and remembers what was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: tuple[Mapping[str, Any], ...] = MODELS) -> None:
         self.asked: tuple[date, date, str, int] | None = None
+        self.models = models
 
     async def __call__(self, since: date, until: date, brand: str, days: int) -> Mapping[str, Any]:
         self.asked = (since, until, brand, days)
@@ -64,6 +75,7 @@ class Counted:
             "whole": figures(3, 4),
             "by_day": [{"day": one.isoformat(), **figures(n, 4 * n)} for n, one in enumerate(dates)],
             "reasons": [{"trigger": "asked", "intent": "<b>human</b>", "n": 2}],
+            "models": self.models,
             "voices": [{"voice": "warm@3", "messages": 9, "satisfied": figures(1, 2)["involved"]}],
         }
 
@@ -148,6 +160,20 @@ def test_the_page_says_what_each_figure_means_and_rests_on() -> None:
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
+def test_what_models_cost_is_told_by_case_by_resolution_and_by_model() -> None:
+    text = get("/admin/numbers").text
+    for said in ("3,600 read, 80 written", "3 calls named no tokens", "2.00 in all, over 4 cases", "m-large"):
+        assert said in text, said
+    assert "0.25" in text, "1.50 over 3 + 3 resolved cases"
+    assert "have no price" not in text
+
+
+def test_that_no_model_on_a_server_was_asked_is_said() -> None:
+    text = get("/admin/numbers", counted=Counted(MODELS[1:])).text
+    assert "no tokens were bought. Models in this process read and wrote 7." in text
+    assert "in this process" in text
+
+
 def test_what_is_asked_for_is_what_is_counted() -> None:
     counted = Counted()
     get("/admin/numbers?since=2026-01-01&until=2026-01-10&brand=c&days=14", counted=counted)
@@ -184,6 +210,8 @@ def test_the_csv_has_a_row_per_day_with_what_each_share_rests_on() -> None:
     assert (rows[0]["said_so"], rows[0]["said_so_n"], rows[0]["said_so_of"]) == ("", "0", "0")
     assert (rows[1]["said_so"], rows[1]["said_so_n"], rows[1]["said_so_of"]) == ("0.25", "1", "4")
     assert rows[2]["first_response_p95_seconds"] == "3"
+    spent = [rows[2][name] for name in ("tokens_in", "tokens_out", "tokens_in_process", "uncounted_calls", "cost")]
+    assert spent == ["7200", "160", "7", "3", "4"]
     assert 'filename="numbers-2026-01-01-2026-01-03.csv"' in answer.headers["content-disposition"]
 
 

@@ -14,8 +14,9 @@ from frontdesk.adapters.fakes.faults import Fault
 from frontdesk.adapters.fakes.openai_server import FakeServer
 from frontdesk.bot import config
 from frontdesk.bot.errors import ConfigError, MissingExtra
+from frontdesk.bot.usage import ModelCall, collect
 from frontdesk.knowledge.base import Knowledge
-from frontdesk.knowledge.chat import chat_model
+from frontdesk.knowledge.chat import chat_model, tariff_of
 from frontdesk.knowledge.values import Explanation, Helpers, Question
 from tests.knowledge.knowledge_samples import Hashing
 
@@ -36,8 +37,10 @@ def served() -> Iterator[FakeServer]:
 
 
 def explained(server: FakeServer, project: Path, folder: Path) -> Explanation:
-    settings = config.ChatModel.model_validate({"model": "tiny", "url": server.url, "api_key": "k", "seconds": 10})
-    knowledge = Knowledge(folder, Hashing(), config.Knowledge(chat_model=settings), Helpers(chat=chat_model(settings)))
+    said = {"model": "tiny", "url": server.url, "api_key": "k", "seconds": 10, "price_in": 2, "price_out": 3}
+    settings = config.ChatModel.model_validate(said)
+    helpers = Helpers(chat=chat_model(settings), tariff=tariff_of(settings))
+    knowledge = Knowledge(folder, Hashing(), config.Knowledge(chat_model=settings), helpers)
     try:
         knowledge.ingest(project)
         return knowledge.explain(ASKED)
@@ -52,6 +55,16 @@ def test_a_served_model_words_the_answer_and_its_invention_is_dropped(
     assert [one.text for one in found.sentences] == ["Unused items can be returned within 45 days of delivery."]
     assert [one.why for one in found.considered if one.written and one.why] == ["says 90 days, its quote does not"]
     assert served.asked("chat/completions")[0]["stream"] is True
+
+
+def test_what_it_read_and_wrote_is_told_and_priced(served: FakeServer, project: Path, tmp_path: Path) -> None:
+    calls: list[ModelCall] = []
+    collect(calls)
+    explained(served, project, tmp_path / "state")
+    (call,) = calls
+    assert (call.model, call.provider, call.tokens_out) == ("tiny", "openai", 17)
+    assert call.tokens_in
+    assert call.cost == pytest.approx((2 * call.tokens_in + 3 * 17) / 1e6)
 
 
 @pytest.mark.parametrize("kind", ["reset", "status", "cut", "not_a_stream"])
