@@ -96,7 +96,7 @@ class ChatModel(Table):
     seconds: float = Field(default=10.0, gt=0, le=60)
     """The longest an answer may take; after it the extractive one is given."""
     price_in: float = Field(default=0.0, ge=0)
-    """What a million tokens read cost, in any currency; `frontdesk advise` reckons with it."""
+    """What a million tokens read cost, in any currency; the numbers in /admin and `frontdesk advise` reckon with it."""
     price_out: float = Field(default=0.0, ge=0)
     """What a million tokens written cost."""
 

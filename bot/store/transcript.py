@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, exists, func, or_, se
 from frontdesk.bot.store import codec, handoffs, inbox, ledger, outbox
 from frontdesk.bot.store import figures as reading
 from frontdesk.bot.store.inbox import INSERT, Lane, Pending
-from frontdesk.bot.store.tables import conversations, lanes, placed, settled, turns, votes
+from frontdesk.bot.store.tables import conversations, lanes, settled, turns, votes
 from frontdesk.bot.store.tables import inbox as messages
 from frontdesk.bot.store.tables import outbox as events
 from frontdesk.bot.types import Conversation, Customer, Event, Message, State, Turn
