@@ -12,6 +12,7 @@ from frontdesk.bot.errors import KnowledgeError
 from frontdesk.knowledge.documents import Stored
 from frontdesk.knowledge.links import Links
 from frontdesk.knowledge.names import Names
+from frontdesk.knowledge.openings import Openings
 from frontdesk.knowledge.scoping import Readers, metadata, shelf
 from frontdesk.knowledge.spelling import Spelling
 from frontdesk.knowledge.terms import terms
@@ -72,6 +73,7 @@ class Generation:
     names: Names = field(repr=False)
     spelling: Spelling = field(repr=False)
     links: Links = field(repr=False)
+    openings: Openings = field(repr=False)
     position: dict[str, int] = field(repr=False)
     readers: Readers = field(repr=False)
     known: dict[str, NDArray[np.float32]] = field(repr=False)
@@ -127,6 +129,7 @@ class Generation:
             names=Names(documents, corpus),
             spelling=Spelling(lambda: (one.passage.search_text(one.document) for one in stored)),
             links=Links(documents),
+            openings=Openings(documents, owner),
             position={str(one.id): at for at, one in enumerate(stored)},
             readers=Readers(documents),
             known=content.known,

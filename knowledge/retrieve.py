@@ -110,6 +110,7 @@ def search(index: Generation, encoder: Encoder, question: Question, k: int, help
     total = fuse([one for each in lists.values() for one in each], index.owner, OWN_LONG if query.long else 1.0)
     if query.long:
         total = _second_look(index, query, total)
+        total = total + index.openings.gained(total, index.owner, query.allowed)
     found = list(_hits(index, _best(total, max(k, DEPTH)), total, query))
     ranked = _reranked(query.question.text, found, helpers, notes)
     wanted = [*(_first(index, lists, one) for one in apart), *_rare(index, query, ranked[:k])]

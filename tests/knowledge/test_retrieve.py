@@ -17,7 +17,7 @@ from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.links import Links
 from frontdesk.knowledge.rephrase import ChatPhraser
 from frontdesk.knowledge.retrieve import Found, fuse, search
-from frontdesk.knowledge.values import Document, Helpers, Phraser, Question, Scope
+from frontdesk.knowledge.values import Audience, Document, Helpers, Phraser, Question, Scope
 from tests.knowledge.knowledge_samples import Hashing
 
 Opened = Callable[..., Knowledge]
@@ -140,3 +140,27 @@ def test_fused_ranks_count_a_passage_and_its_document() -> None:
     assert total.argmax() == 0
     assert total[2] == pytest.approx(1 / 22 + 1 / 22 + 0.5 / 21)
     assert fuse([], owner).tolist() == [0, 0, 0, 0]
+
+
+def test_a_long_text_also_needs_the_page_that_opens_what_is_said_of_a_product(opened: Opened) -> None:
+    def page(name: str, title: str, text: str, audience: Audience = "customers") -> Document:
+        return Document(id=f"{name}.md", title=title, text=text, context={"product": "ember"}, audience=audience)
+
+    product = [
+        page("a-memo", "Staff memo", "Never promise a date.", "staff"),
+        page("b-start", "Hello", "Unpack everything first."),
+        page("c-battery", "Battery", "The battery lasts nine hours and charges in two hours."),
+        page("d-screen", "Screen", "A scratched screen is replaced for a fee."),
+    ]
+    others = [
+        Document(id=f"x{at}.md", title=f"Topic {at}", text=f"A filler text about subject number {at} and the hours.")
+        for at in range(40)
+    ]
+    knowledge = opened()
+    knowledge.put([*product, *others])
+    text = "I have been a customer for years and years. " * 8
+    text += "The battery lasts no nine hours. My scratched screen must be replaced without a fee."
+    with knowledge.lease() as index:
+        found = [hit.document.id for hit in search(index, Hashing(), Question(text=text), 20).hits]
+    assert found.index("b-start.md") <= 4
+    assert "a-memo.md" not in found
