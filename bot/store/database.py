@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from queue import Empty, SimpleQueue
 from typing import IO, Any, Protocol, TypeVar
 
@@ -300,6 +301,7 @@ def _locked(database: str) -> IO[bytes]:
     return lock
 
 
+@cache
 def _tell_version() -> None:
     if sqlite3.sqlite_version_info < WAL_RESET_FIXED:
         log.warning(
