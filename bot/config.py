@@ -297,6 +297,8 @@ class Limits(Table):
     wait_seconds: float = Field(default=20.0, gt=0)
     queue: int = Field(default=200, ge=1)
     """The most messages that may wait for their answer, on all channels; further ones are asked to come again."""
+    queue_per_conversation: int = Field(default=20, ge=1)
+    """The most of one conversation: nobody fills the queue alone."""
 
 
 class Settings(Table):
