@@ -10,12 +10,18 @@ from typing import Protocol
 
 from frontdesk.bot.errors import StoreError
 from frontdesk.bot.store import Store
+from frontdesk.bot.store.bell import Bell
+from frontdesk.bot.store.store import ANY
 from frontdesk.bot.types import Conversation, Event
 
 log = logging.getLogger(__name__)
 
 PAUSE = 0.2
-"""Seconds between looks at the outbox."""
+"""Seconds until the next look at the outbox although nothing was said."""
+GATHER = 0.02
+"""Seconds at least between looks, so that under load one look finds many events."""
+AT_ONCE = 100
+"""Deliveries in progress at most."""
 GRACE = 5.0
 """Seconds that deliveries in progress may take at the end."""
 LEASE = 60.0
@@ -28,7 +34,7 @@ class Push(Protocol):
     """A platform that takes one event; an error with `seconds` says when to try again."""
 
     async def send(self, event: Event, conversation: Conversation) -> None:
-        """Deliver one event; raise to have it tried again."""
+        """Deliver one event; raise to have it tried again. Of the conversation's turns, the last is there."""
         ...
 
 
@@ -57,22 +63,33 @@ class Delivery:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _run(self) -> None:
+        self._bell = Bell()
+        self.store.spoken.join(ANY, self._bell)
         while True:
-            try:
-                events = await self.store.call(self.store.unsent, list(self.senders), lease_seconds=LEASE)
-            except Exception:  # whatever it is, the next look must come
-                log.exception("the outbox could not be read")
-                events = []
-            for event in events:
+            for event in await self._unsent():
                 task = asyncio.create_task(self._deliver(event), name=f"frontdesk-delivery {event.id}")
                 self._sending.add(task)
-                task.add_done_callback(self._sending.discard)
-            if not events:
-                await asyncio.sleep(PAUSE)
+                task.add_done_callback(self._sent)
+            await asyncio.sleep(GATHER)
+            await self._bell.wait(PAUSE)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        self._bell.ring()  # the conversation's next event may follow
+
+    async def _unsent(self) -> list[Event]:
+        free = AT_ONCE - len(self._sending)
+        if free <= 0:
+            return []
+        try:
+            return await self.store.call(self.store.unsent, list(self.senders), free, LEASE)
+        except Exception:  # whatever it is, the next look must come
+            log.exception("the outbox could not be read")
+            return []
 
     async def _deliver(self, event: Event) -> None:
         try:
-            conversation = await self.store.call(self.store.conversation, event.conversation_id)
+            conversation = await self.store.call(self.store.conversation, event.conversation_id, last_turns=1)
             if conversation:
                 await self.senders[conversation.channel].send(event, conversation)
             await self.store.call(self.store.mark_sent, event.id)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
+from frontdesk.bot.admission import Admission
 from frontdesk.bot.config import Limits
 from frontdesk.bot.engine import Engine, changes, moved_to
-from frontdesk.bot.errors import ChannelError
+from frontdesk.bot.errors import ChannelError, Overloaded
 from frontdesk.bot.handoff import why
+from frontdesk.bot.helped import vote
 from frontdesk.bot.staff import Staff
 from frontdesk.bot.store import Dispatcher, Store, Turnwork, follow
 from frontdesk.bot.store.codec import build, plain
@@ -27,6 +30,7 @@ class FrontDesk:
         self.engine, self.store, self.limits = engine, store, limits
         self.staff = Staff(engine, store)
         self.dispatcher = Dispatcher(store, self.answer, workers=workers, give_up=self.give_up)
+        self.admission = Admission(limits, self.dispatcher, workers)
 
     async def start(self) -> None:
         """Open the store and begin to answer; what an earlier run accepted and did not answer comes first."""
@@ -68,6 +72,9 @@ class FrontDesk:
 
     async def _close(self, work: Turnwork, conversation: Conversation, reply: Reply) -> None:
         state = moved_to(reply)
+        if cast := vote(conversation, reply):
+            with suppress(ChannelError):  # the answer was forgotten meanwhile
+                await self.feedback(conversation.id, cast[0], {"value": cast[1]})
         if reply.buttons:
             await work.commit(BUTTONS, "buttons", {"buttons": plain(reply.buttons)})
         if state and state != conversation.state:
@@ -80,7 +87,7 @@ class FrontDesk:
     # What a channel may ask
 
     async def accept(self, message: Message, event_id: str) -> Receipt:
-        """Commit the message under (channel, event id), then wake the workers; raises Overloaded at limits.queue."""
+        """Commit the message under (channel, event id), then wake the workers; raises Overloaded for want of room."""
         if not message.text.strip():
             raise ChannelError("the message is empty.", fix="send some text.", status=422, code="empty_text")
         if len(message.text) > self.limits.text_chars:
@@ -93,7 +100,12 @@ class FrontDesk:
         if message.brand not in self.engine.brands:
             known = ", ".join(self.engine.brands)
             raise ChannelError(f"no brand {message.brand!r}.", fix=f"use one of {known}.", status=422, code="no_brand")
-        return await asyncio.wrap_future(self.store.put_async(message, event_id, self.limits.queue))
+        place = self.admission.place()
+        try:
+            return await asyncio.wrap_future(self.store.put_async(message, event_id, place.room))
+        except Overloaded:
+            self.admission.refused(place)
+            raise
 
     async def receipts(self, channel: str, prefix: str) -> list[Receipt]:
         """Return the newest receipts of events whose id begins with `prefix`."""

@@ -3,7 +3,7 @@
 from frontdesk.bot.store.database import StoreInUse
 from frontdesk.bot.store.dispatcher import Dispatcher, Turnwork, apologise
 from frontdesk.bot.store.follow import Follower, follow
-from frontdesk.bot.store.inbox import Lane, LeaseLost, Pending
+from frontdesk.bot.store.inbox import Lane, LeaseLost, Pending, Room
 from frontdesk.bot.store.store import Store
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Lane",
     "LeaseLost",
     "Pending",
+    "Room",
     "Store",
     "StoreInUse",
     "Turnwork",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -106,6 +107,13 @@ class Dispatcher:
         self._workers, self._owner, self._lease = workers, owner or str(uuid4()), lease_seconds
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self.taken = 0
+        """Conversations taken up so far."""
+        self._all_busy: float | None = None
+
+    def behind(self) -> float:
+        """Return for how many seconds no worker was free for the next conversation; 0 while one is."""
+        return 0.0 if self._all_busy is None else time.monotonic() - self._all_busy
 
     async def start(self) -> None:
         """Begin to take conversations."""
@@ -134,6 +142,10 @@ class Dispatcher:
         while not self._stopping:
             for lane in await self._claim():
                 self._begin(lane)
+            if len(self._tasks) < self._workers:
+                self._all_busy = None
+            elif self._all_busy is None:
+                self._all_busy = time.monotonic()
             await self._bell.wait(POLL_SECONDS)
 
     async def _claim(self) -> list[Lane]:
@@ -149,6 +161,7 @@ class Dispatcher:
     def _begin(self, lane: Lane) -> None:
         task = asyncio.create_task(self._hold(lane), name=f"frontdesk-lane {lane.conversation_id}")
         self._tasks.add(task)
+        self.taken += 1
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:

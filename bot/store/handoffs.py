@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select, update
 
 from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.store import codec, outbox
@@ -84,6 +84,15 @@ def _change(connection: Connection, conversation_id: str, **values: Any) -> None
 # What is looked at
 
 
+_LAST = select(handoffs).where(handoffs.c.conversation_id == bindparam("of")).order_by(handoffs.c.id.desc()).limit(1)
+
+
+def last_of(connection: Connection, conversation_id: str) -> Handoff | None:
+    """Return the newest stay of a conversation, or None."""
+    row = connection.execute(_LAST, {"of": conversation_id}).first()
+    return None if row is None else value_of(row)
+
+
 def latest(connection: Connection, conversation_ids: Sequence[str]) -> dict[str, Handoff]:
     """Return the newest stay of each conversation that ever had one."""
     newest = select(func.max(handoffs.c.id)).where(handoffs.c.conversation_id.in_(conversation_ids))
@@ -95,9 +104,12 @@ def latest(connection: Connection, conversation_ids: Sequence[str]) -> dict[str,
 
 def ahead(connection: Connection, brand: str, handoff: Handoff | None) -> int:
     """Return how many conversations of the brand wait longer than this one, or would if it began to wait now."""
-    before = [handoffs.c.id < handoff.id] if handoff and handoff.ended_at is None else []
-    waits = select(func.count()).where(_OPEN, handoffs.c.agent == "", handoffs.c.brand == brand, *before)
-    return int(connection.execute(waits).scalar_one())
+    before = handoff.id if handoff and handoff.ended_at is None else 2**63 - 1
+    return int(connection.execute(_AHEAD, {"of": brand, "before": before}).scalar_one())
+
+
+_AHEAD = select(func.count()).where(_OPEN, handoffs.c.agent == "", handoffs.c.brand == bindparam("of"))
+_AHEAD = _AHEAD.where(handoffs.c.id < bindparam("before"))
 
 
 def unended(connection: Connection) -> list[Handoff]:

@@ -12,13 +12,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     Boolean,
     Connection,
     Double,
     Executable,
+    ScalarSelect,
+    Select,
     and_,
     bindparam,
     case,
@@ -38,6 +40,22 @@ from frontdesk.bot.types import Message, Receipt
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+Refusal = Literal["full", "flooded"]
+"""Why a message is not taken: too many wait, or too many of its own conversation do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """How much may wait for its answer when one more message comes."""
+
+    messages: int
+    """In all, those being answered included."""
+    in_conversation: int
+    """Likewise, in its own conversation."""
+    conversations: int = 2**31 - 1
+    """Conversations that no worker has taken up."""
 
 
 class LeaseLost(StoreError):
@@ -89,19 +107,21 @@ def row_of(message: Message, event_id: str) -> dict[str, Any]:
     }
 
 
-def put(connection: Connection, row: dict[str, Any], most: int | None = None) -> Receipt | None:
+def put(connection: Connection, row: dict[str, Any], room: Room | None = None) -> Receipt | Refusal:
     """Store a message once under (channel, event_id); a repeat returns the first receipt, marked duplicate.
 
-    None, and nothing is stored, where `most` messages wait for their answer already: an error would break up the
-    group of writes that it is committed with, just when there are many.
+    A new one for which there is no `room` is not stored, and why is returned: an error would break up the group of
+    writes that it is committed with, just when there are many.
     """
-    if most is not None and connection.execute(_WAITING, {"most": most}).scalar_one() >= most:
-        return _first_receipt(connection, row)
+    if room and (refusal := _refusal(connection, row, room)):
+        return _first_receipt(connection, row) or refusal
     touch_lane, add_message, add_conversation = _puts(connection.dialect.name)
     connection.execute(touch_lane, row)
     stored = connection.execute(add_message, row).first()
     if stored is None:
-        return _first_receipt(connection, row)
+        first = _first_receipt(connection, row)
+        assert first is not None  # only a message that is there is not added
+        return first
     connection.execute(add_conversation, row)
     return Receipt(conversation_id=row["conversation_id"], message_id=row["message_id"], position=stored.position)
 
@@ -150,9 +170,28 @@ def _puts(dialect: str) -> tuple[Executable, Executable, Executable]:
     )
 
 
-_WAITING = select(func.count()).select_from(
-    select(inbox.c.id).where(inbox.c.closed_at.is_(None)).limit(bindparam("most")).subquery()
+def _first(statement: Select[Any], most: str) -> ScalarSelect[int]:
+    """Count the rows of a statement, but no further than to the parameter `most`."""
+    return select(func.count()).select_from(statement.limit(bindparam(most)).subquery()).scalar_subquery()
+
+
+_UNANSWERED = select(inbox.c.id).where(inbox.c.closed_at.is_(None))
+_BACKLOG = select(
+    _first(_UNANSWERED, "most").label("unanswered"),
+    _first(_UNANSWERED.where(inbox.c.conversation_id == bindparam("of")), "each").label("here"),
+    _first(
+        select(lanes.c.conversation_id).where(lanes.c.due_at <= bindparam("now"), lanes.c.owner.is_(None)), "idle"
+    ).label("idle"),
 )
+
+
+def _refusal(connection: Connection, row: Mapping[str, Any], room: Room) -> Refusal | None:
+    """Return why a message may not be added, if it may not."""
+    limits = {"most": room.messages, "each": room.in_conversation, "idle": room.conversations}
+    found = connection.execute(_BACKLOG, {**limits, "of": row["conversation_id"], "now": row["now"]}).one()
+    if found.here >= room.in_conversation:
+        return "flooded"
+    return "full" if found.unanswered >= room.messages or found.idle >= room.conversations else None
 
 
 def _first_receipt(connection: Connection, row: dict[str, Any]) -> Receipt | None:

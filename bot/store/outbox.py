@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, cast
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Executable, Row, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Double, Executable, Row, and_, bindparam, func, select, update
 
 from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.store import codec
@@ -120,38 +120,50 @@ def changed_since(connection: Connection, moment: float) -> list[str]:
     return list(rows.scalars())
 
 
+_EARLIER = outbox.alias()
+_WAITS = and_(
+    _EARLIER.c.conversation_id == outbox.c.conversation_id, _EARLIER.c.id < outbox.c.id, _EARLIER.c.send_at.isnot(None)
+)
+_READY = (
+    select(outbox.c.id)
+    .where(
+        outbox.c.channel.in_(bindparam("channels", expanding=True)),
+        outbox.c.send_at <= bindparam("now"),
+        ~select(_EARLIER.c.id).where(_WAITS).exists(),
+    )
+    .order_by(outbox.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+    .cte("ready")
+)
+_TAKE = (
+    update(outbox)
+    .where(outbox.c.id.in_(select(_READY.c.id)))
+    .values(send_at=bindparam("until"), sends=outbox.c.sends + 1)
+    .returning(*_EVENT)
+)
+
+
 def take_unsent(connection: Connection, channels: Collection[str], limit: int, lease_seconds: float) -> list[Event]:
     """Take events to push, at most the oldest of each conversation; each comes back after `lease_seconds`."""
     now = time.time()
-    earlier = outbox.alias()
-    waits = and_(
-        earlier.c.conversation_id == outbox.c.conversation_id, earlier.c.id < outbox.c.id, earlier.c.send_at.isnot(None)
-    )
-    ready = (
-        select(outbox.c.id)
-        .where(outbox.c.channel.in_(channels), outbox.c.send_at <= now, ~select(earlier.c.id).where(waits).exists())
-        .order_by(outbox.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("ready")
-    )
-    taking = update(outbox).where(outbox.c.id.in_(select(ready.c.id)))
-    rows = connection.execute(taking.values(send_at=now + lease_seconds, sends=outbox.c.sends + 1).returning(*_EVENT))
-    return sorted((_event(row) for row in rows), key=lambda event: event.id)
+    taking = {"channels": list(channels), "now": now, "most": limit, "until": now + lease_seconds}
+    return sorted((_event(row) for row in connection.execute(_TAKE, taking)), key=lambda event: event.id)
+
+
+_SENT = update(outbox).where(outbox.c.id == bindparam("event")).values(send_at=None)
+_LATER = update(outbox).where(outbox.c.id == bindparam("event"), outbox.c.send_at.isnot(None))
+_LATER = _LATER.values(send_at=bindparam("until", type_=Double))
 
 
 def mark_sent(connection: Connection, event_id: int) -> None:
     """Note that the platform has the event."""
-    connection.execute(_one(event_id).values(send_at=None))
+    connection.execute(_SENT, {"event": event_id})
 
 
 def postpone(connection: Connection, event_id: int, delay: float) -> None:
     """Offer the event again in `delay` seconds."""
-    connection.execute(_one(event_id).where(outbox.c.send_at.isnot(None)).values(send_at=time.time() + delay))
-
-
-def _one(event_id: int) -> Any:
-    return update(outbox).where(outbox.c.id == event_id)
+    connection.execute(_LATER, {"event": event_id, "until": time.time() + delay})
 
 
 def abandon_all(connection: Connection) -> None:

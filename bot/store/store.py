@@ -17,11 +17,11 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection
 
-from frontdesk.bot.errors import Overloaded, StoreError
+from frontdesk.bot.errors import ChannelError, FrontdeskError, Overloaded, StoreError
 from frontdesk.bot.store import gaps, inbox, outbox, review, transcript
 from frontdesk.bot.store.bell import Signal
 from frontdesk.bot.store.database import Database, T, Work, open_database
-from frontdesk.bot.store.inbox import Lane, Pending
+from frontdesk.bot.store.inbox import Lane, Pending, Refusal, Room
 from frontdesk.bot.store.ledger import StoreLedger
 from frontdesk.bot.types import Conversation, Customer, Event, EventKind, Message, Receipt, State
 
@@ -96,25 +96,26 @@ class Store:
         """Commit the message once under (message.channel, event_id); a repeat returns the first receipt, marked."""
         return self.put_async(message, event_id).result()
 
-    def put_async(self, message: Message, event_id: str, most: int | None = None) -> Future[Receipt]:
+    def put_async(self, message: Message, event_id: str, room: Room | None = None) -> Future[Receipt]:
         """Return at once; the future resolves after the commit (`asyncio.wrap_future` awaits it).
 
-        With `most`, it raises Overloaded where that many messages wait for their answer and this is a new one.
+        A new message for which there is no `room` raises Overloaded, or ChannelError 429 when too many of its own
+        conversation wait.
         """
-        putting = self._opened().submit(partial(inbox.put, row=inbox.row_of(message, event_id), most=most))
+        putting = self._opened().submit(partial(inbox.put, row=inbox.row_of(message, event_id), room=room))
         receipt: Future[Receipt] = Future()
         receipt.set_running_or_notify_cancel()
         putting.add_done_callback(partial(self._put, receipt))
         return receipt
 
-    def _put(self, receipt: Future[Receipt], putting: Future[Receipt | None]) -> None:
+    def _put(self, receipt: Future[Receipt], putting: Future[Receipt | Refusal]) -> None:
         if error := putting.exception():
             receipt.set_exception(error)
-        elif stored := putting.result():
+        elif isinstance(stored := putting.result(), Receipt):
             self.arrived.tell(ARRIVALS)
             receipt.set_result(stored)
         else:
-            receipt.set_exception(Overloaded("too many messages wait for their answer.", fix="send it again later."))
+            receipt.set_exception(_refused(stored))
 
     def receipts(self, channel: str, prefix: str, limit: int = 8) -> list[Receipt]:
         """Return the newest receipts of events whose id begins with `prefix`, lower-case hexadecimal digits.
@@ -308,3 +309,10 @@ class Store:
     @staticmethod
     def _recent(connection: Connection) -> list[str]:
         return outbox.changed_since(connection, time.time() - CLOCKS_DIFFER - POLL_SECONDS)
+
+
+def _refused(refusal: Refusal) -> FrontdeskError:
+    if refusal == "full":
+        return Overloaded("too many messages wait for their answer.", fix="send it again later.")
+    what, fix = "Too many messages of this conversation wait for their answer.", "wait for an answer first."
+    return ChannelError(what, status=429, code="too_many", fix=fix)

@@ -248,3 +248,13 @@ relayed = Table(
     Column("due_at", Double),  # null: told to the end
 )
 """How far each stay was told to each target."""
+
+placed = Table(
+    "placed_reply",
+    metadata,
+    Column("conversation_id", String(ID_CHARS), primary_key=True),
+    Column("message_id", String(ID_CHARS), primary_key=True),
+    Column("place", String(ID_CHARS), nullable=False),
+    Column("created_at", Double, nullable=False, index=True),
+)
+"""Where on its platform a reply stands that was shown while it was made."""

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, exists, func, or_, se
 from frontdesk.bot.store import codec, handoffs, inbox, ledger, outbox
 from frontdesk.bot.store import figures as reading
 from frontdesk.bot.store.inbox import INSERT, Lane, Pending
-from frontdesk.bot.store.tables import conversations, lanes, settled, turns, votes
+from frontdesk.bot.store.tables import conversations, lanes, placed, settled, turns, votes
 from frontdesk.bot.store.tables import inbox as messages
 from frontdesk.bot.store.tables import outbox as events
 from frontdesk.bot.types import Conversation, Customer, Event, Message, State, Turn
@@ -100,8 +100,16 @@ def _stay(connection: Connection, message: Message, before: State, after: State,
 
 def one(connection: Connection, conversation_id: str, last_turns: int) -> Conversation | None:
     """Return the conversation with its last turns, or None; its stays with people are not looked up."""
-    rows = connection.execute(select(conversations).where(conversations.c.id == conversation_id)).all()
-    return next(iter(_with_turns(connection, rows, last_turns)), None)
+    row = connection.execute(_ONE, {"of": conversation_id}).first()
+    if row is None:
+        return None
+    newest = connection.execute(_NEWEST, {"of": conversation_id, "most": last_turns}).all()
+    return _conversation(row, tuple(_turn(each) for each in reversed(newest)))
+
+
+_ONE = select(conversations).where(conversations.c.id == bindparam("of"))
+_NEWEST = select(turns.c.message, turns.c.reply).where(turns.c.conversation_id == bindparam("of"))
+_NEWEST = _NEWEST.order_by(turns.c.id.desc()).limit(bindparam("most"))
 
 
 def attended(connection: Connection, conversation_id: str, last_turns: int) -> Conversation | None:
@@ -109,7 +117,7 @@ def attended(connection: Connection, conversation_id: str, last_turns: int) -> C
     found = one(connection, conversation_id, last_turns)
     if found is None:
         return None
-    handoff = handoffs.latest(connection, [conversation_id]).get(conversation_id)
+    handoff = handoffs.last_of(connection, conversation_id)
     return replace(found, handoff=handoff, ahead=handoffs.ahead(connection, found.brand, handoff))
 
 
@@ -194,6 +202,7 @@ def forget_before(connection: Connection, moment: datetime) -> int:
     reading.drop_orphans(connection)
     connection.execute(delete(events).where(events.c.created_at < limit))
     connection.execute(delete(votes).where(votes.c.created_at < limit))
+    connection.execute(delete(placed).where(placed.c.created_at < limit))
     connection.execute(delete(settled).where(settled.c.settled_at < limit))
     connection.execute(delete(messages).where(messages.c.received_at < limit, messages.c.closed_at < limit))
     ledger.forget(connection, limit)

@@ -38,6 +38,7 @@ name = "Shop"
 workers = {workers}
 [limits]
 queue = {queue}
+queue_per_conversation = {each}
 [channels.web]
 messages_per_minute = 0
 messages_per_day = 0
@@ -86,10 +87,10 @@ def platforms(slack_url: str, telegram_url: str) -> str:
     return PLATFORMS.replace("SLACK/", f"{slack_url}/", 1).replace('"TELEGRAM"', f'"{telegram_url}"')
 
 
-def project_in(folder: Path, *, workers: int = 8, queue: int = 200, channels: str = "") -> Project:
+def project_in(folder: Path, *, workers: int = 8, queue: int = 200, each: int = 20, channels: str = "") -> Project:
     """Write the settings of a stand-in into a folder and return its project."""
     folder.mkdir(exist_ok=True)
-    (folder / "frontdesk.toml").write_text(SETTINGS.format(workers=workers, queue=queue, channels=channels))
+    (folder / "frontdesk.toml").write_text(SETTINGS.format(workers=workers, queue=queue, each=each, channels=channels))
     return Project.load(folder)
 
 

@@ -6,19 +6,23 @@ import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from frontdesk.bot.errors import Overloaded
-from frontdesk.bot.store import Store
+from frontdesk.bot.admission import Admission
+from frontdesk.bot.config import Limits
+from frontdesk.bot.errors import ChannelError, Overloaded
+from frontdesk.bot.store import Room, Store
 from frontdesk.bot.types import Conversation, Customer, Message, Reply
 from frontdesk.channels.fakes.fake_slack import FakeSlack
 from frontdesk.channels.fakes.fake_telegram import FakeTelegram
 from frontdesk.channels.fakes.server import LocalServer
 from tests.faults.standin import SECRETS, StandIn, app_of, platforms, project_in
+
+FIVE = Room(messages=5, in_conversation=3)
 
 
 class Held(StandIn):
@@ -40,9 +44,9 @@ def message(number: int) -> Message:
 
 def test_the_store_takes_no_more_than_may_wait(store_url: str) -> None:
     with Store(store_url) as store:
-        taken = [store.put_async(message(n), f"e{n}", most=5) for n in range(5)]
+        taken = [store.put_async(message(n), f"e{n}", room=FIVE) for n in range(5)]
         assert [future.result().duplicate for future in taken] == [False] * 5
-        group = [store.put_async(message(n), f"e{n}", most=5) for n in (4, 5, 6)]
+        group = [store.put_async(message(n), f"e{n}", room=FIVE) for n in (4, 5, 6)]
         assert group[0].result().duplicate, "what is known is acknowledged"
         for refused in group[1:]:
             with pytest.raises(Overloaded):
@@ -52,7 +56,56 @@ def test_the_store_takes_no_more_than_may_wait(store_url: str) -> None:
         pending = store.next(lane)
         assert pending
         store.close_turn(lane, pending, {"text": "x"}, {}, None, pending.message.customer)
-        assert not store.put_async(message(5), "e5", most=5).result().duplicate
+        assert not store.put_async(message(5), "e5", room=FIVE).result().duplicate
+
+
+def test_nobody_fills_the_queue_alone(store_url: str) -> None:
+    with Store(store_url) as store:
+        room = Room(messages=100, in_conversation=2)
+        for number in (0, 3):
+            store.put_async(message(number), f"e{number}", room).result()
+        with pytest.raises(ChannelError) as flooded:
+            store.put_async(message(6), "e6", room).result()
+        assert flooded.value.status == 429
+        assert store.put_async(message(3), "e3", room).result().duplicate
+        assert not store.put_async(message(1), "e1", room).result().duplicate, "others have room"
+
+
+def test_only_so_many_conversations_wait_for_a_worker(store_url: str) -> None:
+    with Store(store_url) as store:
+        room = Room(messages=100, in_conversation=100, conversations=2)
+        for number in (0, 3, 1):
+            store.put_async(message(number), f"e{number}", room).result()
+        with pytest.raises(Overloaded):
+            store.put_async(message(2), "e2", room).result()
+        store.claim("w", 1, 60)
+        assert not store.put_async(message(2), "e2", room).result().duplicate, "one was taken up"
+
+
+class Workers:
+    """A dispatcher whose workers are behind for as long as told."""
+
+    taken, late = 0, 0.0
+
+    def behind(self) -> float:
+        return self.late
+
+
+def test_a_burst_waits_and_a_lasting_rush_is_cut_off() -> None:
+    workers = Workers()
+    admission = Admission(Limits(queue=50), cast(Any, workers), 8)
+    assert admission.place().room.messages == 50
+    assert admission.place().room.conversations > 50
+    admission.refused(admission.place())
+    admission.place()  # a burst that found the queue full: the next one looks again
+    workers.late = 2.0
+    late = admission.place()
+    assert late.room.conversations == 4
+    admission.refused(late)
+    with pytest.raises(Overloaded):
+        admission.place()
+    workers.taken += 1
+    admission.place()  # a worker took something up: there may be room
 
 
 def requests(slack: FakeSlack, telegram: FakeTelegram) -> dict[str, dict[str, Any]]:
