@@ -42,8 +42,8 @@ from frontdesk.bot.router.route import Router, load_router
 from frontdesk.bot.store import Store
 from frontdesk.bot.text import said
 from frontdesk.bot.types import Encoder
-from frontdesk.finetune.transcripts import Pair
 from frontdesk.bot.usage import NAMELESS
+from frontdesk.finetune.transcripts import Pair
 from frontdesk.knowledge.bases import KnowledgeBases, told
 from frontdesk.knowledge.chat import chat_model, tariff_of
 from frontdesk.knowledge.refresh import Refresher
@@ -109,12 +109,12 @@ def helpers_of(project: Project) -> Helpers:
     """Return what answers are made with; raises MissingExtra or ConfigError when the chat model cannot be made."""
     settings, models = project.settings.knowledge, project.settings.models
     chat = chat_model(settings.chat_model) if settings.chat_model else None
-    return Helpers(
     tariff = tariff_of(settings.chat_model) if settings.chat_model else NAMELESS
+    return Helpers(
         support=PairScorer("support", user_cache(), models.threads),
         chat=chat,
-        rerank=CrossEncoder(settings.cross_encoder, models.threads) if settings.cross_encoder else None,
         tariff=tariff,
+        rerank=CrossEncoder(settings.cross_encoder, models.threads) if settings.cross_encoder else None,
         phraser=ChatPhraser(chat, tariff) if chat else None,
     )
 
