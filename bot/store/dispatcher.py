@@ -15,6 +15,7 @@ from frontdesk.bot.errors import StoreError
 from frontdesk.bot.store.bell import Bell
 from frontdesk.bot.store.inbox import Lane, LeaseLost, Pending
 from frontdesk.bot.store.store import ARRIVALS, POLL_SECONDS, Store
+from frontdesk.bot.store.transcript import Closed
 from frontdesk.bot.types import Conversation, Customer, Event, EventKind, Message, State
 
 LEASE_SECONDS = 6.0
@@ -37,6 +38,7 @@ class Turnwork:
 
     def __init__(self, store: Store, lane: Lane, pending: Pending) -> None:
         self.store, self.lane, self.pending = store, lane, pending
+        self.closed: Closed | None = None
 
     @property
     def message(self) -> Message:
@@ -57,7 +59,7 @@ class Turnwork:
 
     async def commit(self, seq: int, kind: EventKind, data: Mapping[str, Any]) -> Event:
         """Commit event `seq` (0, 1, ...); see `Store.commit`."""
-        return await self.store.call(self.store.commit, self.lane, self.pending, seq, kind, data)
+        return await asyncio.wrap_future(self.store.commit_async(self.lane, self.pending, seq, kind, data))
 
     async def close(
         self,
@@ -68,11 +70,14 @@ class Turnwork:
         customer: Customer | None = None,
         private: Mapping[str, Any] | None = None,
     ) -> Event:
-        """Close the turn; see `Store.close_turn`. The customer is the message's unless one is given."""
-        who = customer or self.message.customer
-        return await self.store.call(
-            self.store.close_turn, self.lane, self.pending, reply, slots or {}, state, who, private=private
-        )
+        """Close the turn, as the last thing done for it; see `Store.close_turn`.
+
+        The customer is the message's unless one is given.
+        """
+        closing: dict[str, Any] = {"reply": reply, "slots": slots or {}, "state": state, "private": private or {}}
+        closing["customer"] = customer or self.message.customer
+        self.closed = await asyncio.wrap_future(self.store.finish_async(self.lane, self.pending, **closing))
+        return self.closed.event
 
 
 Handle = Callable[[Turnwork], Awaitable[None]]
@@ -153,7 +158,7 @@ class Dispatcher:
         if free <= 0:
             return []
         try:
-            return await self._store.call(self._store.claim, self._owner, free, self._lease)
+            return await asyncio.wrap_future(self._store.claim_async(self._owner, free, self._lease))
         except Exception as error:  # whatever it is, the next look must come
             log.warning("no conversation could be taken: %s", error)
             return []
@@ -172,7 +177,8 @@ class Dispatcher:
         """Drain the lane and let it go, whatever happens. A database that fails is no fault of the message."""
         delay, failed = 0.0, False
         try:
-            await self._drain(lane)
+            if await self._drain(lane):
+                return
         except asyncio.CancelledError:
             await self._let_go(lane, delay, failed)
             raise
@@ -197,13 +203,15 @@ class Dispatcher:
                     return None
                 await asyncio.sleep(POLL_SECONDS)
 
-    async def _drain(self, lane: Lane) -> None:
+    async def _drain(self, lane: Lane) -> bool:
+        """Answer what waits, up to a BURST; whether the lane was let go with the last turn, as nothing followed."""
         pending = await self._store.call(self._store.next, lane)
-        for _ in range(BURST):
+        for done in range(BURST):
             if pending is None or self._stopping:
-                return
+                return pending is None and done > 0
             pending = await self._answer(Turnwork(self._store, lane, pending))
             lane = replace(lane, starts=1, failures=0)
+        return pending is None
 
     async def _answer(self, work: Turnwork) -> Pending | None:
         """Answer one message, or give it up after too many tries; returns the conversation's next."""
@@ -211,7 +219,7 @@ class Dispatcher:
             if work.attempt > FAILURES or work.lane.starts > STARTS:
                 raise RuntimeError("this message was started several times and never answered")
             await self._handle(work)
-            return await self._next(work)
+            return self._next(work)
         except StoreError:
             raise
         except Exception as error:
@@ -223,20 +231,19 @@ class Dispatcher:
     async def _end(self, work: Turnwork, error: Exception) -> Pending | None:
         try:
             await self._give_up(work, error)
-            return await self._next(work)
+            return self._next(work)
         except StoreError:
             raise
         except Exception:
             log.exception("give_up failed in conversation %s", work.message.conversation_id)
             await apologise(work, error)
-            return await self._next(work)
+            return self._next(work)
 
-    async def _next(self, work: Turnwork) -> Pending | None:
+    def _next(self, work: Turnwork) -> Pending | None:
         """Return what follows `work`; raises when its turn was left open."""
-        pending = await self._store.call(self._store.next, work.lane)
-        if pending and pending.inbox_id == work.pending.inbox_id:
+        if work.closed is None:
             raise RuntimeError("the handler returned without closing the turn")
-        return pending
+        return work.closed.following
 
     def _beat(self) -> None:
         """Renew the leases from a thread, so that a busy event loop does not lose them."""

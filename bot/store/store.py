@@ -23,10 +23,12 @@ from frontdesk.bot.store.bell import Signal
 from frontdesk.bot.store.database import Database, T, Work, open_database
 from frontdesk.bot.store.inbox import Lane, Pending, Refusal, Room
 from frontdesk.bot.store.ledger import StoreLedger
+from frontdesk.bot.store.transcript import Closed
 from frontdesk.bot.types import Conversation, Customer, Event, EventKind, Message, Receipt, State
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S", Event, Closed)
 
 CALLERS = 32
 """Threads that wait for the database on behalf of the event loop."""
@@ -126,7 +128,11 @@ class Store:
 
     def claim(self, owner: str, limit: int, lease_seconds: float) -> list[Lane]:
         """Take up to `limit` conversations with waiting messages that nobody holds."""
-        return self._write(partial(inbox.claim, owner=owner, limit=limit, lease_seconds=lease_seconds))
+        return self.claim_async(owner, limit, lease_seconds).result()
+
+    def claim_async(self, owner: str, limit: int, lease_seconds: float) -> Future[list[Lane]]:
+        """Return at once; the future resolves after the commit."""
+        return self._opened().submit(partial(inbox.claim, owner=owner, limit=limit, lease_seconds=lease_seconds))
 
     def next(self, lane: Lane) -> Pending | None:
         """Return the lane's oldest message without a turn."""
@@ -148,7 +154,13 @@ class Store:
         After a crash the same `seq` returns the event that was stored, unchanged: go on from its data. Raises
         LeaseLost when another worker has the lane.
         """
-        return self._say(partial(outbox.commit, lane=lane, pending=pending, seq=seq, kind=kind, data=data))
+        return self.commit_async(lane, pending, seq, kind, data).result()
+
+    def commit_async(
+        self, lane: Lane, pending: Pending, seq: int, kind: EventKind, data: Mapping[str, Any]
+    ) -> Future[Event]:
+        """Return at once; the future resolves after the commit."""
+        return self._saying(partial(outbox.commit, lane=lane, pending=pending, seq=seq, kind=kind, data=data))
 
     def close_turn(
         self,
@@ -166,17 +178,13 @@ class Store:
         `reply` (JSON types) is the data of `done`; `private` (trace, sentences) joins it in the transcript only. No
         reply: a person holds the conversation, nothing is pushed. `human` begins and ends only by what people do.
         """
-        closing = partial(
-            transcript.close_turn,
-            lane=lane,
-            pending=pending,
-            reply=reply,
-            slots=slots,
-            state=state,
-            customer=customer,
-            private=private or {},
-        )
-        return self._say(closing)
+        closing: dict[str, Any] = {"reply": reply, "slots": slots, "state": state, "customer": customer}
+        closing["private"] = private or {}
+        return self._saying(partial(transcript.close_turn, lane=lane, pending=pending, **closing)).result()
+
+    def finish_async(self, lane: Lane, pending: Pending, **closing: Any) -> Future[Closed]:
+        """Close the turn as `close_turn` does, and look what follows or let the lane go; return at once."""
+        return self._saying(partial(transcript.close_and_go_on, lane=lane, pending=pending, **closing))
 
     # Conversations
 
@@ -247,7 +255,7 @@ class Store:
 
     def post(self, conversation_id: str, kind: EventKind, data: Mapping[str, Any]) -> Event:
         """Commit an event outside a turn (a person's `sentence`, a change of `state`), with its own message id."""
-        return self._say(partial(outbox.post, conversation_id=conversation_id, kind=kind, data=data))
+        return self._saying(partial(outbox.post, conversation_id=conversation_id, kind=kind, data=data)).result()
 
     def events(self, conversation_id: str, after: int = 0, limit: int = 100) -> list[Event]:
         """Return the next events after position `after`, in order."""
@@ -289,12 +297,20 @@ class Store:
     def _write(self, work: Work[T]) -> T:
         return self._opened().submit(work).result()
 
-    def _say(self, work: Work[Event]) -> Event:
-        event = self._write(work)
+    def _saying(self, work: Work[S]) -> Future[S]:
+        """Commit an event, and tell of it as soon as it is committed."""
+        saying = self._opened().submit(work)
+        saying.add_done_callback(self._told)
+        return saying
+
+    def _told(self, saying: Future[Event] | Future[Closed]) -> None:
+        if saying.cancelled() or saying.exception():
+            return
+        said = saying.result()
+        event = said.event if isinstance(said, Closed) else said
         self.spoken.tell(event.conversation_id)
         if event.kind in ("done", "state"):
             self.spoken.tell(ANY)
-        return event
 
     def _listen(self) -> None:
         """Tell of events that other processes committed; PostgreSQL only."""

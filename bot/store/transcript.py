@@ -9,7 +9,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,6 +42,23 @@ def close_turn(
         why = {key: str(value) for key, value in (private.get("handoff") or {}).items()}
         _remember(connection, pending.message, slots, state, customer, why)
     return outbox.add_once(connection, pending, outbox.DONE_SEQ, "done", reply or {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closed:
+    """The `done` event of a turn, and the message that follows it; without one the lane was let go."""
+
+    event: Event
+    following: Pending | None
+
+
+def close_and_go_on(connection: Connection, lane: Lane, **closing: Any) -> Closed:
+    """Close a turn as `close_turn` does and look what follows; the lane of a conversation that is done is let go."""
+    event = close_turn(connection, lane, **closing)
+    following = inbox.oldest(connection, lane)
+    if following is None:
+        inbox.release(connection, lane, 0.0, failed=False)
+    return Closed(event=event, following=following)
 
 
 def _add_turn(connection: Connection, pending: Pending, reply: Mapping[str, Any] | None) -> None:
