@@ -3,7 +3,8 @@
 PATH is the folder of tau-bench's retail data. Every task that is not excluded is played four times, by seeds that vary
 wording and order, through the whole engine, with no chat model. A run succeeds when the database ends exactly as the
 task's actions say and no line of the policy was broken. Prints the exclusions, pass^1 and pass^4 with 95 % intervals,
-and why runs fail; `--out` gets every run.
+and why runs fail; `--out` gets every run. `--hard` plays
+the harder customer of benchmarks/retail_hard.py.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.retail_customer import KINDS, Customer
+from benchmarks.retail_hard import HardCustomer
 from benchmarks.retail_reference import Json, applied, exclusion, facts, snapshot, world_of
 from frontdesk.bot.app import Bot, assemble
 from frontdesk.bot.commands.ask import Session
@@ -161,7 +163,12 @@ def prepared(data: Path, folder: Path) -> Bot:
 
 
 async def run_all(
-    bot: Bot, world: Json, tasks: Sequence[tuple[int, Json]], seeds: int, openings: str = "goals"
+    bot: Bot,
+    world: Json,
+    tasks: Sequence[tuple[int, Json]],
+    seeds: int,
+    openings: str = "goals",
+    kind: type[Customer] = Customer,
 ) -> list[Run]:
     """Play every task with every seed; `openings` names the phrases that requests are opened with."""
     folder = bot.project.folder
@@ -170,7 +177,7 @@ async def run_all(
     for number, task in tasks:
         for seed in range(seeds):
             run = Run(task=number, seed=seed, kinds=[KINDS[a["name"]] for a in task["actions"]])
-            runs.append(await played(bot, fresh, Customer(world, task, seed, openings), run))
+            runs.append(await played(bot, fresh, kind(world, task, seed, openings), run))
         print(f"\r{len(runs)} runs, {sum(run.success for run in runs)} right", end="", file=sys.stderr)
     print(file=sys.stderr)
     shutil.copy(fresh, folder / "shop.db")
@@ -219,6 +226,7 @@ def main() -> int:
     parser.add_argument("--tasks", default="train", choices=["train", "dev"])
     parser.add_argument("--limit", type=int, default=0, help="play only this many tasks")
     parser.add_argument("--final", action="store_true", help="open with the phrases kept for the final figure")
+    parser.add_argument("--hard", action="store_true", help="play the harder customer")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--project", type=Path, help="where the bot is made; kept and used again")
     parser.add_argument("--out", type=Path, help="where every run is written")
@@ -232,9 +240,11 @@ def main() -> int:
         bot = prepared(options.data, options.project or Path(temporary))
         started = time.perf_counter()
         openings = "final" if options.final else "goals"
-        runs = asyncio.run(run_all(bot, world, chosen[: options.limit or None], options.seeds, openings))
+        kind = HardCustomer if options.hard else Customer
+        runs = asyncio.run(run_all(bot, world, chosen[: options.limit or None], options.seeds, openings, kind))
     told = {
         "set": options.tasks,
+        "customer": "hard" if options.hard else "easy",
         "excluded": dict(Counter(one for one in why if one)),
         **summary(runs, options.seeds),
         "seconds": round(time.perf_counter() - started),

@@ -196,15 +196,20 @@ class Customer:
         return self._fact("wish", wish=listed(words))
 
     def _say_method(self, text: str) -> str | None:
+        return self._fact("method", method=self._method())
+
+    def _method(self) -> str:
         method = self.user["payment_methods"][self.kwargs["payment_method_id"]]
-        named = self.pick("methods", method["source"]).format_map(Counter() | method)
-        return self._fact("method", method=named)
+        return self.pick("methods", method["source"]).format_map(Counter() | method)
 
     def _say_address(self, text: str) -> str | None:
+        return self._fact("address", address=self._address())
+
+    def _address(self) -> str:
         part = self.kwargs
         state = f"{part['state']} {part['zip']}"
         lines = [part["address1"], part["address2"], part["city"], self.dice.choice([state, f"{state}, USA"])]
-        return self._fact("address", address=", ".join(line for line in lines if line))
+        return ", ".join(line for line in lines if line)
 
     def _say_yes(self, text: str) -> str | None:
         """Say yes when all that was asked for is read back; else no, and start over."""

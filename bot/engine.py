@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from frontdesk.bot.config import Brand
 from frontdesk.bot.dialogue.cases import with_cases
 from frontdesk.bot.dialogue.clarify import person_button
-from frontdesk.bot.dialogue.tasks import continued
+from frontdesk.bot.dialogue.tasks import answers, continued
 from frontdesk.bot.errors import StoreError
 from frontdesk.bot.guards import Check, Context, checked
 from frontdesk.bot.guards.masking import heard
@@ -139,10 +139,12 @@ class Engine:
     def _routes(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
         """Return what is pressing or settled (a person's conversation), else what the router says; of no words nothing.
 
-        What answers an open account task goes to it; after anything else that task's question is repeated.
+        What answers an open account task goes to it, unless a phrase in it is pressing without doubt; after anything
+        else that task's question is repeated.
         """
         brand = self.brands[message.brand]
-        pressing = self.watch.route(message, conversation, brand)
+        watch = PHRASES if answers(message, conversation, brand) else self.watch
+        pressing = watch.route(message, conversation, brand)
         kept = pressing or held(message, conversation, brand)
         if kept:
             return (kept,)

@@ -38,6 +38,7 @@ _YES = re.compile(
 )
 _NO = re.compile(
     r"(?:(?:no|nope|nah|no way|no thanks?|no thank you|don'?t|do not|please don'?t|don'?t do (?:it|that)|"
+    r"(?:that(?:'s| is)|it(?:'s| is)|this is) (?:not (?:right|correct|what i (?:want|wanted|meant|asked for))|wrong)|"
     r"better not|rather not|i don'?t (?:want (?:to|that|it)|think so)|i(?:'d| would) rather not|not (?:now|yet))"
     r"(?:[\s,.!-]+|$))+(?:please|thanks|thank you)?[\s.!]*",
     re.IGNORECASE,

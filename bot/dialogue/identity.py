@@ -63,9 +63,7 @@ def may_prove(message: Message, brand: Brand, needed: Identity) -> bool:
 def challenge_of(brand: Brand) -> Action:
     """Return the challenge as an action with a form."""
     assert brand.challenge is not None
-    return Action(
-        action=brand.challenge.action, slots=brand.challenge.slots, identity="anonymous", form=CHALLENGE_FORM
-    )
+    return Action(action=brand.challenge.action, slots=brand.challenge.slots, identity="anonymous", form=CHALLENGE_FORM)
 
 
 @dataclass(kw_only=True)

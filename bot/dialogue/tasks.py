@@ -34,6 +34,7 @@ _FAREWELLS = frozenset({"goodbye", "bye", "farewell"})
 """Intents with which a customer leaves, an open task too."""
 INFORM = "inform"
 """Rasa's name of a payload that only gives values: `/inform{"order_id": "LL-10423"}`."""
+_UNSURE = Route(kind="clarify", intent="", confidence=0.0, reason="nothing is known of it")
 _WORD = re.compile(r"[^\W_]+")
 _TOLD = 2000
 """Characters that are read of what was written before a form began."""
@@ -134,6 +135,17 @@ def continued(
     return (*routes, again)
 
 
+def answers(message: Message, conversation: Conversation, brand: Brand) -> bool:
+    """Whether a message plainly answers what an open task asked: by its shape, or in the words of the question."""
+    task, text = open_task(conversation, brand), message.text
+    if task is None or text.startswith("/"):
+        return False
+    if answer_in(text, task.key) or gives_only(text, task, brand, _UNSURE) or repeats(text, task, brand):
+        return True
+    slot = brand.slots.get(task.requested)
+    return (slot is None or telling(slot)) and looks_wanted(text, task, brand)
+
+
 def upset(text: str, brand: Brand) -> tuple[str, ...]:
     """Return the cues that the writer of a message is angry, where that brings a person; empty for none."""
     brings = brand.handoff.enabled and "anger" in brand.handoff.triggers
@@ -141,8 +153,13 @@ def upset(text: str, brand: Brand) -> tuple[str, ...]:
 
 
 def one_by_one(routes: tuple[Route, ...], brand: Brand) -> tuple[Route, ...]:
-    """Return the routes with one task that may ask back; the account intents after it wait until it is over."""
-    asks_back = [r.kind == "account" and _may_ask(brand.actions.get(r.intent)) for r in routes]
+    """Return the routes with one task that may ask back; the account intents after it wait until it is over.
+
+    Beside its question nothing else is asked back: what was in doubt in the same message is left.
+    """
+    if any(_asks_back(route, brand) for route in routes):
+        routes = tuple(route for route in routes if route.kind != "clarify" and route.trigger != "clarify")
+    asks_back = [_asks_back(route, brand) for route in routes]
     if True not in asks_back:
         return routes
     place = asks_back.index(True)
@@ -154,7 +171,8 @@ def one_by_one(routes: tuple[Route, ...], brand: Brand) -> tuple[Route, ...]:
     return (*routes[:place], first, *(route for route in routes[place + 1 :] if route not in later))
 
 
-def _may_ask(action: Action | None) -> bool:
+def _asks_back(route: Route, brand: Brand) -> bool:
+    action = brand.actions.get(route.intent) if route.kind == "account" else None
     return action is not None and bool(action.slots or action.read_back)
 
 

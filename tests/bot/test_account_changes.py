@@ -324,8 +324,10 @@ def test_a_change_can_be_read_back_by_a_response(tmp_path: Path) -> None:
 
 
 def test_yes_and_no_are_told_apart() -> None:
-    assert [answer_in(text) for text in ("yes", "no", "never mind", "yes no", "no yes", "")] == [
+    texts = ("yes", "no", "No, that's not right.", "never mind", "yes no", "no yes", "")
+    assert [answer_in(text) for text in texts] == [
         "yes",
+        "no",
         "no",
         "leave",
         "",

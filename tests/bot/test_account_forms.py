@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from frontdesk.bot.config import Concern
 from frontdesk.bot.dialogue.actions import Actions
 from frontdesk.bot.dialogue.tasks import NEXT, PENDING, REQUESTED
+from frontdesk.bot.guards.safety import Watch
 from frontdesk.bot.handoff import HandoffAnswerer, why
 from frontdesk.bot.people import HandoffRules
 from frontdesk.bot.summary import summary
@@ -246,3 +248,25 @@ def test_a_value_that_is_refused_again_and_again_brings_a_person(talk: Talk) -> 
     for _ in range(2):
         assert "I can't find that loan" in talk.say("LN-201").text
     assert why(talk.say("LN-201"))["reason"] == "loan was asked for 3 times without an answer"
+
+
+class Doubts(Watch):
+    """A guard that takes every message for an emergency, as its classifier does now and then."""
+
+    def found(self, text: str) -> tuple[Concern, str] | None:
+        return super().found(text) or ("emergency", "0.91")
+
+
+@pytest.mark.parametrize(("text", "handed"), [("42 Elm Street", False), ("I want to kill myself", True), ("hmm", True)])
+def test_a_plain_answer_goes_to_its_form_before_a_doubt_of_the_guard_does(
+    actions: Actions, text: str, handed: bool
+) -> None:
+    talk = Talk(actions)
+    talk.say("move 101")
+    talk.engine.watch = Doubts()
+    assert [route.kind for route in talk.say(text).routes] == (["handoff"] if handed else ["account"])
+
+
+def test_beside_a_question_nothing_else_is_asked_back(talk: Talk) -> None:
+    reply = talk.say("please move it;blorp")
+    assert [route.kind for route in reply.routes] == ["account"]

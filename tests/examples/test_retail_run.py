@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 pytest.importorskip("rasa_sdk")
 from benchmarks.retail import Run, played, summary
 from benchmarks.retail_customer import PHRASES, Customer
+from benchmarks.retail_hard import HardCustomer, misspelt
 from benchmarks.retail_reference import exclusion, facts, snapshot, world_of
 from frontdesk.bot.app import Bot
 from frontdesk.bot.commands.ask import Session
@@ -93,6 +95,19 @@ def test_a_task_ends_as_its_actions_say_whatever_the_words(bot: Bot, number: int
     runs = [play(bot, number, seed) for seed in range(2)]
     assert [(run.success, run.why, run.said if run.why else "") for run in runs] == [(True, "", "")] * 2
     assert summary(runs, 2)["pass^2"] == 1
+
+
+def test_a_harder_customer_tells_more_at_once_mistypes_and_asks_in_between(bot: Bot) -> None:
+    said = []
+    for seed in range(6):
+        run = Run(task=2, seed=seed, kinds=[])
+        fresh = Path(bot.project.folder) / "shop.fresh"
+        asyncio.run(played(bot, fresh, HardCustomer(WORLD, TASKS[2], seed, "goals"), run))
+        assert not run.broken
+        said += [text for text, _ in run.said]
+    assert any("#W1000001" in text and "Fir Street" in text for text in said)
+    assert any(text in PHRASES["hard"]["asides"] for text in said)
+    assert len({misspelt("lantern", random.Random(seed)) for seed in range(40)} - {"lantern"}) > 8
 
 
 def says(bot: Bot, *texts: str) -> list[Any]:

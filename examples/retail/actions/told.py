@@ -22,6 +22,7 @@ Slots = dict[str, Any]
 Domain = Mapping[str, Any]
 _FOR = re.compile(r"\b(?:for|to|into|instead)\b", re.IGNORECASE)
 _PAYS = re.compile(r"\b(?:pay ?pal|gift ?card|credit ?card|card ending|visa|mastercard|amex|original)\b", re.IGNORECASE)
+_GIVEN = re.compile(r"\b(?:needed|(?:don'?t|not|no) need|longer|any ?more|mistake|accident\w*)\b", re.IGNORECASE)
 _OWN = re.compile(r"\b(?:my|i'?m|i am|this is)\b[^!?\n]*@", re.IGNORECASE)
 _NAME = re.compile(r"\b(?:my name is|i'?m|i am|this is) ([a-z'-]+ [a-z'-]+)", re.IGNORECASE)
 _NUMBER = re.compile(r"#?\bW[ -]?\d{7}\b", re.IGNORECASE)
@@ -38,7 +39,8 @@ class Told:
 
     def extract_reason(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain) -> Slots:
         """Find why an order is to be cancelled."""
-        found = reason_in(words_of(tracker, "reason"))
+        text = words_of(tracker, "reason")
+        found = reason_in(text) if _GIVEN.search(text) else None
         return {"reason": found} if found else {}
 
     def extract_address(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain) -> Slots:
