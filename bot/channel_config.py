@@ -69,6 +69,14 @@ class Slack(Table):
     """In channels: say nothing where it would ask back or has no answer."""
     handoff_to: str = Field(default="", pattern=_SLACK_WHO)
     """The member (U...) or group (S...) that is named in the thread when a person is asked for."""
+    assistant: bool = False
+    """Whether the app is one of Slack's assistants (paid plans): direct messages are answered in threads."""
+    prompts: tuple[str, ...] = Field(default=(), max_length=4)
+    """Questions that are suggested where somebody opens a conversation with the assistant."""
+    streaming: bool = True
+    """Show replies in threads while they are made, where the workspace takes it; else they are posted whole."""
+    feedback: bool = True
+    """Put thumbs below the bot's replies."""
     places: dict[str, SlackPlace] = Field(default_factory=dict)
     """Channels, by their id (C...), that differ from the rest of the workspace."""
 

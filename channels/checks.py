@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ from frontdesk.bot.config import Slack, Telegram
 from frontdesk.channels.outgoing import TIMEOUT_SECONDS
 from frontdesk.channels.requests import dig
 from frontdesk.channels.slack_api import OPERATOR_WORDS
-from frontdesk.channels.slack_manifest import SCOPES
+from frontdesk.channels.slack_manifest import scopes_of
 
 _SIGNING = re.compile(r"[0-9a-f]{32}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -42,7 +42,8 @@ async def slack_findings(settings: Slack) -> list[Finding]:
     """Try the bot token and the app token; look at what cannot be tried."""
     found, api = [], settings.api_url.rstrip("/")
     async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
-        found.append(_bot_token(await _called(client, f"{api}/auth.test", settings.bot_token.get_secret_value())))
+        answer = await _called(client, f"{api}/auth.test", settings.bot_token.get_secret_value())
+        found.append(_bot_token(answer, scopes_of(assistant=settings.assistant)))
         if settings.app_token:
             token = settings.app_token.get_secret_value()
             found.append(_app_token(await _called(client, f"{api}/apps.connections.open", token)))
@@ -54,12 +55,12 @@ async def slack_findings(settings: Slack) -> list[Finding]:
     return found
 
 
-def _bot_token(answer: _Answer) -> Finding:
+def _bot_token(answer: _Answer, scopes: Sequence[str]) -> Finding:
     about = "slack.bot_token"
     if trouble := answer.trouble or _refusal(answer.body):
         return Finding(about=about, ok=False, says=trouble)
     given = {scope.strip() for scope in answer.headers.get("x-oauth-scopes", "").split(",")}
-    if missing := [scope for scope in SCOPES if scope not in given]:
+    if missing := [scope for scope in scopes if scope not in given]:
         fix = "add them under OAuth & Permissions, then install the app again"
         return Finding(about=about, ok=False, says=f"lacks {', '.join(missing)}: {fix}")
     return Finding(about=about, ok=True, says=f"{dig(answer.body, 'user')} in {dig(answer.body, 'team')}")

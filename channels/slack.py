@@ -1,4 +1,4 @@
-"""Slack: events and button presses come in by webhook or Socket Mode, replies go out in the thread.
+"""Slack: events and button presses come in by webhook or Socket Mode; slack_sender.py has what goes out.
 
 Both ways in end in one place, `SlackIntake.take`, which commits the message before anything is acknowledged.
 Source: https://docs.slack.dev/apis/events-api/
@@ -6,6 +6,7 @@ Source: https://docs.slack.dev/apis/events-api/
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,38 +18,66 @@ from fastapi.responses import JSONResponse
 
 from frontdesk.bot.config import Limits, Slack
 from frontdesk.bot.errors import ChannelError
-from frontdesk.bot.types import Conversation, Customer, Event, Message, now
+from frontdesk.bot.types import Customer, Message, now
 from frontdesk.channels.desk import Desk
-from frontdesk.channels.outgoing import Outgoing
 from frontdesk.channels.problems import read_body
 from frontdesk.channels.requests import SafeRoute, dig, read_object
 from frontdesk.channels.signatures import slack_signed
-from frontdesk.channels.slack_api import SlackApi
-from frontdesk.channels.slack_events import Said, said_in
-from frontdesk.channels.slack_posts import posts
+from frontdesk.channels.slack_events import Said, said_in, vote_in
+from frontdesk.channels.slack_sender import SlackSender as SlackSender
+from frontdesk.channels.slack_sender import grows
 from frontdesk.channels.slack_threads import SlackThreads
+
+log = logging.getLogger(__name__)
 
 
 class SlackIntake:
     """Commits what people say in events and button presses, whichever wire they came over."""
 
     def __init__(
-        self, desk: Desk, limits: Limits, brand: str, settings: Slack, threads: SlackThreads | None = None
+        self,
+        desk: Desk,
+        limits: Limits,
+        brand: str,
+        settings: Slack,
+        threads: SlackThreads | None = None,
+        sender: SlackSender | None = None,
     ) -> None:
         self._desk, self._limits, self._brand, self._settings = desk, limits, brand, settings
-        self._threads = threads
+        self._threads, self._sender = threads, sender
 
     async def take(self, body: Mapping[str, Any]) -> None:
         """Commit the message in a delivery, if there is one; returned means that it may be acknowledged.
 
         Raises StoreError when it must come again, and ChannelError for one that is never taken.
         """
-        if self._threads and await self._threads.take(body):
+        if (self._threads and await self._threads.take(body)) or await self._voted(body):
             return
+        if self._sender:
+            self._sender.suggest(body)
         said = await said_in(body, self._desk, self._settings)
         if said:
             audience = await self._audience(said, pressed=body.get("type") == "block_actions")
-            await self._desk.accept(_message(said, self._brand, self._limits.text_chars, audience), said.key)
+            message = _message(said, self._brand, self._limits.text_chars, audience)
+            receipt = await self._desk.accept(message, said.key)
+            if (
+                self._sender
+                and self._sender.streams
+                and not receipt.duplicate
+                and grows(self._settings, message.metadata)
+            ):
+                self._sender.streams.begin(message, receipt)
+
+    async def _voted(self, body: Mapping[str, Any]) -> bool:
+        """Keep what a press on Slack's feedback buttons says of a reply; whether it was one. The last one counts."""
+        vote = vote_in(body)
+        if vote is None:
+            return False
+        try:
+            await self._desk.feedback(vote.conversation_id, vote.message_id, {"value": vote.value})
+        except ChannelError as error:  # forgotten since
+            log.info("a vote is passed over: %s", error)
+        return True
 
     async def _audience(self, said: Said, *, pressed: bool) -> str:
         """Return whose documents may be quoted where it was said: never the staff's where guests read along.
@@ -115,52 +144,3 @@ def _time(ts: str) -> datetime:
         return datetime.fromtimestamp(float(ts), UTC)
     except (ValueError, OverflowError, OSError):
         return now()
-
-
-class SlackSender:
-    """Posts replies and a person's messages with chat.postMessage, in the thread the customer wrote in."""
-
-    name = "slack"
-
-    def __init__(self, settings: Slack) -> None:
-        self.api, self._token, self._settings = SlackApi(settings.api_url), settings.bot_token, settings
-
-    @property
-    def outgoing(self) -> Outgoing:
-        """What was sent, and how it went."""
-        return self.api.outgoing
-
-    async def send(self, event: Event, conversation: Conversation) -> None:
-        """Deliver a `done` event or a person's `sentence`; raises Retry when Slack does not take it now."""
-        last = conversation.turns[-1].message.metadata if conversation.turns else {}
-        where = {**last, **(event.data.get("metadata") or {})}
-        if not where.get("channel"):
-            return self.outgoing.drop(f"event {event.id} of {conversation.id} names no channel")
-        if self._keeps_quiet(event, str(where["channel"])):
-            return None
-        place = {"channel": where["channel"], "unfurl_links": False, "unfurl_media": False}
-        if where.get("thread_ts"):
-            place["thread_ts"] = where["thread_ts"]
-        said = posts(event.data, self._called(event, str(where["channel"])))
-        return await self.outgoing.send_parts(event, [place | post for post in said], self._post)
-
-    def _keeps_quiet(self, event: Event, channel: str) -> bool:
-        """Whether a reply that asks back or has no answer is kept back; it stands in the inbox all the same."""
-        if channel.startswith("D") or not self._settings.place(channel).only_when_sure or event.kind != "done":
-            return False
-        kinds = {route.get("kind") for route in event.data.get("routes") or ()}
-        return "clarify" in kinds or (kinds == {"knowledge"} and not event.data.get("citations"))
-
-    def _called(self, event: Event, channel: str) -> str:
-        """Return whom a reply names: who is set for the channel, where a person was asked for."""
-        kinds = {route.get("kind") for route in event.data.get("routes") or ()}
-        return self._settings.place(channel).handoff_to or "" if "handoff" in kinds else ""
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self.outgoing.close()
-
-    async def _post(self, body: Mapping[str, Any]) -> None:
-        answer = await self.api.call("chat.postMessage", self._token, body, "bot_token")
-        if answer.get("ok") is not True:
-            self.outgoing.drop(dig(answer, "error") or "unknown_error")

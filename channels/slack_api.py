@@ -1,6 +1,7 @@
 """Slack's Web API as this project uses it: a call, and its errors in plain words.
 
-Plain httpx posts: slack_sdk's async client needs aiohttp, and we use three methods of it.
+Plain httpx posts of the methods that slack_sdk wraps: its async client needs aiohttp, and a post must not be repeated
+unseen.
 Source: https://docs.slack.dev/apis/web-api/
 """
 
@@ -13,7 +14,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from frontdesk.channels.delivery import Retry
-from frontdesk.channels.outgoing import Outgoing
+from frontdesk.channels.outgoing import Doubtful, Outgoing
 from frontdesk.channels.requests import dig
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,15 @@ class SlackApi:
     def __init__(self, api_url: str) -> None:
         self._url = api_url.rstrip("/")
         self.outgoing = Outgoing("Slack")
+
+    async def tried(self, method: str, token: SecretStr, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return Slack's answer to what can be done without: whatever refuses it stands under `error`."""
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
+        try:
+            _, answer = await self.outgoing.call(f"{self._url}/{method}", body, headers)
+        except (Retry, Doubtful) as error:
+            return {"ok": False, "error": str(error) or type(error).__name__, "doubtful": isinstance(error, Doubtful)}
+        return answer
 
     async def call(self, method: str, token: SecretStr, body: Mapping[str, Any], key: str) -> dict[str, Any]:
         """Return Slack's answer, whether it took the call or refuses it for good.

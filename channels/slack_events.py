@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from frontdesk.bot.config import Slack
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.requests import clean, dig
+from frontdesk.channels.slack_posts import FEEDBACK
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ class Said:
     """The kind of what came with the message."""
     guest: bool = False
     """Whether people from outside the workspace read along, or wrote it (Slack Connect)."""
+    threaded: bool = False
+    """Whether a direct channel is one of threads, as those of Slack's assistants are."""
 
     @property
     def customer_id(self) -> str:
@@ -49,14 +52,24 @@ class Said:
 
     @property
     def conversation_id(self) -> str:
-        """A direct channel is one conversation; elsewhere each thread is one."""
+        """A direct channel is one conversation; elsewhere, and where it has threads, each thread is one."""
         place = f"slack:{self.team}:{self.channel}"
-        return place if self.direct else f"{place}:{self.thread or self.ts}"
+        return place if self.direct and not self.threaded else f"{place}:{self.thread or self.ts}"
 
     @property
     def reply_thread(self) -> str:
         """The thread to answer in; empty in a direct channel outside any thread."""
-        return self.thread if self.direct else self.thread or self.ts
+        return self.thread if self.direct and not self.threaded else self.thread or self.ts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vote:
+    """A press on Slack's feedback buttons."""
+
+    conversation_id: str
+    message_id: str
+    value: str
+    """`up` or `down`."""
 
 
 async def said_in(body: Mapping[str, Any], desk: Desk, settings: Slack) -> Said | None:
@@ -64,10 +77,10 @@ async def said_in(body: Mapping[str, Any], desk: Desk, settings: Slack) -> Said 
     if body.get("type") == "app_rate_limited":
         log.error("Slack sends no more events for this minute: more than 30,000 in an hour")
     if body.get("type") == "block_actions":
-        return _pressed(body)
+        return await _placed(_pressed(body), desk, settings)
     if body.get("type") != "event_callback" or not isinstance(body.get("event"), dict):
         return None
-    said, event, bot = _written(body), body["event"], _bot_user(body)
+    said, event, bot = _written(body, settings.assistant), body["event"], _bot_user(body)
     if not said or _from_machine(event, bot):
         return None
     mentioned = bool(bot) and f"<@{bot}" in dig(event, "text")
@@ -84,7 +97,42 @@ def from_person(body: Mapping[str, Any]) -> Said | None:
     return None if _from_machine(body["event"], _bot_user(body)) else _written(body)
 
 
-def _written(body: Mapping[str, Any]) -> Said | None:
+def vote_in(body: Mapping[str, Any]) -> Vote | None:
+    """Return what a press on feedback buttons says, or None for everything else; see slack_posts.thumbs."""
+    actions = body.get("actions")
+    action = actions[0] if body.get("type") == "block_actions" and isinstance(actions, list) and actions else {}
+    value, _, rated = dig(action, "value").partition(" ")
+    conversation_id, _, message_id = rated.partition(" ")
+    if dig(action, "action_id") != FEEDBACK or value not in ("up", "down") or not message_id:
+        return None
+    return Vote(conversation_id=conversation_id, message_id=message_id, value=value)
+
+
+def opened_in(body: Mapping[str, Any], settings: Slack) -> dict[str, str] | None:
+    """Return where somebody opened a conversation, as arguments of setSuggestedPrompts; None for everything else.
+
+    `assistant_thread_started` is of apps with the side panel (assistant_view); in those that Slack has made since 2026
+    (agent_view) it is the opening of the messages tab. That the person looks at another channel changes nothing.
+    """
+    event = body.get("event") if body.get("type") == "event_callback" else None
+    if dig(event, "type") == "assistant_thread_started":
+        thread = dig(event, "assistant_thread", "thread_ts")
+        at = {"channel_id": dig(event, "assistant_thread", "channel_id"), "thread_ts": thread}
+        return at if all(at.values()) else None
+    opened = settings.assistant and dig(event, "type") == "app_home_opened" and dig(event, "tab") == "messages"
+    return {"channel_id": dig(event, "channel")} if opened and dig(event, "channel") else None
+
+
+async def _placed(said: Said | None, desk: Desk, settings: Slack) -> Said | None:
+    """Return a press in the conversation it belongs to: that of its thread, where a direct channel has threads."""
+    if said is None or not said.direct:
+        return said
+    inside = replace(said, threaded=True)
+    known = said.thread and await desk.conversation(inside.conversation_id)
+    return inside if settings.assistant or known else said
+
+
+def _written(body: Mapping[str, Any], assistant: bool = False) -> Said | None:
     """Return the message in an event.
 
     Its key is (team, channel, ts) and not the event id: one mention arrives as `app_mention` and as `message`, with
@@ -105,6 +153,7 @@ def _written(body: Mapping[str, Any]) -> Said | None:
         direct=channel.startswith("D") or event.get("channel_type") == "im",
         ts=ts,
         file=FILE if event.get("files") else "",
+        threaded=assistant or isinstance(event.get("assistant_thread"), dict),
         guest=body.get("is_ext_shared_channel") is True
         or _foreign(dig(event, "user_team") or dig(event, "team"), team),
     )
@@ -116,7 +165,7 @@ def _pressed(body: Mapping[str, Any]) -> Said | None:
     action = actions[0] if isinstance(actions, list) and actions else {}
     team, channel, user = dig(body, "team", "id"), dig(body, "channel", "id"), dig(body, "user", "id")
     ts, value, pressed = dig(body, "message", "ts"), dig(action, "value").strip(), dig(action, "action_ts")
-    if not (team and channel and user and ts and value and pressed):
+    if not (team and channel and user and ts and value and pressed) or dig(action, "action_id") == FEEDBACK:
         return None
     return Said(
         team=team,

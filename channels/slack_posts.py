@@ -13,6 +13,7 @@ SECTION_LIMIT = 3000
 _ROW, _CONTEXT = 5, 10
 _CALL = 40  # what naming somebody takes
 _MOST_BUTTONS, _MOST_SOURCES = 100, 100
+FEEDBACK = "feedback_buttons"
 _TITLE_LIMIT, _VALUE_LIMIT = 75, 2000
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _BOLD = re.compile(r"\*\*(\S(?:[^*\n]*\S)?)\*\*")
@@ -20,22 +21,65 @@ _BOLD = re.compile(r"\*\*(\S(?:[^*\n]*\S)?)\*\*")
 Block = dict[str, Any]
 
 
-def posts(reply: Mapping[str, Any], called: str = "") -> list[Block]:
+def posts(reply: Mapping[str, Any], called: str = "", rated: str = "") -> list[Block]:
     """Return the bodies of chat.postMessage for a REPLY, or for a person's message (`text`, `author`).
 
-    `called` is the member or group that the last one names.
+    `called` is the member or group that the last one names; `rated` is what its thumbs carry, see `thumbs`.
     """
     author = str(reply.get("author") or "")
     words = f"**{author}:** {reply.get('text') or ''}" if author else str(reply.get("text") or "")
     pieces = split(unlinked(words), SECTION_LIMIT - (_CALL if called else 0), _escaped_size)
     messages: list[Block] = [{"text": mrkdwn(piece)} for piece in pieces]
     if messages and called:
-        messages[-1]["text"] += f"\n<!subteam^{called}>" if called.startswith("S") else f"\n<@{called}>"
-    extras = _context_blocks(reply.get("citations") or ()) + _button_rows(reply.get("buttons") or ())
+        messages[-1]["text"] += f"\n{mention(called)}"
+    extras = below(reply, rated)
     if messages and extras:
-        section = {"type": "section", "text": {"type": "mrkdwn", "text": messages[-1]["text"]}}
-        messages[-1]["blocks"] = [section, *extras]
+        messages[-1]["blocks"] = [_section(messages[-1]["text"]), *extras]
     return messages
+
+
+def whole(reply: Mapping[str, Any], rated: str = "") -> Block:
+    """Return text and blocks of a REPLY in one message, for chat.update."""
+    pieces = [mrkdwn(piece) for piece in split(unlinked(str(reply.get("text") or "")), SECTION_LIMIT, _escaped_size)]
+    return {"text": pieces[0], "blocks": [*map(_section, pieces), *below(reply, rated)]}
+
+
+def below(reply: Mapping[str, Any], rated: str = "") -> list[Block]:
+    """Return what stands below a reply's words: its sources, its buttons, and the thumbs where it may be rated."""
+    blocks = _context_blocks(reply.get("citations") or ()) + _button_rows(reply.get("buttons") or ())
+    return blocks + ([thumbs(rated)] if rated else [])
+
+
+def thumbs(rated: str) -> Block:
+    """Return Slack's feedback buttons; a press brings back `up` or `down`, a space, and `rated`.
+
+    Source: https://docs.slack.dev/reference/block-kit/block-elements/feedback-buttons-element
+    """
+    buttons = {
+        f"{name}_button": {"text": {"type": "plain_text", "text": words}, "value": f"{value} {rated}"}
+        for name, words, value in (("positive", "Helpful", "up"), ("negative", "Not helpful", "down"))
+    }
+    element = {"type": FEEDBACK, "action_id": FEEDBACK, **buttons}
+    return {"type": "context_actions", "elements": [element]}
+
+
+def without_thumbs(body: Mapping[str, Any]) -> Block:
+    """Return the body of a post without its feedback buttons, for a workspace that does not know them."""
+    return {**body, "blocks": [block for block in body.get("blocks", ()) if block["type"] != "context_actions"]}
+
+
+def mention(called: str) -> str:
+    """Return the words that call a member, or a group, whose id begins with S."""
+    return f"<!subteam^{called}>" if called.startswith("S") else f"<@{called}>"
+
+
+def markdown(text: str) -> str:
+    """Return text as the Markdown of a stream: bold kept, links written out, and the rest escaped as entities."""
+    return escape(unlinked(text))
+
+
+def _section(text: str) -> Block:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
 def mrkdwn(text: str) -> str:

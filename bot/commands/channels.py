@@ -43,6 +43,7 @@ async def _findings(channels: Channels) -> list[Finding]:
 def show_manifest(
     url: Annotated[str, typer.Option(help="The server's public https address; without it, for Socket Mode.")] = "",
     name: Annotated[str, typer.Option(help="What the app is called; default the brand's name.")] = "",
+    assistant: Annotated[bool, typer.Option(help="As one of Slack's assistants, which take a paid plan.")] = False,
     project: ProjectFolder = HERE,
     as_json: Json = False,
 ) -> None:
@@ -55,5 +56,12 @@ def show_manifest(
 
     if url and (urlsplit(url).scheme != "https" or not urlsplit(url).hostname):
         raise ConfigError("Slack calls https addresses only.", where="--url", fix="write https://bot.example, say.")
-    made = manifest(name or Project.load(project).settings.brand(None).name, url)
+    settings = Project.load(project).settings
+    slack = settings.channels.slack
+    made = manifest(
+        name or settings.brand(None).name,
+        url,
+        assistant=assistant or bool(slack and slack.assistant),
+        prompts=slack.prompts if slack else (),
+    )
     print(json.dumps(made, indent=2, ensure_ascii=False) if as_json else yaml.safe_dump(made, sort_keys=False).rstrip())

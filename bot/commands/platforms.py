@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from frontdesk.bot.delivery import Push
 from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.project import Project
+from frontdesk.bot.store.places import StoredPlaces
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -57,6 +58,7 @@ def _slack(project: Project) -> Platform | None:
         return None
     from frontdesk.channels.slack import SlackIntake, SlackSender, slack_router
     from frontdesk.channels.slack_socket import SlackSocket
+    from frontdesk.channels.slack_stream import SlackStreams
     from frontdesk.channels.slack_threads import SlackThreads
 
     sender, desks = SlackSender(settings), project.settings.desks
@@ -70,7 +72,9 @@ def _slack(project: Project) -> Platform | None:
         if threads:
             threads.staff, threads.find = desk.staff, desk.staff.conversation_at
             desk.staff.targets.append(threads)
-        intake = SlackIntake(desk, limits, brand, settings, threads)
+        if settings.streaming:
+            sender.streams = SlackStreams(desk, sender.api, settings.bot_token, StoredPlaces(desk.store))
+        intake = SlackIntake(desk, limits, brand, settings, threads, sender)
         return Ways(
             webhook=slack_router(intake, settings, limits) if settings.signing_secret else None,
             listener=SlackSocket(settings, sender.api, intake, limits).listener if settings.app_token else None,

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,11 +16,12 @@ from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse, Response
 
 from frontdesk.channels.fakes.server import Faults
+from frontdesk.channels.fakes.slack_streams import FakeStreams
 from frontdesk.channels.signatures import slack_signature
 
 TEAM, BOT_USER = "T0LOCAL", "U0BOT"
 _LOOK_SECONDS = 0.01
-_TEXT_MAX, _SECTION_MAX, _BLOCKS_MAX, _ELEMENTS_MAX = 40_000, 3_000, 50, 25
+_TEXT_MAX, _SECTION_MAX, _BLOCKS_MAX, _ELEMENTS_MAX, _VALUE_MAX = 40_000, 3_000, 50, 25, 2_000
 
 
 @dataclass(kw_only=True)
@@ -46,7 +48,14 @@ class FakeSlack:
     """How often a socket was opened."""
     farewell: str = ""
     """The reason to give each open socket for asking it to connect again; set to close them."""
+    knows_thumbs: bool = True
+    """Whether the workspace takes feedback buttons."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    @cached_property
+    def streams(self) -> FakeStreams:
+        """What grows, and the hints of assistants, with faults of its own."""
+        return FakeStreams(posted=self.posted, refusal=self._refusal, next_ts=self._ts)
 
     @property
     def app(self) -> FastAPI:
@@ -56,6 +65,7 @@ class FakeSlack:
         app.post("/api/auth.test")(self._auth_test)
         app.post("/api/apps.connections.open")(self._open)
         app.websocket("/link")(self._socket)
+        self.streams.mount(app)
         return app
 
     def message(self, text: str, *, channel: str = "D1", user: str = "U1", **event: Any) -> dict[str, Any]:
@@ -74,19 +84,37 @@ class FakeSlack:
         """Return the payload of pressing the button with `value` in a message of `posted`."""
         blocks = [element for block in post["blocks"] for element in block.get("elements", ())]
         button = next(element for element in blocks if element.get("value") == value)
+        action = {"type": "button", "action_id": button["action_id"], "value": value, "action_ts": self._ts()}
+        return self._pressed(post, action | {"text": button["text"]}, user)
+
+    def _pressed(self, post: Mapping[str, Any], action: Mapping[str, Any], user: str) -> dict[str, Any]:
         message = {"type": "message", "ts": post["ts"], "text": post["text"]}
         if post.get("thread_ts"):
             message["thread_ts"] = post["thread_ts"]
-        action = {"type": "button", "action_id": button["action_id"], "value": value, "action_ts": self._ts()}
         return {
             "type": "block_actions",
             "team": {"id": TEAM},
             "user": {"id": user, "team_id": TEAM},
             "channel": {"id": post["channel"]},
             "message": message,
-            "actions": [action | {"text": button["text"]}],
+            "actions": [dict(action)],
             "trigger_id": "1.2.3",
         }
+
+    def rate(self, post: Mapping[str, Any], value: str, *, user: str = "U1") -> dict[str, Any]:
+        """Return the payload of pressing `up` or `down` on the feedback buttons of a message of `posted`."""
+        element = next(e for block in post["blocks"] for e in block.get("elements", ()) if "positive_button" in e)
+        button = element["positive_button" if value == "up" else "negative_button"]
+        action = {key: element[key] for key in ("type", "action_id")} | {"action_ts": self._ts(), **button}
+        return self._pressed(post, action, user)
+
+    def opened(self, channel: str = "D1", thread: str = "", user: str = "U1") -> dict[str, Any]:
+        """Return the envelope of opening the assistant: its side panel with a thread, else the messages tab."""
+        if not thread:
+            return self._envelope({"type": "app_home_opened", "tab": "messages", "channel": channel, "user": user})
+        context = {"channel_id": "C1", "team_id": TEAM, "enterprise_id": None}
+        at = {"user_id": user, "channel_id": channel, "thread_ts": thread, "context": context}
+        return self._envelope({"type": "assistant_thread_started", "assistant_thread": at})
 
     def signed(self, payload: Mapping[str, Any] | bytes) -> tuple[bytes, dict[str, str]]:
         """Return body and headers as Slack would deliver them: a form for button presses, else JSON."""
@@ -199,17 +227,21 @@ class FakeSlack:
         if len(post.get("text", "")) > _TEXT_MAX:
             return "msg_too_long"
         blocks = post.get("blocks", [])
-        return "invalid_blocks" if len(blocks) > _BLOCKS_MAX or not all(map(_valid, blocks)) else None
+        known = self.knows_thumbs or all(block["type"] != "context_actions" for block in blocks)
+        return None if known and len(blocks) <= _BLOCKS_MAX and all(map(_valid, blocks)) else "invalid_blocks"
 
 
 def _valid(block: Mapping[str, Any]) -> bool:
     if block["type"] == "section":
         return 0 < len(block["text"]["text"]) <= _SECTION_MAX
     elements = block["elements"]
+    if block["type"] == "context_actions":
+        values = [e[button]["value"] for e in elements for button in ("positive_button", "negative_button")]
+        return 0 < len(elements) <= 5 and all(0 < len(value) <= _VALUE_MAX for value in values)
     if block["type"] == "context":
         return 0 < len(elements) <= 10 and all(0 < len(e["text"]) <= _SECTION_MAX for e in elements)
     names = {element["action_id"] for element in elements}
-    fits = all(0 < len(e["text"]["text"]) <= 75 and len(e["value"]) <= 2_000 for e in elements)
+    fits = all(0 < len(e["text"]["text"]) <= 75 and len(e["value"]) <= _VALUE_MAX for e in elements)
     return fits and 0 < len(elements) <= _ELEMENTS_MAX and len(names) == len(elements)
 
 

@@ -24,8 +24,8 @@ SIGNING = "8f742231b10e8888abcd99fffaaa85a5"
 HOOK = "https://bot.example/webhooks/telegram/webhook"
 
 
-def slack_says(fake: FakeSlack, **changed: str) -> dict[str, tuple[bool, str]]:
-    tokens = {"bot_token": "xoxb-local", "app_token": "xapp-local", "signing_secret": SIGNING} | changed
+def slack_says(fake: FakeSlack, **changed: Any) -> dict[str, tuple[bool, str]]:
+    tokens: dict[str, Any] = {"bot_token": "xoxb-local", "app_token": "xapp-local", "signing_secret": SIGNING} | changed
     with LocalServer(fake.app) as server:
         settings = Slack.model_validate({**tokens, "api_url": f"{server.url}/api/"})
         return {one.about: (one.ok, one.says) for one in asyncio.run(slack_findings(settings))}
@@ -54,6 +54,23 @@ def test_each_wrong_slack_secret_is_named(about: str, value: str, words: str) ->
     assert [name for name, (ok, _) in found.items() if not ok] == [f"slack.{about}"]
     assert words in found[f"slack.{about}"][1]
     assert value not in json.dumps(found)
+
+
+def test_an_assistant_needs_a_scope_and_a_manifest_of_its_own() -> None:
+    plain, assistant = manifest("Shop"), manifest("Shop", assistant=True, prompts=("Where is my order?",))
+    view = {"agent_description": "Ask Shop anything."}
+    prompts = [{"title": "Where is my order?", "message": "Where is my order?"}]
+    assert assistant["features"]["agent_view"] == view | {"suggested_prompts": prompts}
+    assert "agent_view" not in plain["features"]
+    assert [s for s in scopes(assistant) if s not in scopes(plain)] == ["assistant:write"]
+    events = [made["settings"]["event_subscriptions"]["bot_events"] for made in (plain, assistant)]
+    assert [event for event in events[1] if event not in events[0]] == ["app_home_opened"]
+    ok, says = slack_says(FakeSlack(), assistant=True)["slack.bot_token"]
+    assert not ok and says.startswith("lacks assistant:write: add them under OAuth")
+
+
+def scopes(made: dict[str, Any]) -> list[str]:
+    return list(made["oauth_config"]["scopes"]["bot"])
 
 
 def test_missing_scopes_are_named() -> None:
@@ -124,6 +141,8 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert yaml.safe_load(printed) == manifest("Shop: the", "https://bot.example")
     printed = run(app, ["channels", "manifest", "-p", shop, "--name", "Desk", "--json"]).output
     assert json.loads(printed) == manifest("Desk")
+    printed = run(app, ["channels", "manifest", "-p", shop, "--name", "Desk", "--assistant", "--json"]).output
+    assert json.loads(printed) == manifest("Desk", assistant=True)
     assert "https" in str(run(app, ["channels", "manifest", "-p", shop, "--url", "http://x"]).exception)
     fake = FakeTelegram(secret_token="")
     monkeypatch.setenv("TOKEN", fake.bot_token)
