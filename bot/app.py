@@ -34,6 +34,7 @@ from frontdesk.bot.guards.firewall import PLACEHOLDER, facts_in
 from frontdesk.bot.guards.masking import hide, install, secrets_in
 from frontdesk.bot.guards.safety import SafetyAnswerer, Watch
 from frontdesk.bot.handoff import HandoffAnswerer
+from frontdesk.bot.helped import HelpedAnswerer
 from frontdesk.bot.observed import Meters, ObservedEngine
 from frontdesk.bot.project import Project
 from frontdesk.bot.router.entities import Entities
@@ -173,7 +174,7 @@ def assemble(project: Project) -> Bot:
         brands=brands,
         routers=routers,
         answerers={
-            "voice": VoiceAnswerer(voices, brands),
+            "voice": HelpedAnswerer(VoiceAnswerer(voices, brands), brands),
             "knowledge": knowledge,
             "account": account,
             "clarify": ClarifyAnswerer(brands),

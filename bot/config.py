@@ -64,6 +64,12 @@ class Messages(Table):
     apology: str = "Something went wrong on our side. I've passed your message to a colleague."
     busy: str = "Very many people are writing at the moment. Please send that again in a few seconds."
     person_button: str = "Talk to a person"
+    helped: str = "Did that help?"
+    """Asked as [brands.NAME.helped] says; what is pressed counts as a thumb on the answer."""
+    helped_button: str = "Yes, it did"
+    not_helped_button: str = "No, it didn't"
+    helped_thanks: str = "Thank you, that's good to know."
+    not_helped: str = "I'm sorry it didn't. Say it in other words and I look again, or talk to a person."
     queue: str = "You are number {place} in the queue."
     """Added while people are there and others wait before; empty: nothing is said of it."""
     away: str = "Our people are away and back {opening}. I've kept your messages; a colleague answers you here then."
@@ -133,6 +139,17 @@ class Knowledge(Sources):
     """A sentence-transformers cross-encoder that reranks passages, by name or folder; empty for none."""
 
 
+class Helped(Table):
+    """Asking customers whether an answer helped; never beside a question of the bot's own, a handoff or an open task."""
+
+    after: Literal["end", "answer", "never"] = "end"
+    """`end`: when the customer thanks or leaves after an answer; `answer`: below the answer itself, too."""
+    every: int = Field(default=10, ge=1, le=20)
+    """It is asked at most once in so many messages of a conversation."""
+    ends: tuple[str, ...] = ("thanks", "goodbye")
+    """The intents with which customers come to an end."""
+
+
 Concern = Literal["emergency", "self_harm", "threat", "minor", "harassment", "medical", "legal"]
 """What ends the bot's part at once: fixed words and a person. The order is that in which they are pressing."""
 
@@ -171,6 +188,7 @@ class Brand(Table):
     """Words and phrases that no voice of this brand may learn or say; a voice's own stand under [voices.NAME]."""
     messages: Messages = Messages()
     safety: Safety = Safety()
+    helped: Helped = Helped()
     handoff: HandoffRules = HandoffRules()
     languages: tuple[str, ...] = ("en",)
     """The languages (ISO 639-1) that its voice, examples and documents are in; in others it says so."""

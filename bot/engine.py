@@ -19,6 +19,7 @@ from frontdesk.bot.guards import Check, Context, checked
 from frontdesk.bot.guards.masking import heard
 from frontdesk.bot.guards.safety import Watch
 from frontdesk.bot.handoff import fresh, held, reachable, triggered
+from frontdesk.bot.helped import pressed, question
 from frontdesk.bot.types import (
     Answerer,
     Citation,
@@ -112,6 +113,8 @@ class Engine:
                     draft.sentences.append(await send(sentence))
             if draft.closing:
                 draft.sentences.append(await send(draft.closing))
+            elif asking := question(conversation, self.brands[message.brand], draft.routes, draft.sentences):
+                draft.sentences.append(await send(asking))
         except StoreError:
             raise
         except Exception as error:
@@ -145,7 +148,7 @@ class Engine:
         brand = self.brands[message.brand]
         watch = PHRASES if answers(message, conversation, brand) else self.watch
         pressing = watch.route(message, conversation, brand)
-        kept = pressing or held(message, conversation, brand)
+        kept = pressing or held(message, conversation, brand) or pressed(message, conversation, brand)
         if kept:
             return (kept,)
         if _wordless(message):
