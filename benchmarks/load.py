@@ -58,7 +58,7 @@ def process(command: list[str], rest: list[str], ready: str = "/health/live") ->
 
 
 class Client:
-    """POSTs over kept connections and understands just enough HTTP/1.1: a load generator must not measure itself."""
+    """Asks over kept connections and understands just enough HTTP/1.1: a load generator must not measure itself."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -67,8 +67,15 @@ class Client:
 
     async def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Return the status and the body; 0 when the connection broke."""
-        lines = [f"POST {path} HTTP/1.1", f"Host: {self._host}:{self._port}", f"Content-Length: {len(body)}"]
-        lines += [f"{name}: {value}" for name, value in {"Content-Type": "application/json", **(headers or {})}.items()]
+        kinds = {"Content-Length": len(body), "Content-Type": "application/json", **(headers or {})}
+        return await self._send(f"POST {path}", kinds, body)
+
+    async def get(self, path: str) -> tuple[int, bytes]:
+        """Return the status and the body; 0 when the connection broke."""
+        return await self._send(f"GET {path}", {}, b"")
+
+    async def _send(self, what: str, headers: Mapping[str, object], body: bytes) -> tuple[int, bytes]:
+        lines = [f"{what} HTTP/1.1", f"Host: {self._host}:{self._port}", *(f"{k}: {v}" for k, v in headers.items())]
         request = "\r\n".join([*lines, "\r\n"]).encode("latin-1") + body
         try:
             reader, writer = await self._connection()

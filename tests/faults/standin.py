@@ -1,11 +1,13 @@
 """A server with every channel over the real store, desk and delivery; only the engine is a stand-in of a fixed pace.
 
-As a process: `python -m tests.faults.standin FOLDER PORT SECONDS`, with the settings in FOLDER/frontdesk.toml.
+As a process: `python -m tests.faults.standin FOLDER PORT SECONDS [fork]`, with the settings in FOLDER/frontdesk.toml.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -112,13 +114,25 @@ def app_of(project: Project, engine: Any, *, deliver: bool = True) -> FastAPI:
     return app
 
 
-def main() -> None:
+def serve(folder: str, port: int, seconds: float) -> None:
     """Serve until told to end."""
-    app = app_of(Project.load(sys.argv[1]), StandIn(seconds=float(sys.argv[3])))
+    app = app_of(Project.load(folder), StandIn(seconds=seconds))
     options: dict[str, Any] = {"log_level": "warning", "access_log": False}
-    config = uvicorn.Config(app, port=int(sys.argv[2]), timeout_graceful_shutdown=CONNECTION_SECONDS, **options)
+    config = uvicorn.Config(app, port=port, timeout_graceful_shutdown=CONNECTION_SECONDS, **options)
     Server(config, app.state.drain).run()
 
 
+def fork_on_demand(folder: str, port: int, seconds: float) -> None:
+    """Fork a server for every line that comes in and print its process id: a start without the imports."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for _ in sys.stdin:
+        if (child := os.fork()) == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            serve(folder, port, seconds)
+            os._exit(0)
+        print(child, flush=True)
+
+
 if __name__ == "__main__":
-    main()
+    start = fork_on_demand if sys.argv[4:] == ["fork"] else serve
+    start(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
