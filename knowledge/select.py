@@ -131,14 +131,14 @@ class Selector:
         return sorted(scored, key=lambda choice: -choice.score)
 
     def _vectors(self, index: Generation, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return the vectors of quotes: those of the index, and encoded here what it has not."""
+        """Return the vectors of quotes: those of the index, which takes up those that had to be encoded here."""
         import numpy as np
 
-        found = {text: vector for text in texts if (vector := index.known.get(text_hash(text))) is not None}
-        new = [text for text in dict.fromkeys(texts) if text not in found]
+        keys = {text: text_hash(text) for text in texts}
+        new = [text for text, key in keys.items() if key not in index.known]
         if new:
-            found.update(zip(new, self._encoder.encode(new), strict=True))
-        return np.stack([found[text] for text in texts])
+            index.known.update(zip((keys[text] for text in new), self._encoder.encode(new), strict=True))
+        return np.stack([index.known[keys[text]] for text in texts])
 
 
 def _scored(index: Generation, wanted: Wanted, hit: Hit, quote: Quote, cosine: float, top: float) -> Choice:

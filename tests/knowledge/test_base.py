@@ -15,9 +15,9 @@ import pytest
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.bot.types import Conversation, Customer, Message, Route, Sentence
 from frontdesk.knowledge.base import Knowledge
-from frontdesk.knowledge.values import Document
+from frontdesk.knowledge.values import Document, Question
 from frontdesk.knowledge.vectors import Vectors
-from tests.knowledge.knowledge_samples import Hashing
+from tests.knowledge.knowledge_samples import RETURNS, Hashing
 
 Opened = Callable[..., Knowledge]
 
@@ -341,3 +341,16 @@ def test_a_damaged_database_is_an_error_with_the_fix(project: Path, tmp_path: Pa
     (tmp_path / "state/knowledge.db").write_bytes(b"garbage" * 1000)
     with pytest.raises(KnowledgeError, match=r"delete knowledge\.db"):
         opened().load()
+
+
+def test_a_quote_that_had_to_be_embedded_for_one_question_is_not_embedded_again(tmp_path: Path, opened: Opened) -> None:
+    encoder = Hashing()
+    knowledge = opened(encoder)
+    knowledge.put([Document(id="returns.md", title="Returns", text=RETURNS)], quotes=False)
+    asked = []
+    for _ in range(2):
+        before = encoder.encoded
+        knowledge.explain(Question(text="What does a return cost from Canada?"))
+        asked.append(encoder.encoded - before)
+    assert asked[1] < asked[0]
+    assert asked[1] <= 4, "only the question is embedded"
