@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO ?= demo
 export OMP_NUM_THREADS ?= 2
+WORKERS ?= 2
 
 .PHONY: setup run test check types bench docs clean
 
@@ -29,7 +30,7 @@ $(DEMO)/nlu.yml: | $(DEMO)/frontdesk.toml ;
 
 test: setup
 	sh .ci/system-packages
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .
