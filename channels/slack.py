@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -29,6 +29,9 @@ from frontdesk.channels.slack_sender import grows
 from frontdesk.channels.slack_threads import SlackThreads
 
 log = logging.getLogger(__name__)
+
+CIRCLE_TURNS, CIRCLE = 20, timedelta(minutes=2)
+"""So many messages in a channel's thread within so long are no person's: it is left alone until it is slower."""
 
 
 class SlackIntake:
@@ -56,7 +59,7 @@ class SlackIntake:
         if self._sender:
             self._sender.suggest(body)
         said = await said_in(body, self._desk, self._settings)
-        if said:
+        if said and not await self._circles(said):
             audience = await self._audience(said, pressed=body.get("type") == "block_actions")
             message = _message(said, self._brand, self._limits.text_chars, audience)
             receipt = await self._desk.accept(message, said.key)
@@ -77,6 +80,15 @@ class SlackIntake:
             await self._desk.feedback(vote.conversation_id, vote.message_id, {"value": vote.value})
         except ChannelError as error:  # forgotten since
             log.info("a vote is passed over: %s", error)
+        return True
+
+    async def _circles(self, said: Said) -> bool:
+        """Whether a thread goes on faster than people write: a program that Slack does not call a bot answers us."""
+        known = await self._desk.conversation(said.conversation_id) if said.thread and not said.direct else None
+        turns = known.turns if known else ()
+        if len(turns) < CIRCLE_TURNS or _time(said.ts) - turns[-CIRCLE_TURNS].message.sent_at > CIRCLE:
+            return False
+        log.error("%s is left alone: %d messages in %s", said.conversation_id, CIRCLE_TURNS, CIRCLE)
         return True
 
     async def _audience(self, said: Said, *, pressed: bool) -> str:

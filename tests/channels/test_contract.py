@@ -16,6 +16,7 @@ from frontdesk.channels.contract import ChannelContract, Delivery
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.fakes.fake_slack import FakeSlack
 from frontdesk.channels.fakes.fake_telegram import FakeTelegram
+from frontdesk.channels.openai import openai_router
 from frontdesk.channels.rasa import rasa_router
 from frontdesk.channels.rasa_callback import callback_router
 from frontdesk.channels.slack import SlackIntake, slack_router
@@ -102,3 +103,20 @@ class TestWidget(ChannelContract):
     def delivery(self, number: int) -> Delivery:
         body = {"text": f"message {number}", "message_id": str(UUID(int=number + (4 << 76) + (8 << 60)))}
         return Delivery(path="/api/chat", body=json.dumps(body).encode(), headers={})
+
+
+class TestOpenAI(ChannelContract):
+    busy = 429
+
+    def routes(self, desk: Desk) -> APIRouter:
+        return openai_router(desk, Limits(), {"shop": Brand(name="Shop")}, "shop", SecretStr("k" * 16))
+
+    def delivery(self, number: int) -> Delivery:
+        named = {"conversation_id": "c", "message_id": f"m{number}"}
+        said = [{"role": "user", "content": f"message {number}"}]
+        body = {"model": "shop", "messages": said, "metadata": named}
+        headers = {"Authorization": "Bearer " + "k" * 16}
+        return Delivery(path="/v1/chat/completions", body=json.dumps(body).encode(), headers=headers)
+
+    def forged(self, delivery: Delivery) -> Delivery:
+        return replace(delivery, headers={"Authorization": "Bearer " + "k" * 15 + "l"})

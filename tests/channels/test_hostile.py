@@ -16,8 +16,11 @@ from frontdesk.bot.config import Limits, Messages, Slack, Telegram
 from frontdesk.channels.fakes.fake_slack import FakeSlack
 from frontdesk.channels.fakes.fake_telegram import FakeTelegram
 from frontdesk.channels.rasa import rasa_router
-from frontdesk.channels.slack import SlackIntake, slack_router
+from frontdesk.channels.slack import SlackIntake, SlackSender, slack_router
+from frontdesk.channels.slack_posts import thumbs
+from frontdesk.channels.slack_stream import SlackStreams
 from frontdesk.channels.telegram import TelegramIntake, TelegramSender, telegram_router
+from frontdesk.channels.testing import FakePlaces
 from tests.channels.wire import scripted, served
 
 CASES = 700
@@ -53,7 +56,9 @@ async def statuses(client: httpx.AsyncClient, url: str, requests: list[tuple[byt
 
 def test_slack() -> None:
     random_, fake = random.Random(1), FakeSlack()
-    settings = Slack(signing_secret=SecretStr(fake.signing_secret), bot_token=SecretStr("x"))
+    given = {"prompts": ("Hi",), "assistant": True, "api_url": "http://127.0.0.1:9"}
+    secrets = {"signing_secret": SecretStr(fake.signing_secret), "bot_token": SecretStr("x")}
+    settings = Slack.model_validate(secrets | given)
     button = {"type": "button", "action_id": "choice_0", "value": "/a", "text": {"type": "plain_text", "text": "A"}}
     post = {"ts": "1.1", "text": "x", "channel": "C1", "thread_ts": "1.0", "blocks": [{"elements": [button]}]}
     seeds = [
@@ -61,14 +66,21 @@ def test_slack() -> None:
         fake.mention("hi"),
         fake.press(post, "/a"),
         fake.message("a", channel="C1"),
+        fake.rate(post | {"blocks": [thumbs("slack:T:C1:1.0 slack:T:C1:1.0")]}, "up"),
+        fake.opened("D1", "7.7"),
+        fake.opened("D1"),
+        fake.message("hi", thread_ts="7.7", assistant_thread={"action_token": "1.2"}),
     ]
 
     async def go() -> set[int]:
-        async with served(
-            slack_router(SlackIntake(scripted(), Limits(), "shop", settings), settings, Limits())
-        ) as client:
+        desk, sender = scripted(), SlackSender(settings)
+        sender.streams = SlackStreams(desk, sender.api, settings.bot_token, FakePlaces(), quick=0.0)
+        intake = SlackIntake(desk, Limits(), "shop", settings, sender=sender)
+        async with served(slack_router(intake, settings, Limits())) as client:
             requests = [fake.signed(spoiled(random_, random_.choice(seeds))) for _ in range(CASES)]
-            return await statuses(client, "/webhooks/slack/webhook", requests)
+            found = await statuses(client, "/webhooks/slack/webhook", requests)
+        await sender.close()
+        return found
 
     assert {200} <= asyncio.run(go()) <= {200, 400}
 

@@ -17,7 +17,7 @@ from frontdesk.bot.types import Conversation
 from frontdesk.channels.delivery import Retry
 from frontdesk.channels.fakes.fake_slack import BOT_USER, TEAM, FakeSlack
 from frontdesk.channels.fakes.server import Fault, LocalServer
-from frontdesk.channels.slack import SlackIntake, SlackSender, slack_router
+from frontdesk.channels.slack import CIRCLE_TURNS, SlackIntake, SlackSender, slack_router
 from frontdesk.channels.slack_events import GREETING
 from frontdesk.channels.slack_posts import SECTION_LIMIT, mrkdwn, posts
 from frontdesk.channels.testing import FakeDesk
@@ -155,6 +155,27 @@ def test_a_retry_is_taken_when_the_first_delivery_never_came() -> None:
 def test_no_turn_for_edits_bots_and_noise(event: dict[str, Any]) -> None:
     desk = received(FakeSlack().message("hi", **event))
     assert asyncio.run(desk.conversation(f"slack:{TEAM}:D1")) is None
+
+
+def test_a_program_that_slack_calls_no_bot_is_not_answered_for_ever() -> None:
+    fake = FakeSlack()
+    first = fake.mention("ping", ts="1000.5", user="U2")
+    pings = [
+        fake.message("ping", channel="C1", user="U2", thread_ts="1000.5", ts=f"{1000 + second}.5")
+        for second in range(1, 41)
+    ]
+    later = fake.message("still there?", channel="C1", user="U2", thread_ts="1000.5", ts="2000.5")
+    said = texts(received(first, *pings, later), f"slack:{TEAM}:C1:1000.5")
+    assert said == ["ping"] * CIRCLE_TURNS + ["still there?"]
+
+
+def test_a_press_of_more_than_50_kb_and_a_repetition_are_one_turn() -> None:
+    fake = FakeSlack()
+    element = {"value": "/a", "action_id": "choice_0", "text": {"type": "plain_text", "text": "A"}}
+    press = fake.press({"channel": "D1", "ts": "1.1", "text": "x", "blocks": [{"elements": [element]}]}, "/a")
+    press["message"]["blocks"] = [{"type": "section", "text": {"type": "mrkdwn", "text": "é" * 60_000}}]
+    assert len(fake.signed(press)[0]) > 50_000
+    assert texts(received(press, press), f"slack:{TEAM}:D1") == ["/a"]
 
 
 def test_a_bare_mention_is_a_greeting_and_a_file_is_named() -> None:

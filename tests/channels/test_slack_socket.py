@@ -70,7 +70,8 @@ def test_a_button_press_comes_over_the_socket_too() -> None:
     fake, desk = FakeSlack(), scripted()
     element = {"value": "/choice_1", "action_id": "choice_0", "text": {"type": "plain_text", "text": "Choice 1"}}
     post: dict[str, Any] = {"channel": "D1", "ts": "1.1", "text": "Which?", "blocks": [{"elements": [element]}]}
-    fake.send(fake.press(post, "/choice_1"))
+    press = fake.press(post, "/choice_1")
+    fake.send(press | {"message": press["message"] | {"blocks": ["x" * 60_000]}})
     heard(fake, desk, lambda: not fake.waiting)
     assert texts(desk) == ["/choice_1"]
 
@@ -110,6 +111,16 @@ def test_nothing_is_acknowledged_while_the_store_fails(caplog: pytest.LogCapture
     asyncio.run(go())
     assert texts(desk) == ["hi"]
     assert "will come again" in caplog.text
+
+
+def test_a_repetition_that_calls_itself_the_first_attempt_is_one_turn() -> None:
+    fake, desk = FakeSlack(), scripted()
+    message = fake.message("hi")
+    first, again = fake.send(message), fake.send(message)
+    for number in (first, again):
+        fake.waiting[number] |= {"retry_attempt": 0, "retry_reason": ""}
+    heard(fake, desk, lambda: not fake.waiting)
+    assert texts(desk) == ["hi"]
 
 
 def test_a_broken_connection_loses_and_doubles_nothing() -> None:
