@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Sequence
 
-from benchmarks.retail_customer import ASKED, FOREIGN, Customer, listed
+from benchmarks.retail_customer import ASKED, FOREIGN, PATIENCE, Customer, listed
 
 TOLD, MISSPELT, ASIDE = 0.6, 0.25, 0.3
 FACTS = frozenset({"order", "items", "wish", "reason", "method", "address"})
@@ -31,7 +31,7 @@ class HardCustomer(Customer):
         """Answer as the easy customer does, only less neatly."""
         if not waiting and not self.aside and self._may_ask(text) and self.dice.random() < ASIDE:
             self.aside = True
-            return self._typed(self.pick("hard", "asides"))
+            return self._typed(self.pick("hard", "final_asides" if self.openings == "final" else "asides"))
         goal, before = self.current, len(self.yes_to)
         said = super().answers(text, titles, waiting)
         if said is None or said in titles or len(self.yes_to) > before:
@@ -40,6 +40,14 @@ class HardCustomer(Customer):
             self.aside = False
             return self._typed(said + self._told())
         return self._typed(said)
+
+    def _say_who(self, text: str) -> str | None:
+        """Say it again when it is asked again, until patience ends."""
+        known = list(self.emails)
+        said = super()._say_who(text)
+        self.emails = self.emails or known
+        self.lost += text != ""
+        return said if self.lost <= PATIENCE else self._fails("asked again and again who it is")
 
     def _may_ask(self, text: str) -> bool:
         """Whether the reply asks for a fact of the request, which may wait for a question."""

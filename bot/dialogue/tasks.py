@@ -155,10 +155,11 @@ def upset(text: str, brand: Brand) -> tuple[str, ...]:
 def one_by_one(routes: tuple[Route, ...], brand: Brand) -> tuple[Route, ...]:
     """Return the routes with one task that may ask back; the account intents after it wait until it is over.
 
-    Beside its question nothing else is asked back: what was in doubt in the same message is left.
+    Beside its question nothing else is asked back: what was in doubt in the same message is told to the task, for facts
+    are often given in sentences of their own.
     """
     if any(_asks_back(route, brand) for route in routes):
-        routes = tuple(route for route in routes if route.kind != "clarify" and route.trigger != "clarify")
+        routes = _told_together(routes, brand)
     asks_back = [_asks_back(route, brand) for route in routes]
     if True not in asks_back:
         return routes
@@ -169,6 +170,26 @@ def one_by_one(routes: tuple[Route, ...], brand: Brand) -> tuple[Route, ...]:
     waiting = json.dumps([[route.intent, dict(route.slots)] for route in later])
     first = replace(routes[place], slots={**routes[place].slots, NEXT: waiting})
     return (*routes[:place], first, *(route for route in routes[place + 1 :] if route not in later))
+
+
+def _told_together(routes: tuple[Route, ...], brand: Brand) -> tuple[Route, ...]:
+    """The routes with the first task that asks back told what else is about it: what is in doubt, and its own intent.
+
+    "Return the rug. It is order 7" is one request; "cancel order 7 and cancel order 8" are two.
+    """
+    task = next(route for route in routes if _asks_back(route, brand))
+
+    def same(route: Route) -> bool:
+        doubt = route.kind == "clarify" or route.trigger == "clarify"
+        agrees = all(task.slots.get(name, value) == value for name, value in route.slots.items())
+        return route is not task and (doubt or (route.intent == task.intent and agrees))
+
+    others = [route for route in routes if route is not task and not same(route)]
+    about = [route for route in routes if route is task or same(route)]
+    text = "\n".join(route.text for route in about if route.text) if others else ""
+    slots = {name: value for route in (*reversed(about), task) for name, value in route.slots.items()}
+    whole = replace(task, text=text, slots=slots)
+    return tuple(whole if route is task else route for route in routes if route is task or route in others)
 
 
 def _asks_back(route: Route, brand: Brand) -> bool:

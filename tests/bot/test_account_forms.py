@@ -267,6 +267,17 @@ def test_a_plain_answer_goes_to_its_form_before_a_doubt_of_the_guard_does(
     assert [route.kind for route in talk.say(text).routes] == (["handoff"] if handed else ["account"])
 
 
-def test_beside_a_question_nothing_else_is_asked_back(talk: Talk) -> None:
-    reply = talk.say("please move it;blorp")
-    assert [route.kind for route in reply.routes] == ["account"]
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("please move it;blorp", "Which loan?"),
+        ("please move it;it is LN-101", "Which street?"),
+        ("please move it;I'd move LN-101", "Which street?"),
+        ("move LN-101;move LN-102", "Which street?"),
+    ],
+)
+def test_what_is_told_in_sentences_of_their_own_is_one_request(talk: Talk, text: str, asked: str) -> None:
+    """Beside a question nothing else is asked back, and the same is not asked for twice."""
+    reply = talk.say(text)
+    assert ([route.kind for route in reply.routes], reply.text) == (["account"], asked)
+    assert (NEXT in talk.slots) == ("LN-102" in text), "two loans are two requests"

@@ -23,7 +23,7 @@ Domain = Mapping[str, Any]
 _FOR = re.compile(r"\b(?:for|to|into|instead)\b", re.IGNORECASE)
 _PAYS = re.compile(r"\b(?:pay ?pal|gift ?card|credit ?card|card ending|visa|mastercard|amex|original)\b", re.IGNORECASE)
 _GIVEN = re.compile(r"\b(?:needed|(?:don'?t|not|no) need|longer|any ?more|mistake|accident\w*)\b", re.IGNORECASE)
-_OWN = re.compile(r"\b(?:my|i'?m|i am|this is)\b[^!?\n]*@", re.IGNORECASE)
+_OWN = re.compile(r"\b(?:my|me|i'?m|i am|it'?s|this is)\b[^!?\n]*@|(?:^|[.!?\n]\s*)[^\s@]+@[^\s@]+\s*$", re.IGNORECASE)
 _NAME = re.compile(r"\b(?:my name is|i'?m|i am|this is) ([a-z'-]+ [a-z'-]+)", re.IGNORECASE)
 _NUMBER = re.compile(r"#?\bW[ -]?\d{7}\b", re.IGNORECASE)
 
