@@ -225,6 +225,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--tasks", default="train", choices=["train", "dev"])
     parser.add_argument("--limit", type=int, default=0, help="play only this many tasks")
+    parser.add_argument("--every", type=int, default=1, help="play only every so many-th task")
     parser.add_argument("--final", action="store_true", help="open with the phrases kept for the final figure")
     parser.add_argument("--hard", action="store_true", help="play the harder customer")
     parser.add_argument("--seeds", type=int, default=SEEDS)
@@ -241,7 +242,7 @@ def main() -> int:
         started = time.perf_counter()
         openings = "final" if options.final else "goals"
         kind = HardCustomer if options.hard else Customer
-        runs = asyncio.run(run_all(bot, world, chosen[: options.limit or None], options.seeds, openings, kind))
+        runs = asyncio.run(run_all(bot, world, chosen[:: options.every][: options.limit or None], options.seeds, openings, kind))
     told = {
         "set": options.tasks,
         "customer": "hard" if options.hard else "easy",
