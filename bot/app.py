@@ -37,6 +37,7 @@ from frontdesk.bot.handoff import HandoffAnswerer
 from frontdesk.bot.helped import HelpedAnswerer
 from frontdesk.bot.observed import Meters, ObservedEngine
 from frontdesk.bot.project import Project
+from frontdesk.bot.router.bars import Stakes
 from frontdesk.bot.router.entities import Entities
 from frontdesk.bot.router.nlu import read_nlu
 from frontdesk.bot.router.route import Router, load_router
@@ -165,9 +166,8 @@ def assemble(project: Project) -> Bot:
     knowledge.load()
     brands = {name: settings.spoken(brand, brand.voice) for name, brand in settings.brands.items()}
     routers = {
-        name: load_router(project.state / "router", encoder, brand.routes, brand.titles, brand.languages, entities)
+        name: load_router(project.state / "router", encoder, brand.routes, brand.titles, **router_of(project, brand))
         for name, brand in brands.items()
-        for entities in [entities_of(project, brand)]
     }
     account = AccountAnswerer(actions_of(project), brands)
     engine = Engine(
@@ -192,6 +192,21 @@ def assemble(project: Project) -> Bot:
         account=account,
         routers=routers,
     )
+
+
+def router_of(project: Project, brand: Brand) -> dict[str, Any]:
+    """Return what a brand's router takes from its settings beside routes and titles."""
+    asked = {name for action in brand.actions.values() for name in action.slots}
+    opens = {brand.challenge.opens} if brand.challenge and brand.challenge.opens else set()
+    keys = opens or {name for name in asked if name in brand.slots and not brand.slots[name].text}
+    entities, targets = entities_of(project, brand), project.settings.router
+    stakes = Stakes(error=targets.max_error, errors=targets.errors, keyed=partial(entities.names, keys))
+    return {
+        "languages": brand.languages,
+        "entities": entities,
+        "stakes": stakes,
+        "soothing": {intent for intent, acts in brand.acts.items() if "apologise" in acts},
+    }
 
 
 def entities_of(project: Project, brand: Brand) -> Entities:

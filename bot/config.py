@@ -5,7 +5,8 @@ Tables are frozen and strict about their keys; `repr` masks secrets.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -105,9 +106,9 @@ class ChatModel(Table):
     """What a million tokens read cost, in any currency; the numbers in /admin and `frontdesk advise` reckon with it."""
     price_out: float = Field(default=0.0, ge=0)
     """What a million tokens written cost."""
-
     count_tokens: bool = True
     """Whether a server is asked to name its tokens (`stream_options`); off for one that refuses to be asked."""
+
 
 class Sources(Table):
     """What a knowledge base is made of."""
@@ -276,13 +277,13 @@ class Remote(Table):
     """The longest a reply may take, what falls back included."""
     load_seconds: float = Field(default=60.0, gt=0, le=600)
     """The longest the server may take to load a version; meanwhile the one before speaks."""
-
     count_tokens: bool = True
     """Whether the server is asked to name its tokens (`stream_options`); off for one that refuses to be asked."""
     price_in: float = Field(default=0.0, ge=0)
     """What a million tokens read cost, in any currency; the numbers in /admin reckon with it."""
     price_out: float = Field(default=0.0, ge=0)
     """What a million tokens written cost."""
+
     @field_validator("url")
     @classmethod
     def _an_address(cls, value: str) -> str:
@@ -305,6 +306,8 @@ class Router(Table):
     """The router's error target on what it answers; thresholds are fitted to it, never typed in."""
 
     max_error: float = Field(default=0.05, gt=0, lt=1)
+    errors: Mapping[Kind, Annotated[float, Field(gt=0, lt=1)]] = Field(default={"voice": 0.1})
+    """Another target for a route whose mistakes cost less or more: the share that belongs on another route."""
 
 
 class Limits(Table):

@@ -7,7 +7,7 @@ marked in its examples, found as whole words, in the plural and with one letter 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 
@@ -45,6 +45,10 @@ class Entities:
             if all(one.end <= other.start or other.end <= one.start for other in kept):
                 kept.append(one)
         return tuple(sorted(kept, key=lambda one: one.start))
+
+    def names(self, keys: Collection[str], text: str) -> bool:
+        """Whether a text has an entity of `keys` by its pattern."""
+        return any(pattern.search(text) for name, pattern in self._rules if name in keys)
 
     def _by_rule(self, text: str) -> Iterator[Entity]:
         for name, pattern in self._rules:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from frontdesk.bot.errors import ConfigError, ModelError
 from frontdesk.bot.router.calibrate import coverage_at
-from frontdesk.bot.router.model import Calibration
+from frontdesk.bot.router.model import Calibration, Judged
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE
-from frontdesk.bot.router.versions import Finding, Judged, RouterVersions, Verdict, Version
+from frontdesk.bot.router.versions import Finding, RouterVersions, Verdict, Version
 from frontdesk.bot.types import Encoder
 
 DOUBT = 0.05

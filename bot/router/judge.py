@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
+from frontdesk.bot.router.bars import Bars, Ranked, Stakes, fit_bars, likeliest
 from frontdesk.bot.router.features import readable as can_be_read
-from frontdesk.bot.router.model import Calibration, Model
+from frontdesk.bot.router.model import Model
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE
 from frontdesk.bot.types import Encoder, Kind, Route
 
 ALTERNATIVES = 3
+EVEN = Stakes()
+"""The same error target for every route, and nothing that names a record."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
     """One text as the model sees it: its route, each intent's share and the log-odds that it is out of scope.
 
-    `ranked` holds (intent, confidence), the likeliest first; it is empty for a text without words.
+    `ranked` holds (intent, confidence), the likeliest first; it is empty for a text without words. `sure` says whether
+    the likeliest is likely enough by itself.
     """
 
     text: str
@@ -27,6 +29,7 @@ class Judged:
     ranked: tuple[tuple[str, float], ...] = ()
     shares: Mapping[str, float] = field(default_factory=dict)
     outside: float = 0.0
+    sure: bool = False
 
     @property
     def likeliest(self) -> tuple[str, float]:
@@ -35,10 +38,18 @@ class Judged:
 
 
 class Judge:
-    """Judges cleaned texts with the model served now, and gives each the route of its intent."""
+    """Judges cleaned texts with the model served now, and gives each a route: its intent's, or that of several."""
 
-    def __init__(self, *, routes: Mapping[str, Kind], serving: Callable[[], Model], encoder: Encoder) -> None:
-        self.routes, self._serving, self._encoder = routes, serving, encoder
+    def __init__(
+        self,
+        *,
+        routes: Mapping[str, Kind],
+        serving: Callable[[], Model],
+        encoder: Encoder,
+        stakes: Stakes = EVEN,
+    ) -> None:
+        self.routes, self._serving, self._encoder, self._stakes = routes, serving, encoder, stakes
+        self._fitted: tuple[Model, tuple[Bars, Bars]] | None = None
 
     def __call__(self, texts: Sequence[str]) -> list[Judged]:
         """Return one judgement per cleaned text, all in one go."""
@@ -48,41 +59,46 @@ class Judge:
 
     def _judged(self, texts: Sequence[str]) -> Iterator[Judged]:
         model = self._serving()
-        labels, fitted = model.head.labels, model.calibration
+        labels, threshold, bars = model.head.labels, model.calibration.confidence_threshold, self._bars(model)
         verdict = model.judge(texts, self._encoder)
-        for text, shares, confidence, outside in zip(
-            texts, verdict.shares, verdict.confidence, verdict.outside, strict=True
-        ):
-            order = np.argsort(shares)[::-1]
-            scale = float(confidence) / float(shares[order[0]])
-            ranked = tuple((labels[k], round(float(shares[k]) * scale, 4)) for k in order)
-            by_name = dict(zip(labels, map(float, shares), strict=True))
-            route = replace(self._route(ranked, float(outside), fitted), alternatives=ranked[:ALTERNATIVES])
-            yield Judged(text=text, route=route, ranked=ranked, shares=by_name, outside=float(outside))
+        for row, text in enumerate(texts):
+            outside, ranked = float(verdict.outside[row]), verdict.ranked(row, labels)
+            by_name = dict(zip(labels, map(float, verdict.shares[row]), strict=True))
+            route = self._route(ranked, outside, threshold, bars[self._stakes.keyed(text)])
+            route = replace(route, alternatives=ranked[:ALTERNATIVES])
+            sure = ranked[0][1] >= threshold
+            yield Judged(text=text, route=route, ranked=ranked, shares=by_name, outside=outside, sure=sure)
 
-    def _route(self, ranked: Sequence[tuple[str, float]], outside: float, fitted: Calibration) -> Route:
-        if outside > fitted.outside_threshold:
-            reason = f"unlike the examples: {outside:.2f} (limit {fitted.outside_threshold:.2f})"
-            return self.outside(1 - ranked[0][1], reason)
-        return self.decided(ranked, fitted.confidence_threshold)
+    def _bars(self, model: Model) -> tuple[Bars, Bars]:
+        """The bars of a model for these routes, fitted when it is first asked."""
+        fitted = self._fitted
+        if fitted is None or fitted[0] is not model:
+            fitted = (model, fit_bars(model.held, model.calibration, self.routes, self._stakes))
+            self._fitted = fitted
+        return fitted[1]
 
-    def decided(self, ranked: Sequence[tuple[str, float]], threshold: float) -> Route:
-        """Return the likeliest intent's route when it is likely enough; `knowledge` when its intents are so together.
+    def _route(self, ranked: Ranked, outside: float, threshold: float, bars: Bars) -> Route:
+        if outside > bars.outside:
+            return self.outside(1 - ranked[0][1], f"unlike the examples: {outside:.2f} (limit {bars.outside:.2f})")
+        return self.decided(ranked, threshold, bars)
 
-        Knowledge answers the question, not the intent: which of its intents it is need not be known.
+    def decided(self, ranked: Ranked, threshold: float, bars: Bars) -> Route:
+        """Return the likeliest intent's route when it is likely enough; else the likeliest route, when that is.
+
+        Of a route that its intents reach only together, the likeliest intent is taken.
         """
         intent, confidence = ranked[0]
         reason = f"intent {intent} at {confidence:.2f} (threshold {threshold:.2f})"
         if confidence >= threshold:
             return replace(self.chosen(intent, reason), confidence=confidence)
-        together = min(1.0, self.known(ranked))
-        if together >= threshold:
-            reason = f"{reason}; knowledge intents together at {together:.2f}"
-            likeliest = next(name for name, _ in ranked if self.routes.get(name) == "knowledge")
-            return Route(kind="knowledge", intent=likeliest, confidence=together, reason=reason)
+        kind, share = likeliest(ranked, self.routes)
+        if share >= bars.together.get(kind, 2.0):
+            first = next(name for name, _ in ranked if self.routes.get(name) == kind)
+            reason = f"{reason}; {kind} intents together at {share:.2f} (bar {bars.together[kind]:.2f})"
+            return Route(kind=kind, intent=first, confidence=share, reason=reason)
         return Route(kind="clarify", intent=intent, confidence=confidence, reason=f"unsure: {reason}")
 
-    def known(self, ranked: Sequence[tuple[str, float]]) -> float:
+    def known(self, ranked: Ranked) -> float:
         """Return what the intents of knowledge have together."""
         return sum(share for name, share in ranked if self.routes.get(name) == "knowledge")
 

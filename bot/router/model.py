@@ -20,6 +20,8 @@ SENTENCE_WEIGHT = 3.0
 """How much the sentence vector counts against the two unit-length n-gram blocks (best on three public sets)."""
 ENCODER = "encoder.safetensors"
 """The file of tuned layers among a version's files."""
+LIKELY = 0.001
+"""The least share of an intent that counts, and is kept of a held-out prediction."""
 _NEAREST = 5
 
 
@@ -111,6 +113,13 @@ class Verdict:
     confidence: Floats
     outside: Floats
     settled: NDArray[np.bool_]
+
+    def ranked(self, row: int, labels: Sequence[str]) -> tuple[tuple[str, float], ...]:
+        """Return the labels of a row with their shares, the likeliest first, scaled so that it has its confidence."""
+        shares = self.shares[row]
+        order = np.argsort(shares)[::-1]
+        scale = float(self.confidence[row]) / float(shares[order[0]])
+        return tuple((labels[k], round(float(shares[k]) * scale, 4)) for k in order)
 
     def part(self, rows: NDArray[np.int64]) -> Verdict:
         """Return the given rows."""
@@ -209,13 +218,34 @@ def confidence_evidence(shares: Floats, outside: NDArray[Any]) -> NDArray[np.flo
     return np.column_stack([np.log(best / (1 - best)), -np.clip(outside, -8, 8)])
 
 
+class Judged(BaseModel):
+    """One example and what a router that had not learned from it made of it; `said` is empty where none was asked.
+
+    `ranked` holds (intent, confidence), the likeliest first; the unlikely ones are left out.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str
+    intent: str
+    said: str = ""
+    confidence: float = 0.0
+    outside: float = 0.0
+    """Log-odds that it is out of scope."""
+    ranked: tuple[tuple[str, float], ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A head with its calibration and, when one was tuned, its own encoder: everything needed to judge a text."""
+    """A head with its calibration and, when one was tuned, its own encoder: everything needed to judge a text.
+
+    `held` are its examples with what was said of them by routers that had not learned from them.
+    """
 
     head: Head
     calibration: Calibration
     tuned: Encoder | None = None
+    held: tuple[Judged, ...] = ()
 
     def judge(self, texts: Sequence[str], encoder: Encoder) -> Verdict:
         """Judge cleaned texts: n-grams settle what they are sure of, `encoder` (the published one) reads the rest.

@@ -32,6 +32,7 @@ _CUT = re.compile(
     r"|(?P<comma>\s*[,:]\s+|\s+[-–—]\s+)",
     re.IGNORECASE,
 )
+_LEADING = re.compile(rf"{_LEAD}(?:and|also|plus|but|then|oh|so|ps|btw|um+|well|ok)\W*", re.IGNORECASE)
 _BLANKS = re.compile(r"[^\S\n]+")
 _CLIPPED = 8.0
 
@@ -123,6 +124,19 @@ def parts(
     return _divided(found, places, (0, len(places)), splitting or shipped())
 
 
+def _spoken(whole: Judged, left: Judged, right: Judged) -> bool:
+    """Whether one side is surely for the voice and the other, by itself, gets the route of the whole: nothing is lost.
+
+    A side that asks is not left to the voice where the other asks for nothing.
+    """
+    for said, rest in ((left, right), (right, left)):
+        spoken = said.route.kind == "voice" and said.sure and not _LEADING.fullmatch(said.text)
+        kept = rest.route.kind not in ("voice", "clarify") and rest.likeliest[0] == whole.likeliest[0]
+        if spoken and kept and (requests(rest.text) or not requests(said.text)):
+            return True
+    return False
+
+
 def _between(text: str, places: list[Cut], first: int, last: int) -> str:
     """Return the pieces from `first` to `last`, as one cleaned text."""
     start = places[first - 1].start if first else 0
@@ -140,7 +154,9 @@ def _divided(
         for a, b, cut in sides
         if found[a].likeliest[0] != found[b].likeliest[0]
     ]
-    best = max(likely, default=(0.0, span, span))
-    if best[0] < fitted.threshold:
+    if not likely or max(likely)[0] < fitted.threshold:
+        likely = [(p, a, b) for p, a, b in likely if _spoken(found[span], found[a], found[b])]
+    if not likely:
         return [found[span]]
+    best = max(likely)
     return [part for side in best[1:] for part in _divided(found, places, side, fitted)]

@@ -8,10 +8,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+from frontdesk.bot.router.bars import Stakes
 from frontdesk.bot.router.entities import Entities
 from frontdesk.bot.router.features import clean
-from frontdesk.bot.router.judge import Judge, Judged
+from frontdesk.bot.router.judge import EVEN, Judge, Judged
 from frontdesk.bot.router.languages import OTHER_LANGUAGE, foreign
 from frontdesk.bot.router.manner import anger, asks
 from frontdesk.bot.router.model import Model
@@ -50,14 +52,14 @@ def load_router(
     encoder: Encoder,
     routes: Mapping[str, Kind],
     titles: Mapping[str, str],
-    languages: Collection[str] = ("en",),
-    entities: Entities = NO_ENTITIES,
+    **more: Any,
 ) -> Router:
-    """Return the router served from `folder`; raises ModelError when absent, altered or of another encoder."""
+    """Return the router served from `folder`; raises ModelError when absent, altered or of another encoder.
+
+    `more` are the other settings of Router.
+    """
     serving = Serving(RouterVersions(folder), encoder)
-    return Router(
-        routes=routes, titles=titles, serving=serving.now, encoder=encoder, languages=languages, entities=entities
-    )
+    return Router(routes=routes, titles=titles, serving=serving.now, encoder=encoder, **more)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,7 @@ class Router:
     """Decides the routes of each message of one brand; safe to share between threads.
 
     `serving` returns the model to judge the next message with; `languages` are those that the brand answers in.
+    `soothing` are the voice intents whose replies say sorry.
     """
 
     def __init__(
@@ -84,10 +87,13 @@ class Router:
         encoder: Encoder,
         languages: Collection[str] = ("en",),
         entities: Entities = NO_ENTITIES,
+        stakes: Stakes = EVEN,
+        soothing: Collection[str] = (),
     ) -> None:
-        self._entities = entities
-        self._languages, self._named = frozenset(languages), frozenset(titles)
-        self._judge = Judge(routes=routes, serving=serving, encoder=encoder)
+        self._entities, self._soothing = entities, frozenset(soothing)
+        self._languages = frozenset(languages)
+        self._error = stakes.error
+        self._judge = Judge(routes=routes, serving=serving, encoder=encoder, stakes=stakes)
         self._titles = {title.casefold(): intent for intent, title in titles.items()}
 
     def route(self, message: Message, conversation: Conversation) -> tuple[Route, ...]:
@@ -119,10 +125,24 @@ class Router:
         return replace(route, slots={**found, **route.slots}) if found else route
 
     def _requests(self, raw: str, text: str) -> list[Judged]:
-        """The parts of a message that ask for something; a greeting or thanks beside them is no request."""
+        """The parts of a message, in order; one of pleasantries alone is not parted."""
         found = parts(raw[:LONGEST], self._judge)
-        asked = [one for one in found if one.route.kind != "voice" or one.route.intent in self._named]
-        return asked or (found if len(found) == 1 else self._judge([text]))
+        kinds = {one.route.kind for one in found}
+        if len(found) > 1 and kinds <= {"voice", "clarify"}:
+            (whole,) = self._judge([text])
+            return [whole] if whole.route.kind == "voice" or kinds == {"voice"} else found
+        return self._soothed(found)
+
+    def _soothed(self, found: list[Judged]) -> list[Judged]:
+        """The parts, and before an angry request that nothing else makes up for, a word that does."""
+        if not self._soothing or any(one.route.kind in ("voice", "handoff", "clarify") for one in found):
+            return found
+        angry = next((one for one in found if anger(one.text)), None)
+        if angry is None:
+            return found
+        intent = next((name for name, _ in angry.ranked if name in self._soothing), "")
+        said = Route(kind="voice", intent=intent, confidence=1.0, reason=f"angry ({', '.join(anger(angry.text))})")
+        return [replace(angry, route=said), *found] if intent else found
 
     def _settled(self, judged: Judged, text: str, conversation: Conversation) -> Route:
         """The route of one request; where the model is unsure, what else could tell is tried in turn."""
@@ -136,7 +156,13 @@ class Router:
         if cues and (route.kind == "clarify" or (route.kind == "voice" and _angry_before(conversation))):
             reason = f"angry ({', '.join(cues)}); {route.reason}"
             return replace(route, kind="handoff", intent=HUMAN, reason=reason, trigger="anger")
-        return self._known_first(judged, not_twice(route, conversation)) if route.kind == "clarify" else route
+        return self._known_first(judged, not_twice(route, conversation)) if self._doubtful(judged, route) else route
+
+    def _doubtful(self, judged: Judged, route: Route) -> bool:
+        """Whether a route is in doubt: one that asks back, and the voice for what may be a question of fact."""
+        if route.kind == "voice" and not judged.sure:
+            return asks(judged.text) and self._judge.known(judged.ranked) > self._error
+        return route.kind == "clarify"
 
     def _known_first(self, judged: Judged, route: Route) -> Route:
         """Where the doubt is about a question, the documents are asked before the customer is."""

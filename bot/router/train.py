@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ from frontdesk.bot.router.calibrate import HeldOut, calibrate
 from frontdesk.bot.router.features import clean
 from frontdesk.bot.router.gate import examine
 from frontdesk.bot.router.heads import Table, fit_blend, fit_head, has_outside, held_out, joined, part_of, plans
-from frontdesk.bot.router.model import ENCODER, Calibration, Head, Model, overruled
+from frontdesk.bot.router.model import ENCODER, LIKELY, Calibration, Head, Judged, Model, overruled
 from frontdesk.bot.router.model import Verdict as Judgement
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE, Example, Examples, read_nlu
 from frontdesk.bot.router.quick import Tiers, fit_quick
 from frontdesk.bot.router.tuning import Learned, Progress, Tuner, enough, fit_weight, learn
-from frontdesk.bot.router.versions import Judged, RouterVersions, Verdict
+from frontdesk.bot.router.versions import RouterVersions, Verdict
 from frontdesk.bot.types import Encoder
 
 Flags = NDArray[np.bool_]
@@ -80,7 +80,7 @@ def train_router(
     }
     versions = RouterVersions(out)
     with tempfile.TemporaryDirectory() as folder:
-        version = versions.add(model, facts, _judged(model, trial, examples.rows), trial.files(Path(folder)))
+        version = versions.add(model, facts, model.held, trial.files(Path(folder)))
     verdict = examine(versions, version, encoder)
     verdict = verdict.model_copy(update={"forced": force and not verdict.passed})
     versions.record(verdict)
@@ -126,7 +126,8 @@ def fit(
     head = fit_head(table, outside=has_outside(table), blend=blend)
     step("trained", len(made) + 1, len(made) + 1)
     asked = {strange: _Asked.of(parts) for strange, parts in found.items() if parts}
-    return _fitted(head, asked[False], asked.get(True), learned, max_error)
+    model, trial = _fitted(head, asked[False], asked.get(True), learned, max_error)
+    return replace(model, held=tuple(_judged(model, trial, rows))), trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,21 +213,18 @@ def _report(model: Model, trial: Trial, examples: Examples) -> dict[str, Any]:
     }
 
 
-def _judged(model: Model, trial: Trial, rows: Sequence[Example]) -> list[Judged]:
-    """Return every example with what the held-out predictions say of it."""
-    known, verdict = trial.known, trial.verdict
-    said = verdict.shares.argmax(axis=1)
-    place = {int(row): k for k, row in enumerate(known.rows)}
-    found = []
+def _judged(model: Model, trial: Trial, rows: Sequence[Example]) -> Iterator[Judged]:
+    """Yield every example with what the held-out predictions say of it."""
+    place = {int(row): k for k, row in enumerate(trial.known.rows)}
     for row, example in enumerate(rows):
         judged = Judged(text=clean(example.text), intent=example.intent)
         if (k := place.get(row)) is not None:
-            name, confidence, outside = model.head.labels[said[k]], verdict.confidence[k], verdict.outside[k]
-            judged = judged.model_copy(
-                update={"said": name, "confidence": float(confidence), "outside": float(outside)}
-            )
-        found.append(judged)
-    return found
+            ranked = trial.verdict.ranked(k, model.head.labels)
+            (said, confidence), outside = ranked[0], float(trial.verdict.outside[k])
+            likely = tuple(one for one in ranked if one[1] >= LIKELY)
+            found = {"said": said, "confidence": confidence, "outside": outside, "ranked": likely}
+            judged = judged.model_copy(update=found)
+        yield judged
 
 
 def _data_hash(rows: Sequence[Example]) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from frontdesk.bot.errors import ConfigError, ModelError
-from frontdesk.bot.router.model import ENCODER, Calibration, Model, Tunable, pack, unpack
+from frontdesk.bot.router.model import ENCODER, Calibration, Judged, Model, Tunable, pack, unpack
 from frontdesk.bot.types import Encoder, now
 
 FORMAT = 3
@@ -37,17 +37,6 @@ log = logging.getLogger(__name__)
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Judged(_Strict):
-    """One example and what a router that had not learned from it made of it; `said` is empty where none was asked."""
-
-    text: str
-    intent: str
-    said: str = ""
-    confidence: float = 0.0
-    outside: float = 0.0
-    """Log-odds that it is out of scope."""
 
 
 class Manifest(_Strict):
@@ -120,7 +109,8 @@ class Version:
             what = f"trained with {self.manifest.encoder}, not {encoder.fingerprint}."
             raise ModelError(what, where=str(self.folder), fix=_TRAIN)
         head = unpack((self.folder / WEIGHTS).read_bytes(), self.manifest.labels)
-        return Model(head=head, calibration=self.manifest.calibration, tuned=self._tuned(encoder))
+        held = tuple(self.examples())
+        return Model(head=head, calibration=self.manifest.calibration, tuned=self._tuned(encoder), held=held)
 
     def _tuned(self, encoder: Encoder) -> Encoder | None:
         """The encoder with the layers that this version was trained with, if it has its own."""

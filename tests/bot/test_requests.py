@@ -12,6 +12,7 @@ from frontdesk.adapters.graphs import user_cache
 from frontdesk.bot.config import Brand
 from frontdesk.bot.dialogue.languages import SORRY, sorry
 from frontdesk.bot.dialogue.values import known_slots, slots_in
+from frontdesk.bot.router.bars import Stakes
 from frontdesk.bot.router.languages import OTHER_LANGUAGE, foreign
 from frontdesk.bot.router.manner import anger, asks
 from frontdesk.bot.router.nlu import read_nlu
@@ -27,6 +28,7 @@ KINDS: dict[str, Kind] = {
     "human_agent": "handoff",
 }
 TITLES = {"return_policy": "Returning something", "order_status": "Where is my order?", "complaint": "Complain"}
+STAKES = Stakes(errors={"voice": 0.1}, keyed=lambda text: "LL-" in text)
 Ask = Callable[..., tuple[Route, ...]]
 
 
@@ -36,7 +38,9 @@ def ask() -> Ask:
     rows = [row for row in read_nlu(TEMPLATE / "nlu.yml").rows if row.intent in KINDS]
     encoder = MiniLM(user_cache(), threads=1)
     model, _ = fit(rows, encoder, max_error=0.05)
-    router = Router(routes=KINDS, titles=TITLES, serving=lambda: model, encoder=encoder)
+    router = Router(
+        routes=KINDS, titles=TITLES, serving=lambda: model, encoder=encoder, soothing={"complaint"}, stakes=STAKES
+    )
 
     def routes(text: str, *before: tuple[str, Route]) -> tuple[Route, ...]:
         turns = tuple(Turn(message=message(said), reply=Reply(text="", routes=(route,))) for said, route in before)
@@ -64,8 +68,9 @@ def test_both_requests_are_answered_in_order_each_with_its_own_words(ask: Ask) -
 
 
 @pytest.mark.parametrize("text", ["hi, where is my order", "Good morning! where is my order LL-10423"])
-def test_a_greeting_before_a_question_is_no_second_request(ask: Ask, text: str) -> None:
-    (route,) = ask(text)
+def test_a_greeting_before_a_question_is_met_and_the_question_keeps_its_route(ask: Ask, text: str) -> None:
+    said, route = ask(text)
+    assert (said.kind, said.intent, bool(said.text)) == ("voice", "greeting", True)
     assert (route.kind, route.intent) == ("account", "order_status")
 
 
@@ -118,7 +123,7 @@ def test_anger_again_leads_to_a_person_and_clear_questions_are_still_answered(as
     (route,) = ask("this is so ridiculous, your service is awful", ("what a useless shop", voice))
     assert (route.kind, route.intent) == ("handoff", "human_agent")
     assert "ridiculous" in route.reason
-    assert ask("this is ridiculous, where is my order")[-1].kind == "account"
+    assert [route.kind for route in ask("this is ridiculous, where is my order")] == ["voice", "account"]
 
 
 def test_what_asks_back_comes_last_once_and_not_beside_a_person() -> None:
