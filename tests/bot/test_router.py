@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from frontdesk.adapters.encoder import MiniLM
 from frontdesk.bot.errors import ConfigError, ModelError
+from frontdesk.bot.router.bars import Bars
 from frontdesk.bot.router.calibrate import conformal_limit, coverage_at, selective_threshold
 from frontdesk.bot.router.evaluate import auroc, calibration_error, evaluate_router
 from frontdesk.bot.router.features import NGrams, clean
@@ -195,8 +196,9 @@ class TestDoubt:
         one, both = (
             Judge(routes={**ROUTES, "order_status": kind}, serving=lambda: model, encoder=WordHash()) for kind in kinds
         )
-        assert one.decided(ranked, 0.9).kind == "clarify"
-        route = both.decided(ranked, 0.9)
+        bars = Bars(outside=0.0, together={"knowledge": 0.9})
+        assert one.decided(ranked, 0.9, bars).kind == "clarify"
+        route = both.decided(ranked, 0.9, bars)
         assert (route.kind, route.intent) == ("knowledge", "return_policy")
         assert "together" in route.reason
 
