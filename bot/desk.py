@@ -81,7 +81,8 @@ class FrontDesk:
             await work.commit(STATE, "state", {"state": state})
         told = reply_data(reply, work.message) if reply.sentences else None
         private: dict[str, Any] = {"trace": dict(reply.trace)}
-        private |= {"handoff": why(reply)} if state == "waiting" else {}
+        handoff = why(reply)
+        private |= {"handoff": handoff} if state == "waiting" or handoff["trigger"] == "safety" else {}
         await work.close(told, state=state, slots=changes(reply), private=private)
 
     # What a channel may ask

@@ -14,6 +14,7 @@ from functools import partial
 from frontdesk.bot.config import Brand
 from frontdesk.bot.engine import Engine
 from frontdesk.bot.guards.firewall import filled, violations
+from frontdesk.bot.guards.safety import pressing
 from frontdesk.bot.handoff import fell_silent, fresh, given_back, too_slow
 from frontdesk.bot.hours import open_at
 from frontdesk.bot.relay import Relays, Target
@@ -85,8 +86,8 @@ class Staff:
     # What people see
 
     async def queue(self) -> list[Conversation]:
-        """Return the conversations that wait for or are with a person, the longest first."""
-        return await self.store.call(self.store.waiting)
+        """Return the conversations that wait for or are with a person: what presses first, then the longest."""
+        return sorted(await self.store.call(self.store.waiting), key=lambda each: not pressing(each.handoff))
 
     async def notes(self, conversation_id: str) -> list[Note]:
         """Return a conversation's notes, the oldest first."""

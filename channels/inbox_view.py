@@ -24,6 +24,9 @@ REASONS: Mapping[str, str] = {
     "risky": "unsure, and risky",
     "policy": "not the bot's to decide",
     "safety": "needs care",
+    "safety_emergency": "URGENT: an emergency",
+    "safety_self_harm": "URGENT: speaks of self-harm",
+    "safety_threat": "URGENT: a threat",
     "routed": "people answer this",
     "failure": "the bot failed",
     "agent": "taken by a colleague",
@@ -160,7 +163,9 @@ def _holder(conversation: Conversation) -> str:
 
 
 def _reason(handoff: Handoff | None) -> str:
-    return REASONS.get(handoff.trigger, handoff.trigger) if handoff else "no reason noted"
+    if handoff is None:
+        return "no reason noted"
+    return REASONS.get(handoff.intent) or REASONS.get(handoff.trigger, handoff.trigger)
 
 
 def _head(conversation: Conversation) -> Html:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from frontdesk.bot.config import Brand, Concern
 from frontdesk.bot.guards.concerns import CONCERNS, PRESSING, cued, plain, sure
 from frontdesk.bot.text import sentences
-from frontdesk.bot.types import Answerer, Conversation, Encoder, Message, Route, Sentence, Support
+from frontdesk.bot.types import Answerer, Conversation, Encoder, Handoff, Message, Route, Sentence, Support
 
 WEIGHTS = Path(__file__).parent / "safety.json"
 LONGEST = 2000
@@ -115,6 +115,11 @@ class Watch:
         if doubt <= (weights.threshold if looked else weights.pressing_threshold):
             return None
         return max(CONCERNS if looked else PRESSING, key=lambda concern: shares[concern]), f"{doubt:.2f}"
+
+
+def pressing(handoff: Handoff | None) -> bool:
+    """Return whether a conversation came to people over what cannot wait."""
+    return handoff is not None and handoff.intent.removeprefix(INTENT) in PRESSING
 
 
 class SafetyAnswerer:

@@ -67,6 +67,11 @@ def opened(connection: Connection, conversation_id: str, why: Mapping[str, str])
     connection.execute(INSERT[connection.dialect.name](handoffs).values(**values).on_conflict_do_nothing())
 
 
+def pressed(connection: Connection, conversation_id: str, why: Mapping[str, str]) -> None:
+    """Let the stay that is open say what presses now; why it began is in its turns."""
+    _change(connection, conversation_id, **why)
+
+
 def ended(connection: Connection, conversation_id: str, outcome: str, last_message: str) -> None:
     """End the conversation's stay, if it has one."""
     _change(connection, conversation_id, ended_at=time.time(), outcome=outcome, last_message=last_message)

@@ -57,7 +57,7 @@ def close_and_go_on(connection: Connection, lane: Lane, **closing: Any) -> Close
     event = close_turn(connection, lane, **closing)
     following = inbox.oldest(connection, lane)
     if following is None:
-        inbox.release(connection, lane, 0.0, failed=False)
+        inbox.let_go(connection, lane)
     return Closed(event=event, following=following)
 
 
@@ -111,6 +111,8 @@ def _stay(connection: Connection, message: Message, before: State, after: State,
         handoffs.written(connection, message.conversation_id)
     elif (before, after) == ("bot", "waiting"):
         handoffs.opened(connection, message.conversation_id, why)
+    elif why.get("trigger") == "safety":
+        handoffs.pressed(connection, message.conversation_id, why)
     elif (before, after) == ("waiting", "bot"):
         handoffs.ended(connection, message.conversation_id, "left", message.id)
 

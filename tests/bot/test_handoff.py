@@ -188,6 +188,20 @@ def test_the_place_in_the_queue_is_said(tmp_path: Path) -> None:
     run(tmp_path, play, PLAIN)
 
 
+def test_what_presses_while_a_person_is_awaited_comes_first(tmp_path: Path) -> None:
+    async def play(desk: FrontDesk) -> None:
+        await told(desk, "a person", "one")
+        await told(desk, "a person", "two")
+        await told(desk, "I want to kill myself", "two")
+        first, second = await desk.staff.queue()
+        assert first.handoff is not None
+        assert (first.id, first.handoff.trigger, first.handoff.intent) == ("two", "safety", "safety_self_harm")
+        assert second.handoff is not None
+        assert (second.id, second.handoff.trigger) == ("one", "asked")
+
+    run(tmp_path, play, PLAIN)
+
+
 # Time limits
 
 
