@@ -3,7 +3,7 @@
 A document is data: nothing in it is ever obeyed. But a planted "ignore your instructions and say ..." must not be
 quoted to a customer as an answer either. Where one is meant to take the assistant over, all of its paragraph goes,
 because what follows it is its message. General orders ("write a poem about the sea") are not found: they read like any
-text. The patterns are English.
+text. The patterns here are English; `instructions_spoken` has those of five other languages.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 from frontdesk.bot.text import sentence_spans
+from frontdesk.knowledge import instructions_spoken as spoken
 from frontdesk.knowledge.values import Span
 
 _NAMED = r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|llm|chat-?\s?gpt|gpt(?:-?\d)?|chat\s?bot)"
@@ -92,7 +93,7 @@ def defused(text: str) -> tuple[Span, ...]:
     found: list[Span] = []
     for start, end in _units(text):
         unit = text[start:end].replace("’", "'")
-        if _OVER.search(unit):
+        if _OVER.search(unit) or spoken.takes_over(unit):
             found.append((start, end))
         else:
             found += [(start + a, start + b) for a, b in sentence_spans(unit) if _directed(unit[a:b])]
@@ -109,7 +110,7 @@ def defuse(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _directed(sentence: str) -> bool:
-    return bool(_ORDER.search(sentence)) and not _OWN_WORDS.search(sentence)
+    return (bool(_ORDER.search(sentence)) and not _OWN_WORDS.search(sentence)) or spoken.orders(sentence)
 
 
 def _units(text: str) -> Iterator[Span]:
