@@ -55,14 +55,18 @@ class FrontDesk:
 
         async def send(sentence: Sentence) -> Sentence:
             data = {"text": sentence.text, "citations": plain(sentence.citations)}
+            await typing
             event = await work.commit(next(numbers), "sentence", data)
             return sentence if event.data == data else build(Sentence, {**plain(sentence), **event.data})
 
         if work.message.metadata.get("noted"):
             await work.close(None, state=None)
             return
-        await work.commit(TYPING, "typing", {})
-        reply = await self.engine.respond(work.message, conversation, send)
+        typing = asyncio.ensure_future(work.commit(TYPING, "typing", {}))  # while the engine begins
+        try:
+            reply = await self.engine.respond(work.message, conversation, send)
+        finally:
+            await typing
         await self._close(work, conversation, reply)
 
     async def give_up(self, work: Turnwork, error: Exception) -> None:

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 8.0
 _SHORTEST_WAIT, _LONGEST_WAIT, _USUAL_WAIT = 0.1, 3600.0, 2.0
 _REMEMBERED = 10_000
+_CONNECTIONS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -105,7 +106,7 @@ class Outgoing:
             # Telegram's token is in the address, and httpx logs every address at INFO.
             for name in ("httpx", "httpcore"):
                 logging.getLogger(name).setLevel(logging.WARNING)
-            self._client = httpx.AsyncClient()
+            self._client = httpx.AsyncClient(limits=_CONNECTIONS)
         return self._client
 
     def _progress_of(self, event: Event) -> Progress:

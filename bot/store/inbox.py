@@ -308,8 +308,12 @@ def release(connection: Connection, lane: Lane, delay: float, failed: bool) -> N
 
     Only a release in good order, without failure or delay, forgets how often the message was started.
     """
-    if connection.execute(_HOLD, _key(lane)).first() is None:  # the lock comes before the look at the inbox
-        return
+    if connection.execute(_HOLD, _key(lane)).first() is not None:  # the lock comes before the look at the inbox
+        let_go(connection, lane, delay, failed)
+
+
+def let_go(connection: Connection, lane: Lane, delay: float = 0.0, failed: bool = False) -> None:
+    """Release a lane that this transaction holds."""
     counted = {"keep": int(failed or delay > 0), "more": int(failed), "then": time.time() + delay}
     connection.execute(_RELEASE, {**_key(lane), **counted})
 
