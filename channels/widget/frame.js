@@ -1,9 +1,10 @@
 // The chat inside the iframe: what is shown, and how it speaks with the host page and with the server.
-import { Answer, Said, cross, h, icon } from "./view.js";
+import { cross, h, icon } from "./view.js";
 import { Refused, Talk, uuid } from "./talk.js";
+import { Log } from "./log.js";
 import { Memory } from "./memory.js";
 import { composer } from "./compose.js";
-import { flush, forgetUnsent, unsent } from "./unsent.js";
+import { Unsent } from "./unsent.js";
 import { hostPage, subject, turnBack } from "./host.js";
 import { sourcePanel } from "./panel.js";
 import { language, put, speak, t, w } from "./words.js";
@@ -11,7 +12,6 @@ import { paint } from "./theme.js";
 
 const { brand, name, people, person: personTitle, language: ownLanguage, files: megabytes, parent: host } = document.body.dataset;
 const HANDOFF = "/human_agent";
-const VOTED = new Set(["voice", "knowledge", "account"]);
 await speak(new URLSearchParams(location.search).get("locale"));
 
 const heard = {
@@ -24,13 +24,13 @@ const heard = {
   open(data) {
     open = true;
     full = data.full;
-    [unread, read] = [0, answers.size];
+    [unread, read] = [0, log.answers.size];
     tell("painted", paint(data));
     keep();
     follow();
     if (data.focus && full) heading.focus();
     else if (data.focus) write.focus();
-    toEnd();
+    log.toEnd();
   },
   close() {
     open = false;
@@ -56,26 +56,22 @@ const heard = {
 const { embedded, tell } = hostPage(host, heard);
 
 // --- the page ---------------------------------------------------------------------------------------------------
-const log = h("div", { id: "log", role: "log", "aria-live": "off", "aria-label": w("log"), tabindex: "0" });
-const aloud = h("div", { id: "aloud", class: "hidden", "aria-live": "polite" });
-const typing = h("div", { class: "typing", hidden: true }, h("span", { class: "hidden", role: "status" }), h("i"), h("i"), h("i"));
-const scroll = h("main", { id: "scroll" }, log, typing);
+const panel = sourcePanel();
+const log = new Log(name, { source: panel.show, pressed, vote: (...vote) => talk.vote(...vote) });
 const banner = h("p", { id: "banner", role: "status", hidden: true });
 const write = composer((text, files) => say(text, "", files), Number(megabytes));
 const person = h("button", { type: "button", class: "plain", onclick: () => say(HANDOFF, person.textContent) }, icon("M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm-7 8a7 7 0 0 1 14 0"), h("span", {}, w("person")));
 const close = h("button", { type: "button", class: "round", "aria-label": w("close"), title: w("close"), onclick: () => tell("close") }, icon(cross));
 const anew = h("button", { type: "button", class: "round", "aria-label": w("anew"), title: w("anew"), onclick: () => { began(); write.focus(); } }, icon("M4 12a8 8 0 1 0 2.6-5.9M4 4v4.5h4.5"));
-const panel = sourcePanel();
 const status = h("span", {}, w("assistant"));
 const heading = h("h1", { tabindex: "-1" }, name);
 const title = h("div", { class: "title" }, heading, h("p", {}, h("span", { class: "dot", "aria-hidden": "true" }), status));
 document.body.append(
   h("header", {}, h("span", { class: "mark", "aria-hidden": "true" }, name.slice(0, 1)), title, anew, embedded ? close : null),
-  banner, scroll, h("footer", {}, write.element, h("div", { class: "row" }, people === "none" ? null : person, h("span", { class: "made" }, w("made")))), panel, aloud,
+  banner, log.element, h("footer", {}, write.element, h("div", { class: "row" }, people === "none" ? null : person, h("span", { class: "made" }, w("made")))), panel, log.aloud,
 );
 
 // --- state ------------------------------------------------------------------------------------------------------
-const answers = new Map();
 let current = null;
 let state = "bot";
 let linked = true;
@@ -84,13 +80,13 @@ let full = false;
 let unread = 0;
 let read = 0;
 let greeting = "";
-let first = null;
 let tokenCame = null;
 
+const unsent = new Unsent(brand);
 const memory = new Memory(brand, { said: elsewhere, reset });
 const talk = new Talk(brand, {
   event: (kind, data) => shown[kind]?.(data),
-  link(up) { linked = up; notice(); if (up) flush(); },
+  link(up) { linked = up; notice(); if (up) unsent.flush(); },
   freshToken: () => (embedded ? new Promise((got) => { tokenCame = got; tell("token"); setTimeout(got, 8000, null); }) : null),
   foreign: () => clear(),
 });
@@ -100,93 +96,35 @@ const shown = {
     if (state !== data.state) tell("state", { state: data.state });
     state = data.state;
     notice();
-    if (state === "human") busy(false);
+    if (state === "human") log.busy(false);
     keep();
     follow();
   },
-  typing: () => busy(true),
+  typing: () => log.busy(true),
   sentence(data) {
-    const answer = answerOf(data.message_id, data.author, data.automatic);
+    const answer = log.answerOf(data.message_id, data.author, data.automatic);
     if (!data.author) current = answer;
-    stay(() => answer.add(data.text, data.nodes, data.citations));
-    if (data.author) { busy(false); announce(answer); count(); }
+    log.stay(() => answer.add(data.text, data.nodes, data.citations));
+    if (data.author) { log.busy(false); log.announce(answer); count(); }
   },
-  buttons: (data) => stay(() => (answers.get(data.message_id) || [...answers.values()].at(-1))?.buttons(data.buttons, pressed)),
+  buttons: (data) => log.offer(log.answers.get(data.message_id) || log.latest, data.buttons),
   done(reply) {
-    busy(false);
+    log.busy(false);
     if (reply.text) {
-      const answer = current || answerOf(uuid());
-      finish(answer, reply);
-      announce(answer, reply.buttons);
+      const answer = current || log.answerOf(uuid());
+      log.finish(answer, reply);
+      log.announce(answer, reply.buttons);
       count();
     }
     current = null;
     keep();
   },
   error() {
-    busy(false);
+    log.busy(false);
     current = null;
-    stay(() => log.append(h("p", { class: "trouble" }, w("trouble"))));
-    aloud.append(h("p", {}, t("trouble")));
+    log.trouble();
   },
 };
-
-function finish(answer, reply) {
-  stay(() => {
-    answer.finish(reply);
-    answer.buttons(reply.buttons, pressed);
-    if (reply.routes.some((route) => VOTED.has(route.kind))) {
-      answer.votes((...vote) => talk.vote(answer.key, ...vote).then(() => true, () => false), () => aloud.append(h("p", {}, t("thanks"))));
-    }
-  });
-}
-
-// The answer under this key; `author` wrote it, a person unless it came by itself.
-function answerOf(key, author = "", automatic = false) {
-  if (!answers.has(key)) {
-    const answer = new Answer(author || name, { author: automatic ? "" : author, onsource: panel.show });
-    answer.key = key;
-    answers.set(key, answer);
-    place(answer.element, key);
-  }
-  return answers.get(key);
-}
-
-// An answer stands under its message, whatever else was written meanwhile, here or in another tab.
-function place(element, key) {
-  element.dataset.key = key;
-  const before = [...log.children].findLast((other) => other.dataset.key === key);
-  if (before) before.after(element);
-  else log.append(element);
-}
-
-// Change the page and stay at its end, unless the reader has scrolled away. On a low screen the whole page scrolls.
-function stay(change) {
-  const low = document.scrollingElement;
-  const near = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 120;
-  const follows = near(scroll) && near(low);
-  change();
-  if (follows) toEnd();
-}
-
-function toEnd() {
-  for (const box of [scroll, document.scrollingElement]) box.scrollTop = box.scrollHeight;
-}
-
-// A screen reader hears each answer once, whole; the log itself is silent.
-function announce(answer, choices = []) {
-  const parts = [`${answer.name}: ${answer.spoken}`];
-  if (answer.sources.size) parts.push(t("cited", { titles: [...new Set([...answer.sources.values()].map((source) => source.title))].join(", ") }));
-  if (choices.length) parts.push(`${t("suggested")}: ${choices.map((choice) => choice.title).join(", ")}`);
-  while (aloud.childElementCount > 2) aloud.firstChild.remove();
-  aloud.append(h("p", {}, parts.join(" ")));
-}
-
-function busy(on) {
-  if (typing.hidden === !on) return;
-  stay(() => { typing.hidden = !on; });
-  typing.firstChild.textContent = on ? t("writing", { name }) : "";
-}
 
 function notice() {
   const text = !navigator.onLine ? t("offline") : !linked ? t("lost") : state === "bot" ? "" : t(state);
@@ -197,37 +135,36 @@ function notice() {
 }
 
 function count() {
-  if (open) { read = answers.size; return; }
+  if (open) { read = log.answers.size; return; }
   unread += 1;
   tell("unread", { count: unread });
 }
 
 // --- sending ----------------------------------------------------------------------------------------------------
 function say(text, label = "", files = []) {
-  const message = { text, message_id: uuid(), locale: language, metadata: label ? { title: label } : {} };
-  const said = new Said(label || text, files);
-  dropChoices();
-  place(said.element, message.message_id);
-  post(message, said, files);
-  toEnd();
+  post({ text, message_id: uuid(), locale: language, metadata: label ? { title: label } : {} }, files);
 }
 
-// What was offered before no longer fits.
-function dropChoices() {
-  for (const old of log.querySelectorAll(".turn > .choices")) old.remove();
+// Show a message and send it. Without files it is kept until the server has it, for this page to send after a reload.
+function post(message, files = []) {
+  const said = log.said(message.metadata.title || message.text, files, message.message_id);
+  if (!files.length) unsent.keep(message, subject(talk.token));
+  send(message, said, files);
+  log.toEnd();
 }
 
-async function post(message, said, files) {
+async function send(message, said, files) {
   said.sent();
-  if (state === "bot") busy(true);
+  if (state === "bot") log.busy(true);
   try {
     if (files.length) message.files ??= await Promise.all(files.map((file) => talk.leave(file)));
     await talk.send(message);
+    unsent.drop(message);
     keep();
     memory.tell("said", talk.id, { key: message.message_id, text: message.metadata.title || message.text, files: files.map((file) => ({ name: file.name })) });
   } catch (why) {
-    busy(false);
-    unsent(why, said, () => post(message, said, files));
+    log.busy(false);
+    unsent.failed(why, message, said, () => send(message, said, files));
   }
 }
 
@@ -244,34 +181,25 @@ document.addEventListener("keydown", (event) => {
 
 // --- remembering ------------------------------------------------------------------------------------------------
 function keep() {
-  if (talk.id) memory.keep(talk.id, Boolean(talk.token), open ? answers.size : read);
+  if (talk.id) memory.keep(talk.id, Boolean(talk.token), open ? log.answers.size : read);
 }
 
 function clear() {
-  answers.clear();
   current = null;
-  const pending = [...log.querySelectorAll(".mine")].slice(-1);
-  log.replaceChildren(...pending);
+  log.clear(log.mine().slice(-1));
   panel.close();
-}
-
-function welcome() {
-  const text = greeting || t("hello", { name });
-  first = new Answer(name, { onsource: panel.show });
-  first.add(text, [{ type: "paragraph", children: [{ type: "text", text }] }], []);
-  log.prepend(first.element);
 }
 
 function reset() {
   talk.forget();
-  forgetUnsent();
+  unsent.forget();
   [state, unread, read] = ["bot", 0, 0];
   notice();
-  busy(false);
+  log.busy(false);
   clear();
-  log.replaceChildren();
+  log.clear();
   memory.drop();
-  welcome();
+  log.welcome(hello());
   tell("unread", { count: 0 });
 }
 
@@ -281,49 +209,37 @@ function began() {
   memory.tell("reset");
 }
 
+// Take up the conversation from before, and send what the server does not have of it.
 async function restore() {
   const known = memory.kept(Boolean(talk.token));
-  if (!known || talk.id) return;
   try {
-    const seen = await talk.read(known.id);
-    if (!seen) return;
-    const meanwhile = [...log.querySelectorAll(".mine")].filter((said) => !seen.turns.some((turn) => turn.message?.message_id === said.dataset.key));
-    log.replaceChildren();
-    answers.clear();
-    for (const turn of seen.turns) replay(turn);
-    log.append(...meanwhile);
-    read = known.read ?? answers.size;
-    unread = open ? 0 : Math.max(0, answers.size - read);
-    if (unread) tell("unread", { count: unread });
-    shown.state(seen);
-    requestAnimationFrame(toEnd);
+    const seen = known && !talk.id ? await talk.read(known.id) : null;
+    if (seen) resume(seen, known);
   } catch (why) {
     if (why instanceof Refused && why.status === 404) memory.drop();
   }
+  const there = new Set(log.mine().map((said) => said.dataset.key));
+  for (const message of unsent.kept(subject(talk.token))) {
+    if (!there.has(message.message_id)) post(message);
+  }
 }
 
-function replay({ message, reply, author, automatic }) {
-  dropChoices();
-  const wordless = message?.files && /^\[\w+\]$/.test(message.text);
-  if (message) place(new Said(wordless ? "" : message.title || message.text, message.files).element, message.message_id);
-  if (!reply?.text) return;
-  const answer = answerOf(message ? message.message_id : reply.message_id, author || "", automatic);
-  finish(answer, author ? { ...reply, routes: [] } : reply);
+function resume(seen, known) {
+  log.replay(seen.turns);
+  for (const turn of seen.turns) if (turn.message) unsent.drop(turn.message);
+  read = known.read ?? log.answers.size;
+  unread = open ? 0 : Math.max(0, log.answers.size - read);
+  if (unread) tell("unread", { count: unread });
+  shown.state(seen);
+  requestAnimationFrame(() => log.toEnd());
 }
 
 // Another tab wrote: show it here, in the same conversation.
 function elsewhere(id, turn) {
-  if (talk.id !== id) {
-    if (memory.kept(Boolean(talk.token))?.id !== id) return;
-    if (talk.id) { talk.forget(); clear(); }
-    restore();
-  } else if (![...log.children].some((said) => said.dataset.key === turn.key && said.matches(".mine"))) {
-    const said = new Said(turn.text, turn.files).element;
-    const answer = answers.get(turn.key);
-    place(said, turn.key);
-    if (answer) said.after(answer.element);
-    toEnd();
-  }
+  if (talk.id === id) { log.saidElsewhere(turn); return; }
+  if (memory.kept(Boolean(talk.token))?.id !== id) return;
+  if (talk.id) { talk.forget(); clear(); }
+  restore();
 }
 
 // --- the window -------------------------------------------------------------------------------------------------
@@ -336,18 +252,19 @@ function reword() {
   notice();
   const own = personTitle && language === ownLanguage;
   if (own) person.lastChild.textContent = personTitle;
-  if (first?.element.isConnected) {
-    first.element.remove();
-    welcome();
-  }
+  log.rewelcome(hello());
+}
+
+function hello() {
+  return greeting || t("hello", { name });
 }
 
 document.addEventListener("visibilitychange", follow);
 window.addEventListener("offline", notice);
-window.addEventListener("online", () => { notice(); talk.hurry(); flush(); });
+window.addEventListener("online", () => { notice(); talk.hurry(); unsent.flush(); });
 
 paint({});
-welcome();
+log.welcome(hello());
 reword();
 restore();
 tell("ready", { talking: memory.kept(true) !== null });

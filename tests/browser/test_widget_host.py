@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Route, expect
 
+from frontdesk.channels.identity import HostTokens
 from tests.browser.shop import HOST, PNG, Shop, newest
 
 pytestmark = pytest.mark.browser
@@ -192,6 +193,57 @@ def test_what_came_while_the_page_was_away_is_counted(context: BrowserContext, s
     page.goto(f"{HOST}/")
     expect(page.get_by_role("button", name="Chat with us (1 new)")).to_be_visible()
     expect(page.locator("frontdesk-chat [role=status]")).to_have_text("1 new")
+
+
+def test_what_the_server_does_not_have_survives_a_reload_and_goes_out_once(context: BrowserContext, shop: Shop) -> None:
+    context.route("**/api/chat", lambda route: route.abort())
+    page = embedded(context, shop, "data-open")
+    for text in ("can I return it?", "hello"):
+        write(page, text)
+    expect(chat(page).locator(".unsent")).to_have_count(2)
+    for _ in range(2):
+        page.reload()
+        expect(chat(page).locator(".unsent .bubble")).to_have_text(["can I return it?", "hello"])
+    context.unroute("**/api/chat")
+    page.reload()
+    expect(chat(page).locator(".mine .bubble")).to_have_text(["can I return it?", "hello"])
+    expect(chat(page).locator(".them .bubble").last).to_contain_text("What can I do for you today?")
+    expect(chat(page).locator(".unsent")).to_have_count(0)
+    assert [turn.message.text for turn in newest(shop).turns] == ["can I return it?", "hello"]
+    assert not inside(page).evaluate("Object.keys(localStorage).filter((key) => key.endsWith('unsent')).length")
+
+
+def test_a_message_whose_acknowledgement_was_lost_is_one_turn_after_a_reload(
+    context: BrowserContext, shop: Shop
+) -> None:
+    def take_and_drop(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    context.route("**/api/chat", take_and_drop)
+    page = embedded(context, shop, "data-open")
+    write(page, "can I return it?")
+    expect(chat(page).locator(".unsent")).to_have_count(1)
+    context.unroute("**/api/chat")
+    page.reload()
+    expect(chat(page).locator(".sources")).to_be_visible()
+    expect(chat(page).locator(".mine .bubble")).to_have_text(["can I return it?"])
+    assert [turn.message.text for turn in newest(shop).turns] == ["can I return it?"]
+
+
+def test_an_unsent_message_of_a_customer_is_nobody_elses(context: BrowserContext, shop: Shop) -> None:
+    context.route("**/api/chat", lambda route: route.abort())
+    page = embedded(context, shop, "data-open")
+    sign_in = "token => window.frontdesk.setUser({ token })"
+    page.evaluate(sign_in, HostTokens(b"k" * 32).sign("c-1"))
+    write(page, "Where is my order?")
+    expect(chat(page).locator(".unsent")).to_have_count(1)
+    context.unroute("**/api/chat")
+    page.reload()
+    page.evaluate(sign_in, HostTokens(b"k" * 32).sign("c-2"))
+    write(page, "hello")
+    expect(chat(page).locator(".them .bubble").last).to_contain_text("What can I do for you today?")
+    expect(chat(page).locator(".mine .bubble")).to_have_text(["hello"])
 
 
 def test_offline_is_said_and_what_was_written_goes_out_afterwards(context: BrowserContext, shop: Shop) -> None:
