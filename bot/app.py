@@ -259,7 +259,7 @@ def create_app(bot: Bot) -> FastAPI:
     from frontdesk.bot.commands.observing import observing
     from frontdesk.bot.commands.platforms import platforms_of
     from frontdesk.bot.commands.retention import Retention
-    from frontdesk.bot.commands.wires import FETCHED, mount_wires
+    from frontdesk.bot.commands.wires import FETCHED, add_turnstile, mount_wires
 
     project, settings = bot.project, bot.project.settings
     install()
@@ -282,6 +282,7 @@ def create_app(bot: Bot) -> FastAPI:
     for webhook in [way.webhook for way in ways if way.webhook]:
         app.include_router(webhook)
     mount_wires(app, desk, project, bot.routers.get(settings.brand_id))
+    add_turnstile(app, desk, project)
     mount_desks(app, desk, project)
     _mount_operator(app, desk, bot, refresher, retention)
     app.include_router(observing(project, desk, meters, operator_token(project)))
