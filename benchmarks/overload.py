@@ -1,6 +1,6 @@
 """Ten times too much: `python benchmarks/overload.py`; exit code 1 when the promise is missed.
 
-A stand-in that takes 200 ms answers on every channel's real path, with the default settings: first at four fifths of
+A stand-in that takes 200 ms answers on every channel's real path, with the default settings: first at half of
 what its workers can do, then at ten times what they can do, then how soon it is itself again. Prints JSON.
 """
 
@@ -24,7 +24,7 @@ from benchmarks.load import Client, peak_mb, process, quantile
 from tests.faults.standin import project_in
 
 MODEL_SECONDS, WORKERS = 0.2, 8
-ABLE = WORKERS / MODEL_SECONDS
+ABLE, NORMAL = WORKERS / MODEL_SECONDS, 0.5
 MEMORY_MB, SLOWER, RECOVERY_SECONDS = 1024.0, 2.0, 5.0
 PATH = "/webhooks/rest/webhook"
 
@@ -76,8 +76,8 @@ def overload(folder: Path, seconds: float) -> dict[str, Any]:
     project_in(folder, workers=WORKERS)
     command = [sys.executable, "-m", "tests.faults.standin", str(folder)]
     with process(command, [str(MODEL_SECONDS)]) as (url, pid):
-        asyncio.run(load(url, 0.5 * ABLE, 3))  # the first requests import and open what they need
-        normal, fine, calm = asyncio.run(load(url, 0.8 * ABLE, seconds))
+        asyncio.run(load(url, NORMAL * ABLE, 3))  # the first requests import and open what they need
+        normal, fine, calm = asyncio.run(load(url, NORMAL * ABLE, seconds))
         accepted, statuses, sent = asyncio.run(load(url, 10 * ABLE, seconds))
         after = asyncio.run(recovery(url, 2 * quantile(normal, 0.95)))
         memory = peak_mb(pid)

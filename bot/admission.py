@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from math import inf
 
 from frontdesk.bot.config import Limits
 from frontdesk.bot.errors import Overloaded
 from frontdesk.bot.store import Dispatcher, Room
 
 LASTING_SECONDS = 1.0
-"""From when on a rush is no burst any more."""
+"""From when on a rush is no burst any more; and how long nobody may have been refused until it is over."""
 LOOK_SECONDS = 0.25
 """How often at least it is looked whether there is room, as other servers may take up what waits."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """The room that a message finds, and how far the workers were when it came."""
-
-    room: Room
-    taken: int
-    lasting: bool
 
 
 class Admission:
@@ -30,24 +24,38 @@ class Admission:
     A burst fills the queue up to `limits.queue`. Once no worker was free for LASTING_SECONDS, only half as many
     conversations as there are workers may wait for one: whatever is taken then waits about half a turn, and the rest
     is refused at once, without a look at the database, until a worker takes up the next conversation.
-    (Queues that stand, not queues that are long, are what hurts: Nichols and Jacobson, Controlling Delay, 2012.)
+    (Queues that stand, not queues that are long, are what hurts: Nichols and Jacobson, Controlling Queue Delay, 2012.)
     """
 
     def __init__(self, limits: Limits, dispatcher: Dispatcher, workers: int) -> None:
-        self._limits, self._dispatcher, self._waiting = limits, dispatcher, max(1, workers // 2)
-        self._full: tuple[int, float] | None = None
+        self._dispatcher, self._waiting = dispatcher, max(1, workers // 2)
+        self._burst = Room(messages=limits.queue, in_conversation=limits.queue_per_conversation)
+        self._full, self._refused, self._asking = (-1, -inf), -inf, 0
 
-    def place(self) -> Place:
-        """Return what a message may find; raises Overloaded when there is known to be no room."""
-        taken = self._dispatcher.taken
-        if self._full and self._full[0] == taken and time.monotonic() < self._full[1]:
+    def full(self) -> bool:
+        """Whether there is known to be no room; then a message is to be refused."""
+        now = time.monotonic()
+        known = self._full[0] == self._dispatcher.taken and now < self._full[1] + LOOK_SECONDS
+        known = known or (self._rush() and self._asking >= self._waiting)
+        self._refused = now if known else self._refused
+        return known
+
+    @contextmanager
+    def place(self) -> Iterator[Room]:
+        """Hold the place of one message while it asks the store for the room; raises Overloaded when there is none."""
+        if self.full():
             raise Overloaded("too many messages wait for their answer.", fix="send it again later.")
-        lasting = self._dispatcher.behind() > LASTING_SECONDS
-        waiting = {"conversations": self._waiting} if lasting else {}
-        room = Room(messages=self._limits.queue, in_conversation=self._limits.queue_per_conversation, **waiting)
-        return Place(room=room, taken=taken, lasting=lasting)
+        rush, taken = self._rush(), self._dispatcher.taken
+        self._asking += 1
+        try:
+            yield replace(self._burst, conversations=self._waiting) if rush else self._burst
+        except Overloaded:
+            if rush:
+                self._refused = time.monotonic()
+                self._full = (taken, self._refused)
+            raise
+        finally:
+            self._asking -= 1
 
-    def refused(self, place: Place) -> None:
-        """Note that a message found no room."""
-        if place.lasting:
-            self._full = (place.taken, time.monotonic() + LOOK_SECONDS)
+    def _rush(self) -> bool:
+        return self._dispatcher.behind() > LASTING_SECONDS or time.monotonic() < self._refused + LASTING_SECONDS

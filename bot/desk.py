@@ -11,7 +11,7 @@ from typing import Any
 from frontdesk.bot.admission import Admission
 from frontdesk.bot.config import Limits
 from frontdesk.bot.engine import Engine, changes, moved_to
-from frontdesk.bot.errors import ChannelError, Overloaded
+from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.handoff import why
 from frontdesk.bot.helped import vote
 from frontdesk.bot.staff import Staff
@@ -105,12 +105,8 @@ class FrontDesk:
         if message.brand not in self.engine.brands:
             known = ", ".join(self.engine.brands)
             raise ChannelError(f"no brand {message.brand!r}.", fix=f"use one of {known}.", status=422, code="no_brand")
-        place = self.admission.place()
-        try:
-            return await asyncio.wrap_future(self.store.put_async(message, event_id, place.room))
-        except Overloaded:
-            self.admission.refused(place)
-            raise
+        with self.admission.place() as room:
+            return await asyncio.wrap_future(self.store.put_async(message, event_id, room))
 
     async def receipts(self, channel: str, prefix: str) -> list[Receipt]:
         """Return the newest receipts of events whose id begins with `prefix`."""

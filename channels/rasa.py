@@ -45,10 +45,10 @@ def rasa_router(desk: Desk, limits: Limits, brand: str, messages: Messages) -> A
         sender = message.conversation_id.removeprefix("rest:")
         try:
             receipt = await desk.accept(message, event_id)
-        except StoreError as error:
-            headers = {"Retry-After": str(RETRY_SECONDS), STATUS_HEADER: "503"}
-            words = messages.busy if isinstance(error, Overloaded) else messages.apology
-            return JSONResponse(paragraphs(sender, words), 503, headers)
+        except Overloaded:
+            return refused(messages, sender)
+        except StoreError:
+            return _unavailable(sender, messages.apology)
         if request.query_params.get("stream", "").lower() in {"true", "1"}:
             lines = _lines(desk, receipt, limits.wait_seconds, sender, messages)
             return StreamingResponse(lines, media_type="text/event-stream")
@@ -56,6 +56,16 @@ def rasa_router(desk: Desk, limits: Limits, brand: str, messages: Messages) -> A
         return JSONResponse(answer, headers={STATUS_HEADER: str(status)})
 
     return router
+
+
+def refused(messages: Messages, sender: str = "default") -> Response:
+    """Return the answer to a message for which there is no room."""
+    return _unavailable(sender, messages.busy)
+
+
+def _unavailable(sender: str, words: str) -> Response:
+    headers = {"Retry-After": str(RETRY_SECONDS), STATUS_HEADER: "503"}
+    return JSONResponse(paragraphs(sender, words), 503, headers)
 
 
 def read_message(body: Mapping[str, Any], brand: str, channel: str = "rest") -> tuple[Message, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.project import Project
@@ -29,6 +29,25 @@ def mount_wires(app: FastAPI, desk: FrontDesk, project: Project, router: Router 
 
         settings, brand = project.settings, project.settings.brand_id
         app.include_router(openai_router(desk, settings.limits, settings.brands, brand, channels.openai.api_key))
+
+
+def add_turnstile(app: FastAPI, desk: FrontDesk, project: Project) -> None:
+    """Have what every channel says to a message that finds no room said before the message is read."""
+    from frontdesk.bot.errors import Overloaded
+    from frontdesk.channels.openai_edge import problem
+    from frontdesk.channels.problems import busy
+    from frontdesk.channels.rasa import refused
+    from frontdesk.channels.turnstile import Turnstile
+
+    settings = project.settings
+    messages = settings.brands[settings.brand_id].messages
+    pushed = ("slack", "telegram", "chatwoot", "callback")
+    answers: dict[str, Any] = {f"/webhooks/{name}/webhook": busy(503) for name in pushed}
+    answers["/webhooks/rest/webhook"] = refused(messages)
+    answers["/api/chat"] = busy(429, messages.busy)
+    answers["/v1/chat/completions"] = problem(Overloaded("too many messages wait."))
+    origins = settings.channels.web.allowed_origins
+    app.add_middleware(Turnstile, full=desk.admission.full, answers=answers, origins=origins)
 
 
 def _web(desk: FrontDesk, project: Project) -> APIRouter:

@@ -117,7 +117,7 @@ class Dispatcher:
         self._all_busy: float | None = None
 
     def behind(self) -> float:
-        """Return for how many seconds no worker was free for the next conversation; 0 while one is."""
+        """Return for how many seconds no worker was left over when conversations were taken up; 0 when one was."""
         return 0.0 if self._all_busy is None else time.monotonic() - self._all_busy
 
     async def start(self) -> None:
@@ -147,10 +147,6 @@ class Dispatcher:
         while not self._stopping:
             for lane in await self._claim():
                 self._begin(lane)
-            if len(self._tasks) < self._workers:
-                self._all_busy = None
-            elif self._all_busy is None:
-                self._all_busy = time.monotonic()
             await self._bell.wait(POLL_SECONDS)
 
     async def _claim(self) -> list[Lane]:
@@ -158,10 +154,13 @@ class Dispatcher:
         if free <= 0:
             return []
         try:
-            return await asyncio.wrap_future(self._store.claim_async(self._owner, free, self._lease))
+            lanes = await asyncio.wrap_future(self._store.claim_async(self._owner, free, self._lease))
         except Exception as error:  # whatever it is, the next look must come
             log.warning("no conversation could be taken: %s", error)
             return []
+        caught_up = len(lanes) < free
+        self._all_busy = None if caught_up else self._all_busy or time.monotonic()
+        return lanes
 
     def _begin(self, lane: Lane) -> None:
         task = asyncio.create_task(self._hold(lane), name=f"frontdesk-lane {lane.conversation_id}")

@@ -22,7 +22,7 @@ from frontdesk.bot.commands.lifespan import Running
 from frontdesk.bot.commands.platforms import platforms_of
 from frontdesk.bot.commands.retention import Retention
 from frontdesk.bot.commands.server import CONNECTION_SECONDS, Server
-from frontdesk.bot.commands.wires import FETCHED, mount_wires
+from frontdesk.bot.commands.wires import FETCHED, add_turnstile, mount_wires
 from frontdesk.bot.config import Brand
 from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.engine import Engine, Send
@@ -110,6 +110,7 @@ def app_of(project: Project, engine: Any, *, deliver: bool = True) -> FastAPI:
     for webhook in [way.webhook for way in ways if way.webhook]:
         app.include_router(webhook)
     mount_wires(app, desk, project, None)
+    add_turnstile(app, desk, project)
     _mount_health(app, store)
     return app
 

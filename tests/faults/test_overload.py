@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -94,18 +95,30 @@ class Workers:
 def test_a_burst_waits_and_a_lasting_rush_is_cut_off() -> None:
     workers = Workers()
     admission = Admission(Limits(queue=50), cast(Any, workers), 8)
-    assert admission.place().room.messages == 50
-    assert admission.place().room.conversations > 50
-    admission.refused(admission.place())
-    admission.place()  # a burst that found the queue full: the next one looks again
+
+    def room(refusing: bool = False) -> Room:
+        with suppress(Refused), admission.place() as found:
+            if refusing:
+                raise Refused("no room")
+        return found
+
+    assert room(refusing=True).messages == 50
+    assert room().conversations > 50, "a burst that found the queue full: the next one looks again"
     workers.late = 2.0
-    late = admission.place()
-    assert late.room.conversations == 4
-    admission.refused(late)
-    with pytest.raises(Overloaded):
-        admission.place()
+    assert room(refusing=True).conversations == 4
+    assert admission.full()
     workers.taken += 1
-    admission.place()  # a worker took something up: there may be room
+    assert not admission.full(), "a worker took something up: there may be room"
+    with ExitStack() as asking:
+        for _ in range(4):
+            asking.enter_context(admission.place())
+        assert admission.full(), "no more ask the store at once than may wait"
+    workers.late = 0.0
+    assert room().conversations == 4, "the rush is not over as soon as a worker is free"
+
+
+class Refused(Overloaded):
+    """What the store says, in this test."""
 
 
 def requests(slack: FakeSlack, telegram: FakeTelegram) -> dict[str, dict[str, Any]]:
