@@ -1,7 +1,8 @@
 """What a planted text would bring about, stopped where it would be said: orders to an assistant, numbers of records.
 
 A document is only quoted, and its sentences that speak to an assistant are blanked out when it is read in; this is the
-last look, at what is about to leave.
+last look, at what is about to leave. It reads English, and the other languages that the widget speaks: Spanish, Chinese
+and Arabic.
 """
 
 from __future__ import annotations
@@ -12,11 +13,35 @@ from frontdesk.bot.config import Brand
 from frontdesk.bot.guards.check import Context, Verdict
 from frontdesk.bot.types import Sentence
 
-_ORDERS = re.compile(
-    r"(?:^|[.!?:]\s+)\W{0,4}(?:please |always |and |then )*(?:(?:say|state|claim|announce|pretend|mention|add) that|"
+_BEGINS = r"(?:^|[.!?:;|。！？：；؟\n•]\s*|\s[–—-]\s+)[^\w\s]{0,4}\s*"
+"""Where a sentence, a cell of a table or an item of a list begins."""
+_ENGLISH = (
+    r"(?:please |always |and |then |also )*(?:(?:say|state|claim|announce|pretend|mention|add) that|"
     r"(?:tell|show|inform|send|promise) (?:the |every |each |all |any )?(?:customers?|users?|visitors?|shoppers?)|"
-    r"(?:begin|start|end|finish) (?:your|each|every) (?:answer|reply|response)|(?:answer|reply|respond) only with)\b|"
-    r"\b(?:call|run|execute|invoke|trigger) (?:the )?action_\w+",
+    r"(?:begin|start|end|finish) (?:your|each|every) (?:answer|reply|response)|(?:answer|reply|respond) only with)\b"
+)
+_SPANISH = (
+    r"(?:por favor,? |siempre |y |luego |también )*(?:(?:di|diga|afirm[ae]|indi(?:ca|que)|menci(?:ona|one)|finge|finja|"
+    r"añad[ae]|agreg(?:a|ue)) que|(?:dile|dígale|dígales|diles|inform[ae]|avis[ae]|muestr[ae]|muéstrale|env[íi][ae]|"
+    r"promet[ae]) (?:al|a la|a los|a las|a cada|a todos los|a cualquier) "
+    r"(?:clientes?|clientas?|usuari[oa]s?|visitantes?|comprador(?:es)?)|"
+    r"(?:empie(?:za|ce)|comien(?:za|ce)|termin[ae]|acab[ae]) (?:tu|su|cada|todas? (?:tus|sus)) respuestas?|"
+    r"(?:respond[ae]|contest[ae]) (?:solo|sólo|solamente|únicamente) (?:con|en))\b"
+)
+_CHINESE = (
+    r"(?:请|並|并|然后|然後)?(?:告诉|告訴|告知|通知)(?:每位|每个|所有|这位|該|该)?(?:客户|客戶|顾客|顧客|用户|用戶|买家|買家)|"
+    r"(?:请|請)?(?:只|仅|僅)(?:回答|回复|回覆|输出|輸出)|(?:请|請)?以.{1,30}?(?:开头|開頭|结尾|結尾)(?:回答|回复|回覆)"
+)
+_ARABIC = (
+    r"(?:من فضلك،? |دائم[اًا]+ |ثم )?(?:(?:أخبر|أخبري|أبلغ|أبلغي) (?:كل |جميع )?(?:ال)?(?:عميل|عملاء|زبون|زبائن|"
+    r"مستخدم|مستخدمين)|(?:قل|قولي) (?:لل|ل?ال|لكل )(?:عميل|عملاء|زبون|زبائن|مستخدم|مستخدمين)|"
+    r"(?:قل|قولي|ادّ?ع|اذكر) (?:إن|أن)|"
+    r"(?:ابدأ|ابدئي|اختم) (?:إجابتك|ردك|كل (?:إجابة|رد))|(?:أجب|أجيبي|رد) فقط)"
+)
+_ORDERS = re.compile(
+    rf"{_BEGINS}(?:{_ENGLISH}|{_SPANISH}|{_CHINESE}|{_ARABIC})|"
+    r"\b(?:call|run|execute|invoke|trigger|ejecut[ae]|llam[ae]|执行|執行|调用|調用|"
+    r"نفّ?ذ|شغّ?ل)\s*(?:the |la )?action_\w+",
     re.IGNORECASE,
 )
 
