@@ -68,7 +68,8 @@ SHARES: Mapping[str, tuple[str, str]] = {
     ),
     "said_so": (
         "Resolved: the customer said so",
-        "The last thumb of the case was up, or the customer wrote that it was solved (a bare “thanks” is only polite), "
+        "The last thumb of the case was up (a press on “Did that help?” is one), or the customer wrote that it was "
+        "solved (a bare “thanks” is only polite), "
         "and no person was needed.",
     ),
     "no_return": (

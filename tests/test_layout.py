@@ -12,7 +12,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("adapters", "bot", "channels", "finetune", "knowledge")
-VOCABULARY = {"types", "errors", "account_config", "channel_config", "people", "config", "project", "text", "intervals", "usage"}
+VOCABULARY = {
+    "types",
+    "errors",
+    "account_config",
+    "channel_config",
+    "people",
+    "config",
+    "project",
+    "text",
+    "intervals",
+    "usage",
+}
 WIRING = {"app", "commands"}
 VENDORS = {
     "chromadb",
