@@ -47,7 +47,18 @@ def address(citation: Mapping[str, Any]) -> str:
 
 def plain(text: str) -> str:
     """Return Markdown as plain text: no bold marks, links as `words (address)`, images as their words."""
-    return _BOLD.sub(r"\1", unlinked(text))
+    return unbolded(text)[0]
+
+
+def unbolded(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """Return Markdown without its bold marks, links written out, and the places (start, end) of what was bold."""
+    words, places, end = "", [], 0
+    source = unlinked(text)
+    for match in _BOLD.finditer(source):
+        words += source[end : match.start()]
+        places.append((len(words), len(words) + len(match[1])))
+        words, end = words + match[1], match.end()
+    return words + source[end:], places
 
 
 def unlinked(text: str) -> str:

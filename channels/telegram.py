@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from frontdesk.bot.config import Limits, Telegram
 from frontdesk.bot.errors import ChannelError
-from frontdesk.bot.types import Conversation, Customer, Event, Message, now
+from frontdesk.bot.types import Conversation, Customer, Event, Message, Receipt, now
 from frontdesk.channels.delivery import Retry
 from frontdesk.channels.desk import Desk
-from frontdesk.channels.listening import Listener
+from frontdesk.channels.listening import Listener, patiently
 from frontdesk.channels.outgoing import Doubtful, Outgoing
 from frontdesk.channels.problems import read_body
 from frontdesk.channels.requests import SafeRoute, dig, read_object
@@ -27,6 +28,7 @@ from frontdesk.channels.signatures import telegram_signed
 from frontdesk.channels.telegram_api import TelegramApi
 from frontdesk.channels.telegram_posts import posts
 from frontdesk.channels.telegram_updates import Reader, Said
+from frontdesk.channels.turns import collect
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,8 @@ POLL_SECONDS = 25
 """How long Telegram holds a request for updates open while there are none."""
 UPDATES = ("message", "callback_query")
 _CONFLICT_SECONDS = 30.0
+TYPING_SECONDS, LONGEST_TYPING_SECONDS = 4.0, 60.0
+"""Until `typing` is shown again, and how long at most."""
 
 
 class TelegramIntake:
@@ -62,7 +66,7 @@ class TelegramIntake:
         key = f"{self._sender.api.bot}:{number}"
         receipt = await self._desk.accept(_message(said, self._brand, self._limits.text_chars, key), key)
         if not receipt.duplicate:
-            self._sender.acknowledge(said.chat, said.callback)
+            self._sender.acknowledge(said.chat, said.callback, self._desk, receipt)
 
 
 def telegram_router(intake: TelegramIntake, settings: Telegram, limits: Limits) -> APIRouter:
@@ -115,7 +119,7 @@ class TelegramPolling:
         if not number.isdecimal():
             return log.error("Telegram sent an update without a number")
         try:
-            await self._intake.take(update)
+            await patiently(partial(self._intake.take, update))
         except ChannelError as error:
             if error.status >= 500:
                 raise
@@ -159,8 +163,8 @@ class TelegramSender:
 
     name = "telegram"
 
-    def __init__(self, settings: Telegram) -> None:
-        self.api = TelegramApi(settings)
+    def __init__(self, settings: Telegram, typing_seconds: float = TYPING_SECONDS) -> None:
+        self.api, self._typing_seconds = TelegramApi(settings), typing_seconds
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -180,20 +184,37 @@ class TelegramSender:
             parts[0] |= _answering(where)
         return await self.outgoing.send_parts(event, parts, self._send)
 
-    def acknowledge(self, chat: str, callback: str) -> None:
-        """Show `typing` once, and let a pressed button stop waiting; in the background, failures are only logged."""
-        calls = [("sendChatAction", {"chat_id": chat, "action": "typing"})]
+    def acknowledge(self, chat: str, callback: str, desk: Desk, receipt: Receipt) -> None:
+        """Let a pressed button stop waiting, and show `typing` until the reply is there; failures are only logged."""
         if callback:
-            calls.insert(0, ("answerCallbackQuery", {"callback_query_id": callback}))
-        for method, body in calls:
-            task = asyncio.create_task(self._hint(method, body))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._hint("answerCallbackQuery", {"callback_query_id": callback}))
+        self._begin(self._typing(chat, desk, receipt))
 
     async def close(self) -> None:
-        """Wait for what is under way and close the connections."""
-        await asyncio.gather(*self._tasks)
+        """Leave off typing and close the connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.outgoing.close()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _typing(self, chat: str, desk: Desk, receipt: Receipt) -> None:
+        """Show `typing` again and again (each lasts five seconds), unless a person has the conversation."""
+        known = await desk.conversation(receipt.conversation_id)
+        if known and known.state != "bot":
+            return
+        reply = asyncio.create_task(_replied(desk, receipt))
+        try:
+            while not reply.done():
+                await self._hint("sendChatAction", {"chat_id": chat, "action": "typing"})
+                await asyncio.wait({reply}, timeout=self._typing_seconds)
+        finally:
+            reply.cancel()
+            await asyncio.gather(reply, return_exceptions=True)
 
     async def _send(self, body: Mapping[str, Any]) -> None:
         status, answer = await self.api.call("sendMessage", body)
@@ -205,6 +226,12 @@ class TelegramSender:
             await self.api.call(method, body)
         except (Retry, Doubtful) as error:
             log.info("Telegram %s was not taken: %s", method, error)
+
+
+async def _replied(desk: Desk, receipt: Receipt) -> None:
+    """Return when the message is answered, or after the longest time that `typing` is shown."""
+    async for _ in collect(desk, receipt, LONGEST_TYPING_SECONDS):
+        pass
 
 
 def _chat(conversation_id: str) -> int | None:

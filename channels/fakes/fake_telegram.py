@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from frontdesk.channels.fakes.server import Faults
 USERNAME = "LocalShopBot"
 _TEXT_MAX, _CALLBACK_MAX = 4096, 64
 _LOOK_SECONDS = 0.01
+_TEXTS = frozenset({"text", "parse_mode", "action", "callback_query_id", "url", "secret_token"})
 
 
 @dataclass(kw_only=True)
@@ -72,6 +74,7 @@ class FakeTelegram:
             "id": str(next(self._ids)),
             "from": _customer(abs(chat)),
             "message": under,
+            "chat_instance": str(chat),
             "data": button["callback_data"],
         }
         return {"update_id": next(self._ids), "callback_query": query}
@@ -85,7 +88,7 @@ class FakeTelegram:
         }
 
     async def _call(self, token: str, method: str, request: Request) -> Response:
-        parameters = await request.json()
+        parameters = await _parameters(request)
         if token != self.bot_token:
             return _refused(401, "Unauthorized")
         if method == "sendMessage":
@@ -93,8 +96,11 @@ class FakeTelegram:
         self.calls.append((method, parameters))
         if method == "getUpdates":
             return await self._get_updates(parameters, request)
-        me = {"id": int(token.partition(":")[0]), "is_bot": True, "username": USERNAME, "can_join_groups": True}
-        results = {"getMe": me | {"can_read_all_group_messages": False}, "getWebhookInfo": self.webhook}
+        me = {"id": int(token.partition(":")[0]), "is_bot": True, "first_name": "Shop", "username": USERNAME}
+        results = {
+            "getMe": me | {"can_join_groups": True, "can_read_all_group_messages": False},
+            "getWebhookInfo": self.webhook,
+        }
         return JSONResponse({"ok": True, "result": results.get(method, True)})
 
     async def _get_updates(self, parameters: Mapping[str, Any], request: Request) -> Response:
@@ -132,6 +138,14 @@ class FakeTelegram:
         request.state.reset = fault is not None and fault.kind == "reset"
         await asyncio.sleep(fault.seconds if fault else 0)
         return JSONResponse({"ok": True, "result": self._message(post["chat_id"]) | {"text": post["text"]}})
+
+
+async def _parameters(request: Request) -> dict[str, Any]:
+    """Return what was sent as JSON, or as a form, whose objects and numbers are JSON, as libraries do."""
+    if request.headers.get("content-type", "").startswith("application/json"):
+        return dict(await request.json())
+    form = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    return {name: value if name in _TEXTS else json.loads(value) for name, value in form.items()}
 
 
 def _customer(chat: int) -> dict[str, Any]:

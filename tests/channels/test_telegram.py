@@ -285,10 +285,38 @@ def test_payloads_and_their_short_ids() -> None:
 def test_plain_text_with_its_sources() -> None:
     citation = {"number": 1, "title": "Returns", "url": "https://shop.example/r", "quote": "45 days.\n"}
     [post] = posts({"text": "**Yes.** 45 days. [1]", "citations": [citation]})
-    assert post == {"text": "Yes. 45 days. [1]\n\n[1] Returns: “45 days.” https://shop.example/r"}
+    text = "Yes. 45 days. [1]\n\n[1] Returns: “45 days.” https://shop.example/r"
+    assert post == {"text": text, "entities": [{"type": "bold", "offset": 0, "length": 4}]}
     assert posts({"text": " ", "citations": [citation]}) == []
     assert posts({"text": "I'll look.", "author": "Ada"}) == [{"text": "Ada: I'll look."}]
     assert posts({"text": "_*[x]()~`>#+-=|{}.!\\"}) == [{"text": "_*[x]()~`>#+-=|{}.!\\"}]
+
+
+def test_bold_is_counted_in_utf16_units_and_survives_a_cut() -> None:
+    [post] = posts({"text": "😀 **45 😀** and **_*[x**", "author": "Ada"})
+    assert post["text"] == "Ada: 😀 45 😀 and _*[x"
+    assert [(one["offset"], one["length"]) for one in post["entities"]] == [(8, 5), (18, 4)]
+    first, second = posts({"text": "a" * 4000 + " **" + "b" * 90 + " " + "c" * 90 + "**"})
+    assert (first["entities"][0]["length"], second["entities"][0]) == (90, {"type": "bold", "offset": 0, "length": 90})
+
+
+def test_typing_is_shown_until_the_reply_is_there() -> None:
+    fake, desk = FakeTelegram(), FakeDesk(offers_long, pause=0.5)
+
+    async def go(api_url: str) -> None:
+        sender = TelegramSender(settings(fake, api_url), typing_seconds=0.05)
+        intake = TelegramIntake(desk, Limits(), "shop", sender)
+        await intake.take(fake.message("hi"))
+        await done(desk, "telegram:7")
+        shown = len(fake.calls)
+        await desk.post("telegram:7", "I'll look.", "Ada")
+        await intake.take(fake.message("thanks"))
+        await asyncio.sleep(0.2)
+        await sender.close()
+        assert shown > 2 and len(fake.calls) <= shown + 1
+
+    with LocalServer(fake.app) as server:
+        asyncio.run(go(server.url))
 
 
 def test_4096_is_counted_in_utf16_units() -> None:
