@@ -6,12 +6,22 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from frontdesk.bot.errors import FrontdeskError
+from frontdesk.bot.errors import FrontdeskError, Overloaded
 from frontdesk.channels.delivery import Retry
 from frontdesk.channels.outgoing import Doubtful
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE = 60.0
+_ROOM_SECONDS = 0.5
+
+
+async def patiently(take: Callable[[], Awaitable[None]]) -> None:
+    """Commit what was fetched as soon as there is room for it; what is behind it waits at the platform meanwhile."""
+    while True:
+        try:
+            return await take()
+        except Overloaded:
+            await asyncio.sleep(_ROOM_SECONDS)
 
 
 class Listener:
