@@ -211,9 +211,9 @@ async def answered(app: Any, request: Request) -> int:
     headers = {"Host": "bot.test", "Content-Type": "application/json", **request.headers}
     raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
     raw.append((b"content-length", str(len(request.body)).encode()))
-    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http"}
-    scope |= {"path": path, "raw_path": path.encode(), "query_string": query.encode("latin-1"), "root_path": ""}
-    scope |= {"headers": raw, "client": ("192.0.2.1", 1), "server": ("bot.test", 80)}  # type: ignore[dict-item]
+    scope: dict[str, Any] = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST"}
+    scope |= {"scheme": "http", "path": path, "raw_path": path.encode(), "query_string": query.encode("latin-1")}
+    scope |= {"root_path": "", "headers": raw, "client": ("192.0.2.1", 1), "server": ("bot.test", 80)}
     status, sent = 0, False
 
     async def receive() -> dict[str, Any]:

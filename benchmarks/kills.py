@@ -13,14 +13,11 @@ import itertools
 import json
 import os
 import random
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -35,6 +32,7 @@ from frontdesk.bot.project import Project
 from frontdesk.bot.store import Store
 from frontdesk.channels.fakes.fake_slack import TEAM, FakeSlack
 from frontdesk.channels.fakes.fake_telegram import FakeTelegram
+from tests.faults.forking import Forking
 from tests.faults.standin import SECRETS, platforms, project_in
 from tests.serving import free_port
 
@@ -142,28 +140,19 @@ class Killed:
 
     def __init__(self, folder: Path, port: int) -> None:
         self.url, self._health = f"http://127.0.0.1:{port}", Client(f"http://127.0.0.1:{port}")
-        command = [sys.executable, "-m", "tests.faults.standin", str(folder), str(port), str(MODEL_SECONDS), "fork"]
-        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self._forking = subprocess.Popen(command, cwd=ROOT, **pipes)
-        self._pid = 0
+        self._folder, self._port, self._forking = folder, port, Forking("tests.faults.standin")
 
     async def start(self) -> float:
         """Start the server and wait until it answers; return when it was started."""
         began = time.monotonic()
-        assert self._forking.stdin and self._forking.stdout
-        print("start", file=self._forking.stdin, flush=True)
-        self._pid = int(self._forking.stdout.readline())
+        self._forking.start(str(self._folder), self._port, MODEL_SECONDS)
         while (await self._health.get("/health/live"))[0] != 200:
             await asyncio.sleep(0.02)
         return began
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
-        os.kill(self._pid, signal.SIGKILL)
-        with suppress(ProcessLookupError):
-            while True:
-                os.kill(self._pid, 0)
-                await asyncio.sleep(0.002)
+        self._forking.kill()
 
     async def settled(self, began: float) -> float:
         """Wait until all that was taken is answered and delivered; return the seconds since the start."""
@@ -176,8 +165,7 @@ class Killed:
 
     def close(self) -> None:
         """End the process that forks."""
-        self._forking.terminate()
-        self._forking.wait()
+        self._forking.__exit__()
 
 
 async def killed(server: Killed, writers: Sequence[Writer], kills: int, dice: random.Random) -> list[float]:
@@ -194,17 +182,17 @@ async def killed(server: Killed, writers: Sequence[Writer], kills: int, dice: ra
             going.set()
         if kill < kills:
             await asyncio.sleep(dice.random() * LONGEST_LIFE)
-            await server.kill()
+            server.kill()
     end.set()
     await asyncio.gather(*writing)
     waits.append(await server.settled(time.monotonic()))
-    await server.kill()
+    server.kill()
     return waits
 
 
 def faults(project: Project, writers: Sequence[Writer], posted: Counter[str]) -> Counter[str]:
     """Count what was acknowledged and has no turn, turns of one message, turns out of order, and silence."""
-    found: Counter[str] = Counter(dict.fromkeys(FAULTS, 0), messages=0, posted_again=0)
+    found: Counter[str] = Counter(dict.fromkeys((*FAULTS, "messages", "posted_again"), 0))
     with Store(project.store_url) as store:
         for writer in writers:
             held = store.conversation(writer.conversation, last_turns=10**6)

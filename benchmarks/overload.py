@@ -1,7 +1,8 @@
-"""Ten times too much: `python benchmarks/overload.py`; exit code 1 when the promise is missed.
+"""Ten times too much, or one who takes too long: `python benchmarks/overload.py rush|slow`; exit code 1 on a miss.
 
-A stand-in that takes 200 ms answers on every channel's real path, with the default settings: first at half of
-what its workers can do, then at ten times what they can do, then how soon it is itself again. Prints JSON.
+A stand-in that takes 200 ms answers behind the real server, with the default settings. `rush`: at half of what its
+workers can do, then at ten times what they can do, then how soon it is itself again. `slow`: what others wait, with
+and without a conversation in which every answer takes 20 s. Prints JSON.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tests.faults.standin import project_in
 MODEL_SECONDS, WORKERS = 0.2, 8
 ABLE, NORMAL = WORKERS / MODEL_SECONDS, 0.5
 MEMORY_MB, SLOWER, RECOVERY_SECONDS = 1024.0, 2.0, 5.0
+ROUNDS, DELAYED = 4, 0.1
 PATH = "/webhooks/rest/webhook"
 
 
@@ -95,6 +97,32 @@ def overload(folder: Path, seconds: float) -> dict[str, Any]:
     }
 
 
+def slow(folder: Path, seconds: float) -> dict[str, Any]:
+    """Return what one slow conversation does to the waits of the others, by turns with and without it."""
+    project_in(folder, workers=WORKERS)
+    command = [sys.executable, "-m", "tests.faults.standin", str(folder)]
+    alone: list[float] = []
+    beside: list[float] = []
+    with process(command, [str(MODEL_SECONDS)]) as (url, _):
+        asyncio.run(load(url, NORMAL * ABLE, 3))
+        for _ in range(ROUNDS):
+            alone += asyncio.run(load(url, NORMAL * ABLE, seconds / 2 / ROUNDS))[0]
+            beside += asyncio.run(_beside_a_slow_one(url, seconds / 2 / ROUNDS))
+    more = quantile(beside, 0.95) / quantile(alone, 0.95) - 1
+    shown = {"alone": _waits(alone), "beside_a_slow_one": _waits(beside), "p95_more": round(more, 3)}
+    return {"messages": len(alone) + len(beside), **shown, "promise_kept": more < DELAYED}
+
+
+async def _beside_a_slow_one(url: str, seconds: float) -> list[float]:
+    client = Client(url)
+    body = json.dumps({"sender": uuid4().hex, "message": "slow"}).encode()
+    chat = asyncio.create_task(client.post(PATH, body))
+    waits, _, _ = await load(url, NORMAL * ABLE, seconds)
+    await chat
+    client.close()
+    return waits
+
+
 def _waits(waits: list[float]) -> dict[str, float]:
     return {f"p{round(100 * share)}_ms": round(1000 * quantile(waits, share)) for share in (0.5, 0.95, 0.99)}
 
@@ -102,11 +130,15 @@ def _waits(waits: list[float]) -> dict[str, float]:
 def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=300.0, help="of normal load, and again of overload")
+    parser.add_argument("what", choices=("rush", "slow"))
+    parser.add_argument("--seconds", type=float, help="of normal load, and again of overload; or in all")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        found = overload(Path(name) / "shop", chosen.seconds)
-    print(json.dumps({**found, "seconds": chosen.seconds, "load_average": round(os.getloadavg()[0], 1)}, indent=1))
+        if chosen.what == "rush":
+            found = overload(Path(name) / "shop", chosen.seconds or 300.0)
+        else:
+            found = slow(Path(name) / "shop", chosen.seconds or 160.0)
+    print(json.dumps({**found, "load_average": round(os.getloadavg()[0], 1)}, indent=1))
     return int(not found["promise_kept"])
 
 

@@ -37,7 +37,7 @@ from tests.faults.standin import SECRETS, StandIn, app_of, platforms, project_in
 
 PLATFORMS = "platforms"
 MODEL_SECONDS = 0.2
-ACK_P99_MS, ACK_MAX_MS, GROWTH_MB = 250.0, 3000.0, 50.0
+ACK_P99_MS, ACK_MAX_MS = 250.0, 3000.0
 Requests = tuple[str, bytes, dict[str, str]]
 
 

@@ -30,8 +30,7 @@ def problem(status: int, code: str, message: str, hint: str = "", headers: Mappi
 def problem_of(error: FrontdeskError) -> Response:
     """Return the answer to one of our errors: 4xx for the caller, 503 when the fault is ours and may pass."""
     if isinstance(error, ChannelError):
-        headers = {"Retry-After": str(RETRY_SECONDS)} if error.status == 429 else None
-        return problem(error.status, error.code, error.what, error.fix, headers)
+        return problem(error.status, error.code, error.what, error.fix)
     if isinstance(error, Overloaded):
         return busy(503)
     log.error("request not served: %s", error)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from frontdesk.bot.config import Limits, Slack
 from frontdesk.bot.errors import ChannelError, MissingExtra
 from frontdesk.channels.delivery import Retry
-from frontdesk.channels.listening import Listener
+from frontdesk.channels.listening import Listener, patiently
 from frontdesk.channels.outgoing import TIMEOUT_SECONDS
 from frontdesk.channels.requests import dig, read_object
 from frontdesk.channels.slack import SlackIntake
@@ -79,7 +80,7 @@ class SlackSocket:
 
     async def _commit(self, payload: dict[str, Any]) -> None:
         try:
-            await self._intake.take(payload)
+            await patiently(partial(self._intake.take, payload))
         except ChannelError as error:
             log.warning("an event of Slack is passed over: %s", error)
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -40,10 +40,6 @@ from frontdesk.bot.types import Message, Receipt
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
-
-Refusal = Literal["full", "flooded"]
-"""Why a message is not taken: too many wait, or too many of its own conversation do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,21 +103,19 @@ def row_of(message: Message, event_id: str) -> dict[str, Any]:
     }
 
 
-def put(connection: Connection, row: dict[str, Any], room: Room | None = None) -> Receipt | Refusal:
+def put(connection: Connection, row: dict[str, Any], room: Room | None = None) -> Receipt | None:
     """Store a message once under (channel, event_id); a repeat returns the first receipt, marked duplicate.
 
-    A new one for which there is no `room` is not stored, and why is returned: an error would break up the group of
-    writes that it is committed with, just when there are many.
+    None, and nothing is stored, for a new one for which there is no `room`: an error would break up the group of writes
+    that it is committed with, just when there are many.
     """
-    if room and (refusal := _refusal(connection, row, room)):
-        return _first_receipt(connection, row) or refusal
+    if room and not _fits(connection, row, room):
+        return _first_receipt(connection, row)
     touch_lane, add_message, add_conversation = _puts(connection.dialect.name)
     connection.execute(touch_lane, row)
     stored = connection.execute(add_message, row).first()
     if stored is None:
-        first = _first_receipt(connection, row)
-        assert first is not None  # only a message that is there is not added
-        return first
+        return _first_receipt(connection, row)
     connection.execute(add_conversation, row)
     return Receipt(conversation_id=row["conversation_id"], message_id=row["message_id"], position=stored.position)
 
@@ -185,13 +179,12 @@ _BACKLOG = select(
 )
 
 
-def _refusal(connection: Connection, row: Mapping[str, Any], room: Room) -> Refusal | None:
-    """Return why a message may not be added, if it may not."""
+def _fits(connection: Connection, row: Mapping[str, Any], room: Room) -> bool:
     limits = {"most": room.messages, "each": room.in_conversation, "idle": room.conversations}
     found = connection.execute(_BACKLOG, {**limits, "of": row["conversation_id"], "now": row["now"]}).one()
-    if found.here >= room.in_conversation:
-        return "flooded"
-    return "full" if found.unanswered >= room.messages or found.idle >= room.conversations else None
+    if found.unanswered >= room.messages or found.here >= room.in_conversation:
+        return False
+    return bool(found.idle < room.conversations)
 
 
 def _first_receipt(connection: Connection, row: dict[str, Any]) -> Receipt | None:

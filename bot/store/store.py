@@ -17,11 +17,11 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection
 
-from frontdesk.bot.errors import ChannelError, FrontdeskError, Overloaded, StoreError
+from frontdesk.bot.errors import Overloaded, StoreError
 from frontdesk.bot.store import gaps, inbox, outbox, review, transcript
 from frontdesk.bot.store.bell import Signal
 from frontdesk.bot.store.database import Database, T, Work, open_database
-from frontdesk.bot.store.inbox import Lane, Pending, Refusal, Room
+from frontdesk.bot.store.inbox import Lane, Pending, Room
 from frontdesk.bot.store.ledger import StoreLedger
 from frontdesk.bot.store.transcript import Closed
 from frontdesk.bot.types import Conversation, Customer, Event, EventKind, Message, Receipt, State
@@ -101,8 +101,7 @@ class Store:
     def put_async(self, message: Message, event_id: str, room: Room | None = None) -> Future[Receipt]:
         """Return at once; the future resolves after the commit (`asyncio.wrap_future` awaits it).
 
-        A new message for which there is no `room` raises Overloaded, or ChannelError 429 when too many of its own
-        conversation wait.
+        A new message for which there is no `room` raises Overloaded.
         """
         putting = self._opened().submit(partial(inbox.put, row=inbox.row_of(message, event_id), room=room))
         receipt: Future[Receipt] = Future()
@@ -110,14 +109,14 @@ class Store:
         putting.add_done_callback(partial(self._put, receipt))
         return receipt
 
-    def _put(self, receipt: Future[Receipt], putting: Future[Receipt | Refusal]) -> None:
+    def _put(self, receipt: Future[Receipt], putting: Future[Receipt | None]) -> None:
         if error := putting.exception():
             receipt.set_exception(error)
-        elif isinstance(stored := putting.result(), Receipt):
+        elif stored := putting.result():
             self.arrived.tell(ARRIVALS)
             receipt.set_result(stored)
         else:
-            receipt.set_exception(_refused(stored))
+            receipt.set_exception(Overloaded("too many messages wait for their answer.", fix="send it again later."))
 
     def receipts(self, channel: str, prefix: str, limit: int = 8) -> list[Receipt]:
         """Return the newest receipts of events whose id begins with `prefix`, lower-case hexadecimal digits.
@@ -325,10 +324,3 @@ class Store:
     @staticmethod
     def _recent(connection: Connection) -> list[str]:
         return outbox.changed_since(connection, time.time() - CLOCKS_DIFFER - POLL_SECONDS)
-
-
-def _refused(refusal: Refusal) -> FrontdeskError:
-    if refusal == "full":
-        return Overloaded("too many messages wait for their answer.", fix="send it again later.")
-    what, fix = "Too many messages of this conversation wait for their answer.", "wait for an answer first."
-    return ChannelError(what, status=429, code="too_many", fix=fix)

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import itertools
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 from frontdesk.bot.store import Store
+from tests.faults.forking import Forking
 
 FAULTS = ("lost", "turns_twice", "inversions", "events_wrong", "apologies")
-WORKER = Path(__file__).with_name("worker.py")
 
 
 def kill_under_load(url: str, folder: Path, *, messages: int, conversations: int, kills: int) -> dict[str, float]:
     """Return the counts after `kills` SIGKILLs spread over `messages`; every fault should be 0."""
     acknowledged = folder / "acknowledged"
-    command = [sys.executable, str(WORKER), url, str(acknowledged), str(messages), str(conversations)]
     dice, started = random.Random(kills), time.perf_counter()
-    for kill in range(1, kills + 1):
-        with subprocess.Popen(command) as worker:
+    with Forking("tests.faults.worker") as worker:
+        for kill in range(1, kills + 1):
+            worker.start(url, str(acknowledged), messages, conversations)
             while _count(acknowledged) < messages * kill // (kills + 1):
                 time.sleep(0.005)
-                assert worker.poll() is None, "the worker ended by itself"
             time.sleep(dice.random() / 4)
             worker.kill()
-    subprocess.run(command, check=True, timeout=900)
+        worker.start(url, str(acknowledged), messages, conversations)
+        assert worker.ended() == 0
     seconds = time.perf_counter() - started
     return {"seconds": round(seconds, 1), **_faults(url, _numbers(acknowledged), messages, conversations)}
 

@@ -17,6 +17,7 @@ from frontdesk.channels.slack import SlackIntake, SlackSender
 from frontdesk.channels.slack_socket import SlackSocket
 from frontdesk.channels.telegram import TelegramIntake, TelegramPolling, TelegramSender
 from tests.channels.test_served import Scripted
+from tests.faults.forking import main
 
 
 async def listen(store_url: str, telegram_url: str, slack_url: str, end: str) -> None:
@@ -33,5 +34,10 @@ async def listen(store_url: str, telegram_url: str, slack_url: str, end: str) ->
     await desk.stop()
 
 
+def work(*arguments: str) -> None:
+    """Listen."""
+    asyncio.run(listen(*arguments))
+
+
 if __name__ == "__main__":
-    asyncio.run(listen(*sys.argv[1:5]))
+    main(work, sys.argv[1:])

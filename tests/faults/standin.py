@@ -1,13 +1,11 @@
 """A server with every channel over the real store, desk and delivery; only the engine is a stand-in of a fixed pace.
 
-As a process: `python -m tests.faults.standin FOLDER PORT SECONDS [fork]`, with the settings in FOLDER/frontdesk.toml.
+As a process: `python -m tests.faults.standin FOLDER PORT SECONDS`, with the settings in FOLDER/frontdesk.toml.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,6 +29,7 @@ from frontdesk.bot.store import Store
 from frontdesk.bot.types import Conversation, Message, Reply, Route, Sentence
 from frontdesk.channels.fakes.fake_slack import FakeSlack
 from frontdesk.channels.fakes.fake_telegram import FakeTelegram
+from tests.faults.forking import main
 
 ROUTE = Route(kind="voice", intent="echo", confidence=1.0, reason="stand-in")
 SETTINGS = """
@@ -74,8 +73,8 @@ class StandIn:
     brands: Mapping[str, Brand] = field(default_factory=lambda: {"shop": Brand(name="Shop")})
 
     async def respond(self, message: Message, conversation: Conversation, send: Send) -> Reply:
-        """Wait, then echo."""
-        await asyncio.sleep(self.seconds)
+        """Wait, then echo; `slow` is a question that takes a hundred times as long."""
+        await asyncio.sleep(self.seconds * (100 if message.text == "slow" else 1))
         said = await send(Sentence(text=f"You said: {message.text}"))
         return Reply(text=said.text, routes=(ROUTE,), sentences=(said,), voice="warm@1")
 
@@ -115,25 +114,13 @@ def app_of(project: Project, engine: Any, *, deliver: bool = True) -> FastAPI:
     return app
 
 
-def serve(folder: str, port: int, seconds: float) -> None:
+def serve(folder: str, port: int | str, seconds: float | str) -> None:
     """Serve until told to end."""
-    app = app_of(Project.load(folder), StandIn(seconds=seconds))
+    app = app_of(Project.load(folder), StandIn(seconds=float(seconds)))
     options: dict[str, Any] = {"log_level": "warning", "access_log": False}
-    config = uvicorn.Config(app, port=port, timeout_graceful_shutdown=CONNECTION_SECONDS, **options)
+    config = uvicorn.Config(app, port=int(port), timeout_graceful_shutdown=CONNECTION_SECONDS, **options)
     Server(config, app.state.drain).run()
 
 
-def fork_on_demand(folder: str, port: int, seconds: float) -> None:
-    """Fork a server for every line that comes in and print its process id: a start without the imports."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    for _ in sys.stdin:
-        if (child := os.fork()) == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            serve(folder, port, seconds)
-            os._exit(0)
-        print(child, flush=True)
-
-
 if __name__ == "__main__":
-    start = fork_on_demand if sys.argv[4:] == ["fork"] else serve
-    start(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+    main(serve, sys.argv[1:])

@@ -10,36 +10,42 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from frontdesk.bot.store import Store
+from tests.faults.forking import Forking
 from tests.faults.standin import project_in
-from tests.serving import await_ready, free_port
+from tests.serving import free_port
 
 STREAMS = int(os.environ.get("FRONTDESK_STREAMS", "20"))
 TURNS = int(os.environ.get("FRONTDESK_TURNS", "12"))
-ROOT = Path(__file__).parents[2]
 EXIT_SECONDS = 10.0
 
 
-@contextmanager
-def standin(folder: Path, port: int, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the stand-in server in a process of its own."""
-    command = [sys.executable, "-m", "tests.faults.standin", str(folder), str(port), str(seconds)]
-    with subprocess.Popen(command, cwd=ROOT) as process:
-        try:
-            await_ready(f"http://127.0.0.1:{port}", process)
-            yield process
-        finally:
-            process.kill()
+@pytest.fixture(scope="module")
+def server() -> Iterator[Forking]:
+    """The stand-in server, each time it is started in a process of its own."""
+    with Forking("tests.faults.standin") as forking:
+        yield forking
+
+
+def start(server: Forking, folder: Path, port: int, seconds: float) -> None:
+    """Start the server and wait until it is ready."""
+    server.start(str(folder), port, seconds)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with suppress(httpx.TransportError):
+            if httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=5).status_code == 200:
+                return
+        time.sleep(0.02)
+    raise TimeoutError("the server did not become ready")
 
 
 class Reader:
@@ -72,7 +78,7 @@ async def said(client: httpx.AsyncClient, url: str, text: str, conversation_id: 
     return await client.post(f"{url}/api/chat", json=body)
 
 
-async def load(url: str, process: subprocess.Popen[bytes]) -> tuple[list[Reader], dict[str, str], float]:
+async def load(url: str, server: Forking) -> tuple[list[Reader], dict[str, str], float]:
     """Open the streams, begin the turns, send SIGTERM; return the readers, what each was asked, and the seconds."""
     async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=None)) as client:
         opened = await asyncio.gather(*(said(client, url, "hello") for _ in range(STREAMS)))
@@ -83,7 +89,7 @@ async def load(url: str, process: subprocess.Popen[bytes]) -> tuple[list[Reader]
         await accepted(client, url, STREAMS + len(names))
         while not all(reader.replies for reader in readers):
             await asyncio.sleep(0.02)
-        took = await ended(process)
+        took = await ended(server)
         await asyncio.gather(*reading)
         answers = await asyncio.gather(*asking.values())
     statuses = {answer.status_code for answer in answers}
@@ -100,12 +106,11 @@ async def accepted(client: httpx.AsyncClient, url: str, messages: int) -> None:
         await asyncio.sleep(0.02)
 
 
-async def ended(process: subprocess.Popen[bytes]) -> float:
-    """Send SIGTERM; return the seconds until the server is gone."""
-    process.send_signal(signal.SIGTERM)
+async def ended(server: Forking) -> float:
+    """Send SIGTERM; return the seconds until the server is gone, in good order."""
+    server.send(signal.SIGTERM)
     begun = time.monotonic()
-    while process.poll() is None:
-        await asyncio.sleep(0.02)
+    assert await asyncio.to_thread(server.ended) == 0
     return time.monotonic() - begun
 
 
@@ -117,15 +122,15 @@ async def resume(url: str, readers: list[Reader], asked: dict[str, str]) -> None
         await asyncio.gather(*going)
 
 
-def test_a_drain_ends_turns_and_streams_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_drain_ends_turns_and_streams_and_loses_nothing(server: Forking, tmp_path: Path) -> None:
     folder, port = tmp_path / "shop", free_port()
     project_in(folder, queue=1000)
     url = f"http://127.0.0.1:{port}"
-    with standin(folder, port, 0.5) as process:
-        readers, asked, took = asyncio.run(load(url, process))
-        assert process.returncode == 0
-    with standin(folder, port, 0.0):
-        asyncio.run(resume(url, readers, asked))
+    start(server, folder, port, 0.5)
+    readers, asked, took = asyncio.run(load(url, server))
+    start(server, folder, port, 0.0)
+    asyncio.run(resume(url, readers, asked))
+    server.kill()
     for reader in readers:
         wanted = ["You said: hello"] + [text for name, text in asked.items() if name in reader.url]
         assert (reader.retry, reader.replies) == (True, wanted)
@@ -134,23 +139,22 @@ def test_a_drain_ends_turns_and_streams_and_loses_nothing(tmp_path: Path) -> Non
     assert took < EXIT_SECONDS
 
 
-def test_turns_that_do_not_end_are_given_back(tmp_path: Path) -> None:
+def test_turns_that_do_not_end_are_given_back(server: Forking, tmp_path: Path) -> None:
     folder, port = tmp_path / "shop", free_port()
     project = project_in(folder)
-    with standin(folder, port, 60.0) as process:
-        assert asyncio.run(cut_off(f"http://127.0.0.1:{port}", process)) < EXIT_SECONDS
-        assert process.returncode == 0
+    start(server, folder, port, 60.0)
+    assert asyncio.run(cut_off(f"http://127.0.0.1:{port}", server)) < EXIT_SECONDS
     with Store(project.store_url) as store:
         counts = store.counts()
         assert (counts["pending"], counts["working"], counts["turns"]) == (TURNS, 0, 0)
         assert len(store.claim("next", 100, 10)) == TURNS
 
 
-async def cut_off(url: str, process: subprocess.Popen[bytes]) -> float:
+async def cut_off(url: str, server: Forking) -> float:
     """Begin turns that take longer than a drain may, end the server, return the seconds."""
     async with httpx.AsyncClient(timeout=60) as client:
         asking = [asyncio.create_task(said(client, url, f"question {n}")) for n in range(TURNS)]
         await accepted(client, url, TURNS)
-        took = await ended(process)
+        took = await ended(server)
         assert {answer.status_code for answer in await asyncio.gather(*asking)} == {202}
     return took

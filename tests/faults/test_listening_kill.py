@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,37 +11,38 @@ from frontdesk.bot.store import Store
 from frontdesk.channels.fakes.fake_slack import TEAM, FakeSlack
 from frontdesk.channels.fakes.fake_telegram import FakeTelegram
 from frontdesk.channels.fakes.server import LocalServer
+from tests.faults.forking import Forking
 
 KILLS = int(os.environ.get("FRONTDESK_LISTENER_KILLS", "2"))
 MESSAGES = 20 * (KILLS + 1)
 PATIENCE = 120.0
-ROOT = Path(__file__).parents[2]
 
 
-def wait(met: Callable[[], bool], worker: subprocess.Popen[bytes]) -> None:
+def wait(met: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not met():
-        assert worker.poll() is None, "the worker ended by itself"
         assert time.monotonic() < deadline
         time.sleep(0.002)
 
 
 def test_a_kill_loses_and_doubles_nothing(tmp_path: Path) -> None:
     telegram, slack, url = FakeTelegram(), FakeSlack(), f"sqlite:///{tmp_path / 'desk.db'}"
-    with LocalServer(telegram.app) as first, LocalServer(slack.app) as second:
-        command = [sys.executable, "-m", "tests.faults.listening", url, first.url, second.url, str(tmp_path / "end")]
-        for number in range(MESSAGES):
-            telegram.wait_for(telegram.message(str(number)))
-            slack.send(slack.message(str(number)))
+    for number in range(MESSAGES):
+        telegram.wait_for(telegram.message(str(number)))
+        slack.send(slack.message(str(number)))
+    with (
+        LocalServer(telegram.app) as first,
+        LocalServer(slack.app) as second,
+        Forking("tests.faults.listening") as worker,
+    ):
         for kill in range(1, KILLS + 1):
-            with subprocess.Popen(command, cwd=ROOT) as worker:
-                left = MESSAGES - kill * 15
-                wait(lambda left=left: len(slack.waiting) < left, worker)  # type: ignore[misc]
-                worker.kill()
-        with subprocess.Popen(command, cwd=ROOT) as worker:
-            wait(lambda: not slack.waiting and not telegram.waiting, worker)
-            (tmp_path / "end").touch()
-            assert worker.wait(PATIENCE) == 0
+            worker.start(url, first.url, second.url, str(tmp_path / "end"))
+            wait(lambda left=MESSAGES - kill * 15: len(slack.waiting) < left)  # type: ignore[misc]
+            worker.kill()
+        worker.start(url, first.url, second.url, str(tmp_path / "end"))
+        wait(lambda: not slack.waiting and not telegram.waiting)
+        (tmp_path / "end").touch()
+        assert worker.ended() == 0
     expected = [str(number) for number in range(MESSAGES)]
     with Store(url) as store:
         assert said(store, "telegram:7") == expected

@@ -14,7 +14,7 @@ import httpx
 from frontdesk.bot.store import Store
 from tests.serving import free_port, serving
 
-KILLS = int(os.environ.get("FRONTDESK_SERVER_KILLS", "2"))
+KILLS = int(os.environ.get("FRONTDESK_SERVER_KILLS", "1"))
 SENDERS = 8
 ASKED = ("where is my order", "how much is express shipping", "hello", "qwzx blorf plint")
 
@@ -66,7 +66,7 @@ def test_a_killed_server_loses_nothing_it_acknowledged(demo: Path, tmp_path: Pat
         customer.join(30)
         customer.client.close()
     sent = sum(len(customer.acknowledged) for customer in customers)
-    assert sent > KILLS, "there was no load"
+    assert sent > SENDERS, "there was no load"
     with serving(project, port) as last:
         await_answers(last.url)
     assert faults(project, customers) == {"lost": 0, "twice": 0, "inversions": 0}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from frontdesk.bot.store import Dispatcher, Store, Turnwork
 from frontdesk.bot.types import Customer, Message
+from tests.faults.forking import main
 
 CLIENTS = 16
 
@@ -60,5 +61,11 @@ async def serve(url: str, acknowledged: Path, messages: int, conversations: int)
         await dispatcher.stop()
 
 
+def work(url: str, acknowledged: str, messages: int, conversations: int) -> None:
+    """Serve with dice of this process alone."""
+    random.seed()
+    asyncio.run(serve(url, Path(acknowledged), messages, conversations))
+
+
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
+    main(work, sys.argv[1:])
