@@ -36,6 +36,8 @@ POLL_SECONDS = 25
 """How long Telegram holds a request for updates open while there are none."""
 UPDATES = ("message", "callback_query")
 _CONFLICT_SECONDS = 30.0
+_TYPING_AT_ONCE = 20
+"""To how many customers `typing` is shown; in a rush, or while Telegram is slow, the others do without."""
 TYPING_SECONDS, LONGEST_TYPING_SECONDS = 4.0, 60.0
 """Until `typing` is shown again, and how long at most."""
 
@@ -188,7 +190,8 @@ class TelegramSender:
         """Let a pressed button stop waiting, and show `typing` until the reply is there; failures are only logged."""
         if callback:
             self._begin(self._hint("answerCallbackQuery", {"callback_query_id": callback}))
-        self._begin(self._typing(chat, desk, receipt))
+        if len(self._tasks) < _TYPING_AT_ONCE:
+            self._begin(self._typing(chat, desk, receipt))
 
     async def close(self) -> None:
         """Leave off typing and close the connections."""
