@@ -27,10 +27,9 @@ STOP_WORDS = frozenset(_STOP.split())
 
 def terms(text: str) -> list[str]:
     """Return the search terms of `text`, in order, with repeats; the numbers of list items are none."""
-    folded = unicodedata.normalize(
-        "NFKD", _NUMBERING.sub("", text).lower().replace("’", "'").replace("e-mail", "email")
-    )
-    plain = "".join(char for char in folded if not unicodedata.combining(char))
+    plain = _NUMBERING.sub("", text).lower().replace("’", "'").replace("e-mail", "email")
+    if not plain.isascii():
+        plain = "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
     return [stem(word) for word in _WORD.findall(plain) if word not in STOP_WORDS]
 
 
