@@ -12,6 +12,8 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from frontdesk.bot.admission import Admission
 from frontdesk.bot.config import Limits
@@ -21,6 +23,8 @@ from frontdesk.bot.types import Conversation, Customer, Message, Reply
 from frontdesk.channels.fakes.fake_slack import FakeSlack
 from frontdesk.channels.fakes.fake_telegram import FakeTelegram
 from frontdesk.channels.fakes.server import LocalServer
+from frontdesk.channels.problems import busy
+from frontdesk.channels.turnstile import Turnstile
 from tests.faults.standin import SECRETS, StandIn, app_of, platforms, project_in
 
 FIVE = Room(messages=5, in_conversation=3)
@@ -171,6 +175,13 @@ def test_each_channel_says_it_in_its_own_way(tmp_path: Path, monkeypatch: pytest
 
     with LocalServer(slack.app) as slack_server, LocalServer(telegram.app) as telegram_server:
         refused, known, taken = asyncio.run(go(platforms(slack_server.url, telegram_server.url)))
+    said_kindly(refused)
+    assert known.status_code == 200, "a repetition of what is committed is acknowledged"
+    assert {answer.status_code for answer in taken.values()} == {200}
+
+
+def said_kindly(refused: Mapping[str, httpx.Response]) -> None:
+    """Check what each channel says to a message for which there is no room."""
     assert {url: answer.status_code for url, answer in refused.items()} == {
         "/webhooks/slack/webhook": 503,
         "/webhooks/telegram/webhook": 503,
@@ -183,5 +194,38 @@ def test_each_channel_says_it_in_its_own_way(tmp_path: Path, monkeypatch: pytest
     assert refused["/api/chat"].json()["error"]["message"].startswith("Very many people are writing")
     wrong = refused["/v1/chat/completions"].json()["error"]
     assert (wrong["type"], wrong["code"]) == ("rate_limit_error", "rate_limit_exceeded")
-    assert known.status_code == 200, "a repetition of what is committed is acknowledged"
-    assert {answer.status_code for answer in taken.values()} == {200}
+
+
+def test_in_a_rush_the_same_is_said_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Admission, "full", lambda self: True)
+    for name, secret in SECRETS.items():
+        monkeypatch.setenv(name, secret)
+    project = project_in(tmp_path / "shop", channels=platforms("http://127.0.0.1:9", "http://127.0.0.1:9"))
+    sent = requests(FakeSlack(), FakeTelegram())
+
+    async def go() -> dict[str, httpx.Response]:
+        app = app_of(project, StandIn())
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            found = {}
+            for url, kwargs in sent.items():
+                garbled = {**kwargs, "content": b"\xff"} if "content" in kwargs else {"content": b"\xff"}
+                found[url] = await client.post(url, **garbled)
+        return found
+
+    said_kindly(asyncio.run(go()))
+
+
+def test_only_messages_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def behind(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("inside")(scope, receive, send)
+
+    door = Turnstile(behind, lambda: True, {"/say": busy(503)}, origins=["https://shop.example"])
+
+    async def go() -> list[int]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://bot.example") as client:
+            asked = [client.post("/say"), client.get("/say"), client.post("/vote")]
+            asked.append(client.post("/say", headers={"Origin": "https://shop.example"}))
+            return [(await each).status_code for each in asked]
+
+    assert asyncio.run(go()) == [503, 200, 200, 200]
