@@ -61,6 +61,8 @@ class Slack(Table):
     app_token: SecretStr | None = None
     """Opens Socket Mode: we call Slack, so that no public address is needed (`xapp-...`)."""
     api_url: str = "https://slack.com/api/"
+    lost_answer: Literal["repeat", "leave"] = "repeat"
+    """Whether a reply whose acceptance is not known is sent once more: it may be read twice, else it may be missing."""
     audience: Literal["customers", "staff"] = "customers"
     """Who writes in this workspace: `staff` is answered from internal documents too, guests from outside never are."""
     hears: Literal["mentions", "threads", "all"] = "threads"
@@ -100,6 +102,8 @@ class Telegram(Table):
     secret_token: SecretStr | None = None
     """Opens the webhook, where it comes back with every update; without it the bot fetches its updates."""
     api_url: str = "https://api.telegram.org"
+    lost_answer: Literal["repeat", "leave"] = "repeat"
+    """Whether a reply whose acceptance is not known is sent once more: it may be read twice, else it may be missing."""
 
 
 class RasaSocket(Table):

@@ -2,7 +2,7 @@
 
 Slack and Telegram have no key that makes a post idempotent. Each part of a reply is therefore remembered once the
 platform took it, and a part whose answer was lost is sent once more, never twice: the customer may then read it twice,
-but is not left without it. Such posts are counted.
+but is not left without it; or, where the settings say so, it is left at that. Such posts are counted.
 """
 
 from __future__ import annotations
@@ -42,11 +42,14 @@ class Progress:
 
 
 class Outgoing:
-    """One platform's posts. `counts` has sent, retried, ambiguous and dropped parts since the start."""
+    """One platform's posts. `counts` has sent, retried, ambiguous and dropped parts since the start.
 
-    def __init__(self, platform: str) -> None:
+    With `repeats` a part whose answer was lost is sent once more.
+    """
+
+    def __init__(self, platform: str, *, repeats: bool = True) -> None:
         self.counts: Counter[str] = Counter()
-        self._platform = platform
+        self._platform, self._repeats = platform, repeats
         self._client: httpx.AsyncClient | None = None
         self._progress: OrderedDict[tuple[str, int], Progress] = OrderedDict()
 
@@ -118,7 +121,7 @@ class Outgoing:
     def _doubt(self, progress: Progress, doubt: Doubtful) -> None:
         self.counts["ambiguous"] += 1
         log.warning("%s: a message was sent and its answer lost (%s)", self._platform, doubt)
-        if not progress.doubtful:
+        if self._repeats and not progress.doubtful:
             progress.doubtful = True
             raise Retry(_USUAL_WAIT, f"{self._platform}: the answer to a message was lost")
 

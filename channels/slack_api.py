@@ -35,9 +35,9 @@ OPERATOR_WORDS: Mapping[str, str] = {
 class SlackApi:
     """Calls methods of Slack's Web API. `outgoing` counts and remembers what was sent."""
 
-    def __init__(self, api_url: str) -> None:
+    def __init__(self, api_url: str, *, repeats: bool = True) -> None:
         self._url = api_url.rstrip("/")
-        self.outgoing = Outgoing("Slack")
+        self.outgoing = Outgoing("Slack", repeats=repeats)
 
     async def tried(self, method: str, token: SecretStr, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return Slack's answer to what can be done without: whatever refuses it stands under `error`."""

@@ -35,7 +35,8 @@ class SlackSender:
     name = "slack"
 
     def __init__(self, settings: Slack) -> None:
-        self.api, self._token, self._settings = SlackApi(settings.api_url), settings.bot_token, settings
+        self.api = SlackApi(settings.api_url, repeats=settings.lost_answer == "repeat")
+        self._token, self._settings = settings.bot_token, settings
         self.streams: SlackStreams | None = None
         """The wiring gives it, where replies grow."""
         self._hints: set[asyncio.Task[Any]] = set()

@@ -25,7 +25,7 @@ class TelegramApi:
     def __init__(self, settings: Telegram) -> None:
         self._api, self._token = settings.api_url.rstrip("/"), settings.bot_token
         self._name = ""
-        self.outgoing = Outgoing("Telegram")
+        self.outgoing = Outgoing("Telegram", repeats=settings.lost_answer == "repeat")
 
     @property
     def bot(self) -> str:

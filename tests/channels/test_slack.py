@@ -334,12 +334,14 @@ def test_nothing_to_say_is_nothing_sent_and_a_person_is_named() -> None:
     assert posts({"text": "I'll look.", "author": "Ada <admin>"}) == [{"text": "*Ada &lt;admin&gt;:* I'll look."}]
 
 
-def push(fake: FakeSlack, data: dict[str, Any], times: int = 1, **where: Any) -> tuple[SlackSender, list[float]]:
+def push(
+    fake: FakeSlack, data: dict[str, Any], times: int = 1, lost_answer: str = "repeat", **where: Any
+) -> tuple[SlackSender, list[float]]:
     """Send one event up to `times` times and return the sender and the waits it asked for."""
     waits: list[float] = []
 
     async def go(api_url: str) -> SlackSender:
-        sender = SlackSender(settings(fake, api_url))
+        sender = SlackSender(settings(fake, api_url).model_copy(update={"lost_answer": lost_answer}))
         metadata = {"channel": "C1", "thread_ts": "5.5"} | where
         for _ in range(times):
             try:
@@ -369,6 +371,13 @@ def test_a_lost_answer_is_counted_and_the_part_sent_once_more_at_most() -> None:
     assert len(fake.posted) == 2
     assert len(waits) == 1
     assert sender.outgoing.counts["ambiguous"] == 2
+
+
+def test_a_lost_answer_may_be_left_at_that() -> None:
+    fake = FakeSlack()
+    fake.faults.add(Fault(kind="reset"))
+    sender, waits = push(fake, {"text": "hi"}, times=3, lost_answer="leave")
+    assert (len(fake.posted), waits, sender.outgoing.counts["ambiguous"]) == (1, [], 1)
 
 
 def test_a_slow_answer_is_waited_for() -> None:
