@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -43,7 +44,7 @@ LONGEST_LIFE = 1.5
 """Seconds that a server lives at most from its first answer to its kill."""
 CHECK_EVERY = 25
 """After so many kills it is waited until all is answered."""
-ANSWERED_SECONDS = 10.0
+ANSWERED_SECONDS, EXIT_SECONDS = 10.0, 10.0
 FAULTS = ("lost", "twice", "inversions", "unanswered", "undelivered")
 
 
@@ -150,9 +151,13 @@ class Killed:
             await asyncio.sleep(0.02)
         return began
 
-    def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
-        self._forking.kill()
+    async def end(self, how: signal.Signals) -> float:
+        """End the server and wait until it is gone; return the seconds. SIGTERM must end it in good order."""
+        began = time.monotonic()
+        self._forking.send(how)
+        code = await asyncio.to_thread(self._forking.ended)
+        assert code == (0 if how == signal.SIGTERM else -how), code
+        return time.monotonic() - began
 
     async def settled(self, began: float) -> float:
         """Wait until all that was taken is answered and delivered; return the seconds since the start."""
@@ -168,11 +173,13 @@ class Killed:
         self._forking.__exit__()
 
 
-async def killed(server: Killed, writers: Sequence[Writer], kills: int, dice: random.Random) -> list[float]:
-    """Kill the server so often while they write; return after how many seconds all was answered, each time."""
-    going, end = asyncio.Event(), asyncio.Event()
+async def killed(
+    server: Killed, writers: Sequence[Writer], kills: int, how: signal.Signals
+) -> tuple[list[float], list[float]]:
+    """End the server so often while they write; return how long each end took, and each wait until all was answered."""
+    going, end, dice = asyncio.Event(), asyncio.Event(), random.Random(kills)
     writing = [asyncio.create_task(writer.write(going, end)) for writer in writers]
-    waits = []
+    ends, waits = list[float](), list[float]()
     for kill in range(kills + 1):
         began = await server.start()
         if kill % CHECK_EVERY == 0:
@@ -182,12 +189,12 @@ async def killed(server: Killed, writers: Sequence[Writer], kills: int, dice: ra
             going.set()
         if kill < kills:
             await asyncio.sleep(dice.random() * LONGEST_LIFE)
-            server.kill()
+            ends.append(await server.end(how))
     end.set()
     await asyncio.gather(*writing)
     waits.append(await server.settled(time.monotonic()))
-    server.kill()
-    return waits
+    await server.end(how)
+    return ends, waits
 
 
 def faults(project: Project, writers: Sequence[Writer], posted: Counter[str]) -> Counter[str]:
@@ -210,31 +217,33 @@ def faults(project: Project, writers: Sequence[Writer], posted: Counter[str]) ->
     return found
 
 
-def run(folder: Path, kills: int) -> dict[str, Any]:
-    """Return what came of so many kills."""
+def run(folder: Path, kills: int, how: signal.Signals) -> dict[str, Any]:
+    """Return what came of so many ends."""
     with process([sys.executable, str(ROOT / "benchmarks" / "webhooks.py"), PLATFORMS], [], "/posts") as (platform, _):
         channels = platforms(f"{platform}/slack", f"{platform}/telegram")
         project = project_in(folder, workers=WORKERS, queue=1000, channels=channels)
         server, kinds = Killed(folder, free_port()), (OnSlack, OnTelegram, OnWeb, OnRest)
         client = Client(server.url)
         writers = [kind(number, client) for kind in kinds for number in range(EACH_CHANNEL)]
-        waits = asyncio.run(killed(server, writers, kills, random.Random(kills)))
+        ends, waits = asyncio.run(killed(server, writers, kills, how))
         server.close()
         posted = Counter(httpx.get(f"{platform}/posts", timeout=60).json())
-    found, longest = faults(project, writers, posted), round(max(waits), 1)
-    kept = not any(found[name] for name in FAULTS) and longest <= ANSWERED_SECONDS
-    return {"kills": kills, **found, "checks": len(waits), "longest_until_answered_s": longest, "promise_kept": kept}
+    found = faults(project, writers, posted)
+    kept = not any(found[name] for name in FAULTS) and max(waits) <= ANSWERED_SECONDS and max(ends) <= EXIT_SECONDS
+    longest = {"longest_end_s": round(max(ends), 1), "longest_until_answered_s": round(max(waits), 1)}
+    return {how.name: kills, **found, "checks": len(waits), **longest, "promise_kept": kept}
 
 
 def main() -> int:
     """Kill, count, print, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--gently", action="store_true", help="end it by SIGTERM, as a rolling restart does")
     chosen = parser.parse_args()
     os.environ.update(SECRETS)
     with tempfile.TemporaryDirectory() as name:
         began = time.perf_counter()
-        found = run(Path(name) / "shop", chosen.kills)
+        found = run(Path(name) / "shop", chosen.kills, signal.SIGTERM if chosen.gently else signal.SIGKILL)
     print(json.dumps({**found, "seconds": round(time.perf_counter() - began, 1)}, indent=1))
     return int(not found["promise_kept"])
 

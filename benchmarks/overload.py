@@ -79,7 +79,7 @@ def overload(folder: Path, seconds: float) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.faults.standin", str(folder)]
     with process(command, [str(MODEL_SECONDS)]) as (url, pid):
         asyncio.run(load(url, NORMAL * ABLE, 3))  # the first requests import and open what they need
-        normal, fine, calm = asyncio.run(load(url, NORMAL * ABLE, seconds))
+        normal, fine, calm = asyncio.run(load(url, NORMAL * ABLE, seconds / 5))
         accepted, statuses, sent = asyncio.run(load(url, 10 * ABLE, seconds))
         after = asyncio.run(recovery(url, 2 * quantile(normal, 0.95)))
         memory = peak_mb(pid)
@@ -131,7 +131,7 @@ def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("rush", "slow"))
-    parser.add_argument("--seconds", type=float, help="of normal load, and again of overload; or in all")
+    parser.add_argument("--seconds", type=float, help="of the rush, or in all")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         if chosen.what == "rush":
