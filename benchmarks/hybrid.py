@@ -1,10 +1,10 @@
 """The hybrid against either half alone: one set of labelled messages through the arms of one assembled bot.
 
-Run: python -m benchmarks.hybrid [--project FOLDER] [--messages FILE] [--out FOLDER]. Without --project the demo is made
-and trained. Arms: `hybrid`, the engine as served; `knowledge`, every message to the documents; `voice`, every message
-to the voice with the router's likeliest voice intent, checked as served; `raw voice`, its greedy draft unchecked;
-`base`, the unchecked greedy draft of the shipped model without the brand's voice. Every message is answered by all
-arms, one after another, in turns. JSON and a Markdown table are printed.
+Run: python -m benchmarks.hybrid [--project FOLDER] [--messages FILE] [--arms NAME ...] [--out FILE]. Without --project
+the demo is made and trained. Arms: `hybrid`, the engine as served; `knowledge`, every message to the documents;
+`voice`, every message to the voice with the router's likeliest voice intent, checked as served; `raw voice`, its greedy
+draft unchecked; `base`, the unchecked greedy draft of the shipped model without the brand's voice. Every message is
+answered by all arms, one after another, in turns. JSON and a Markdown table are printed.
 """
 
 from __future__ import annotations
@@ -284,7 +284,7 @@ def part_of(row: Row) -> str:
 def ahead(found: Mapping[str, Sequence[Answered]], judge: Judge) -> dict[str, Any]:
     """Return by how much more often the hybrid serves than each other arm, with paired bootstrap intervals."""
     served = {name: np.array([float(judge.marks(one)["served"]) for one in arm]) for name, arm in found.items()}
-    kinds = np.array([part_of(one.row) for one in found["hybrid"]])
+    kinds = np.array([part_of(one.row) for one in next(iter(found.values()))])
     masks = {"all": kinds == kinds, **{kind: kinds == kind for kind in dict.fromkeys(kinds.tolist())}}
     return {
         name: {part: gap_of((served["hybrid"] - arm)[mask].tolist()) for part, mask in masks.items()}
@@ -299,9 +299,10 @@ def gap_of(gaps: Sequence[float]) -> dict[str, Any]:
 
 def table(result: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the figures of the arms side by side."""
+    first = next(iter(result.values()))
     lines: list[tuple[str, Callable[[Mapping[str, Any]], str]]] = [
         ("right route", lambda f: shown(f["all"], "right_route")),
-        *[(f"served: {part}", partial(_part, part)) for part in result["hybrid"]],
+        *[(f"served: {part}", partial(_part, part)) for part in first],
         ("replies with a fact from nowhere", lambda f: shown(f["all"], "invented")),
         ("a right document cited", lambda f: shown(f["all"], "cited_right")),
         ("only other documents cited", lambda f: shown(f["all"], "cited_wrong")),
@@ -366,6 +367,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--project", type=Path, help="a trained copy of the demo project, to spare the training")
     parser.add_argument("--messages", type=Path, default=MESSAGES)
+    parser.add_argument("--arms", nargs="+", help="only these")
     parser.add_argument("--out", type=Path, help="a file for every reply with its marks")
     chosen = parser.parse_args()
     rows = [json.loads(line) for line in chosen.messages.read_text(encoding="utf-8").splitlines()]
@@ -373,12 +375,14 @@ def main() -> None:
         bot = assemble(Project.load(chosen.project or made(Path(scratch) / "shop")))
         bot.warm_up()
         name = bot.project.settings.brand_id
-        found = asyncio.run(answers(arms_of(bot, name), rows))
+        arms = {arm: session for arm, session in arms_of(bot, name).items() if arm in (chosen.arms or [arm])}
+        found = asyncio.run(answers(arms, rows))
         judge = judge_of(bot, name)
         result = {arm: figures(answered, judge) for arm, answered in found.items()}
         if chosen.out:
             written(chosen.out, found, judge)
-    print(json.dumps({"arms": result, "served more often by the hybrid": ahead(found, judge)}, indent=1))
+    gaps = ahead(found, judge) if "hybrid" in found else {}
+    print(json.dumps({"arms": result, "served more often by the hybrid": gaps}, indent=1))
     print(table(result))
 
 

@@ -5,8 +5,7 @@ Tables are frozen and strict about their keys; `repr` masks secrets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -306,8 +305,15 @@ class Router(Table):
     """The router's error target on what it answers; thresholds are fitted to it, never typed in."""
 
     max_error: float = Field(default=0.05, gt=0, lt=1)
-    errors: Mapping[Kind, Annotated[float, Field(gt=0, lt=1)]] = Field(default={"voice": 0.1})
-    """Another target for a route whose mistakes cost less or more: the share that belongs on another route."""
+    errors: dict[Kind, float] = {"voice": 0.15, "account": 0.2}
+    """For messages whose intent is in doubt, by route: the share that may belong on another; else max_error."""
+
+    @field_validator("errors")
+    @classmethod
+    def _shares(cls, value: dict[Kind, float]) -> dict[Kind, float]:
+        if wrong := [kind for kind, share in value.items() if not 0 < share < 1]:
+            raise ValueError(f"{', '.join(wrong)}: write a share between 0 and 1")
+        return value
 
 
 class Limits(Table):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import get_args
 
 import numpy as np
 
@@ -20,10 +19,12 @@ from frontdesk.bot.router.model import LIKELY, Calibration, Judged
 from frontdesk.bot.types import Kind
 
 Ranked = Sequence[tuple[str, float]]
-SHARED: tuple[Kind, ...] = ("voice", "knowledge", "account")
+SHARED: tuple[Kind, ...] = ("voice", "knowledge")
 """Routes whose intents count together; what people settle is told apart by its intent."""
-_FEW = 20
-"""Held-out examples below which a group has no bar of its own."""
+KEYED: tuple[Kind, ...] = (*SHARED, "account")
+"""The same where a record is named: which of its facts is told, or which change is read back, costs little."""
+_FEW = 10
+"""Held-out examples below which nothing is fitted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,28 +74,33 @@ def likeliest(ranked: Ranked, routes: Mapping[str, Kind]) -> tuple[Kind, float]:
 def fit_bars(
     held: Sequence[Judged], fitted: Calibration, routes: Mapping[str, Kind], stakes: Stakes
 ) -> tuple[Bars, Bars]:
-    """Return the bars of messages without a record's key, and of those with one."""
+    """Return the bars of messages without a record's key, and of those with one.
+
+    They are fitted on what no intent is sure enough of: that alone is decided by them.
+    """
     asked = [row for row in held if row.ranked]
     keyed = [row for row in asked if stakes.keyed(row.text)]
     named = {row.text for row in keyed}
-    plain = Bars(
-        outside=fitted.outside_threshold,
-        together=_together([row for row in asked if row.text not in named], fitted.outside_threshold, routes, stakes),
-    )
+    unsure = [row for row in asked if row.confidence < fitted.confidence_threshold]
+    others, limit = [row for row in unsure if row.text not in named], fitted.outside_threshold
+    plain = Bars(outside=limit, together=_together(others, limit, routes, stakes, SHARED))
     inside = [row.outside for row in keyed if row.intent in routes]
     if len(inside) < _FEW:
         return plain, plain
-    limit = max(conformal_limit(np.asarray(inside), stakes.error), fitted.outside_threshold)
-    return plain, Bars(outside=limit, together={**plain.together, **_together(keyed, limit, routes, stakes)})
+    doubted = [row for row in unsure if row.text in named]
+    limit = max(conformal_limit(np.asarray(inside), stakes.error), limit)
+    return plain, Bars(outside=limit, together={**plain.together, **_together(doubted, limit, routes, stakes, KEYED)})
 
 
-def _together(rows: Sequence[Judged], limit: float, routes: Mapping[str, Kind], stakes: Stakes) -> dict[Kind, float]:
-    """The bar of each route that is likeliest often enough, on the rows that are not turned away."""
+def _together(
+    rows: Sequence[Judged], limit: float, routes: Mapping[str, Kind], stakes: Stakes, shared: Sequence[Kind]
+) -> dict[Kind, float]:
+    """The bar of each of the shared routes that is likeliest often enough, on the rows that are not turned away."""
     told = [(row, *likeliest(row.ranked, routes)) for row in rows if row.outside <= limit]
     bars: dict[Kind, float] = {}
-    for kind in get_args(Kind):
+    for kind in shared:
         of = [(share, routes.get(row.intent) == kind) for row, found, share in told if found == kind]
-        if kind in SHARED and len(of) >= _FEW:
+        if len(of) >= _FEW:
             shares, right = np.asarray([share for share, _ in of]), np.asarray([hit for _, hit in of])
             bar, _ = selective_threshold(shares, right, stakes.of(kind))
             bars |= {kind: bar} if bar < 1 else {}

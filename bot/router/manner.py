@@ -30,6 +30,8 @@ _ANGRY = re.compile(
     r"scam(?:med|mers?|s)?|thieves|liars?|(?:lying|lied) to|rip[- ]?off|ripped off|cheat(?:ed|ing)|useless|"
     r"incompetent|unprofessional|you (?:are |absolute |complete )*(?:idiots?|stupid)|idiots|"
     r"worst (?:service|shop|company|store|experience)|"
+    r"(?:you|this|that|it|bot|chat|shop|company|service|support)(?:'re|'s| are| is) "
+    r"(?:(?:all|just|so|such|absolute|complete|total|utter(?:ly)?) )*(?:rubbish|garbage|crap|trash|hopeless)|"
     r"terrible|horrible|awful|bullshit|wtf|(?:what|why|where|how) the (?:hell|heck|f\w+)|pissed|fed up|sick of|"
     r"sick and tired|had enough|enough is enough|never (?:again|ordering|buying)|sue you|wast(?:e|ing) (?:of )?my time|"
     r"frustrat(?:ed|ing|ion)|annoy(?:ed|ing)|irritat(?:ed|ing)|nobody (?:cares|answers|helps)|"

@@ -37,7 +37,7 @@ _BLANKS = re.compile(r"[^\S\n]+")
 _CLIPPED = 8.0
 
 _MORE = re.compile(r"\b(?:also|plus|btw|by the way|ps|another thing|one more thing|as well)\b", re.IGNORECASE)
-_REFERS = re.compile(r"\b(?:its?|that|them|they|this|these|those|one)\b", re.IGNORECASE)
+REFERS = re.compile(r"\b(?:its?|that|them|they|this|these|those|one)\b", re.IGNORECASE)
 
 
 class Cut(NamedTuple):
@@ -98,7 +98,7 @@ def _put(left: Judged, right: Judged, cut: Cut) -> list[float]:
     first, second = "?" in cut.gap or requests(left.text), requests(right.text)
     between = [cut.kind == "end", cut.kind == "comma", bool(_MORE.search(cut.gap)), "?" in cut.gap]
     wanting = [first and second, not first and not second, second and not first, cut.kind != "end" and not second]
-    leans = bool(_REFERS.search(right.text))
+    leans = bool(REFERS.search(right.text))
     return [short, *between, *wanting, leans, leans and not first]
 
 

@@ -18,7 +18,7 @@ from frontdesk.bot.router.languages import OTHER_LANGUAGE, foreign
 from frontdesk.bot.router.manner import anger, asks
 from frontdesk.bot.router.model import Model
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE, Entity
-from frontdesk.bot.router.parts import parts
+from frontdesk.bot.router.parts import REFERS, parts
 from frontdesk.bot.router.versions import RouterVersions, Serving
 from frontdesk.bot.types import Conversation, Encoder, Kind, Message, Route
 
@@ -91,8 +91,8 @@ class Router:
         soothing: Collection[str] = (),
     ) -> None:
         self._entities, self._soothing = entities, frozenset(soothing)
-        self._languages = frozenset(languages)
-        self._error = stakes.error
+        self._languages, self._named = frozenset(languages), frozenset(titles)
+        self._stakes = stakes
         self._judge = Judge(routes=routes, serving=serving, encoder=encoder, stakes=stakes)
         self._titles = {title.casefold(): intent for intent, title in titles.items()}
 
@@ -131,7 +131,22 @@ class Router:
         if len(found) > 1 and kinds <= {"voice", "clarify"}:
             (whole,) = self._judge([text])
             return [whole] if whole.route.kind == "voice" or kinds == {"voice"} else found
-        return self._soothed(found)
+        return self._whole(self._soothed(self._said(found)), text)
+
+    def _said(self, found: list[Judged]) -> list[Judged]:
+        """The parts with no more for the voice than what is to be made up for, or has a title; else the first of it."""
+        spoken = [one for one in found if one.route.kind == "voice"]
+        telling = [one for one in spoken if one.route.intent in self._soothing | self._named] or spoken[:1]
+        return [one for one in found if one not in spoken or one in telling]
+
+    def _whole(self, found: list[Judged], text: str) -> list[Judged]:
+        """The parts; a single request that points back to what is for the voice is read with all of the message."""
+        asked = [one for one in found if one.route.kind != "voice"]
+        if len(found) < 2 or len(asked) > 1 or not REFERS.search(asked[0].text):
+            return found
+        (whole,) = self._judge([text])
+        kept = whole.route.kind == asked[0].route.kind
+        return [whole if one is asked[0] and kept else one for one in found]
 
     def _soothed(self, found: list[Judged]) -> list[Judged]:
         """The parts, and before an angry request that nothing else makes up for, a word that does."""
@@ -161,14 +176,15 @@ class Router:
     def _doubtful(self, judged: Judged, route: Route) -> bool:
         """Whether a route is in doubt: one that asks back, and the voice for what may be a question of fact."""
         if route.kind == "voice" and not judged.sure:
-            return asks(judged.text) and self._judge.known(judged.ranked) > self._error
+            return asks(judged.text) and self._judge.known(judged.ranked) > self._stakes.error
         return route.kind == "clarify"
 
     def _known_first(self, judged: Judged, route: Route) -> Route:
         """Where the doubt is about a question, the documents are asked before the customer is."""
         known = [name for name, _ in judged.ranked if self._judge.routes.get(name) == "knowledge"]
         mostly = 2 * self._judge.known(judged.ranked) > sum(sure for _, sure in judged.ranked)
-        if not known or not (asks(judged.text) or (mostly and route.intent != OUT_OF_SCOPE)):
+        asked = asks(judged.text) and not self._stakes.keyed(judged.text)  # no document knows a customer's record
+        if not known or not (asked or (mostly and route.intent != OUT_OF_SCOPE)):
             return route
         reason = f"the documents are asked first; {route.reason}"
         return replace(route, kind="knowledge", intent=known[0], reason=reason, otherwise=route)
@@ -205,7 +221,7 @@ class Router:
         if not before or before.startswith("/") or len(text.split()) > _SHORT or not _FOLLOW_UP.search(text):
             return None
         (found,) = self._judge([clean(f"{before} {text}")])
-        if found.route.kind == "clarify":
+        if found.route.kind in ("clarify", "voice"):
             return None
         return replace(found.route, reason=f"follow-up, {found.route.reason}")
 

@@ -82,8 +82,19 @@ def test_a_greeting_before_a_question_is_met_and_the_question_keeps_its_route(as
     ],
 )
 def test_what_happened_before_a_question_is_no_second_request(ask: Ask, text: str) -> None:
-    (route,) = ask(text)
-    assert (route.intent, route.text) == ("return_policy", "")
+    *said, route = ask(text)
+    assert (route.intent, route.text) == ("return_policy", "")  # read with what happened
+    assert {one.kind for one in said} <= {"voice"}
+
+
+def test_of_pleasantries_beside_a_request_one_is_answered_and_titled_ones_all(ask: Ask) -> None:
+    found = ask("Hello! Thank you so much for your help. How much is express shipping?")
+    assert [route.kind for route in found] == ["voice", "knowledge"]
+    assert found[1].text == "How much is express shipping?"
+    assert [route.intent for route in ask("Hi! I want to complain. Where is my order LL-10423?")] == [
+        "complaint",
+        "order_status",
+    ]
 
 
 def test_thanks_and_a_greeting_alone_are_for_the_voice(ask: Ask) -> None:
@@ -123,7 +134,8 @@ def test_anger_again_leads_to_a_person_and_clear_questions_are_still_answered(as
     (route,) = ask("this is so ridiculous, your service is awful", ("what a useless shop", voice))
     assert (route.kind, route.intent) == ("handoff", "human_agent")
     assert "ridiculous" in route.reason
-    assert [route.kind for route in ask("this is ridiculous, where is my order")] == ["voice", "account"]
+    found = ask("this is ridiculous, where is my order")
+    assert [(route.kind, route.intent) for route in found] == [("voice", "complaint"), ("account", "order_status")]
 
 
 def test_what_asks_back_comes_last_once_and_not_beside_a_person() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from frontdesk.bot.config import Brand
-from frontdesk.bot.dialogue.voice import CANDIDATES, VoiceAnswerer
+from frontdesk.bot.dialogue.voice import CANDIDATES, VoiceAnswerer, brief
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.types import Conversation, Customer, Message, Route, Sentence
 
@@ -75,3 +75,17 @@ def test_the_candidates_are_one_batch_with_seeds_of_the_text_alone() -> None:
 def test_a_silent_voice_with_nothing_approved_says_nothing() -> None:
     assert said(Drawing(), intent="complaint") == []
     assert said(Drawing("Fine."), intent="complaint") == []
+
+
+@pytest.mark.parametrize(
+    ("said", "acts", "kept"),
+    [
+        (["Hello, and welcome.", "How can I help you?"], ["greet", "offer_help"], 1),
+        (["I'm well, thank you.", "What can I help with?"], ["offer_help"], 1),
+        (["Why was the scale so wise?", "It weighed everything up.", "Now, how can I help?"], ["offer_help"], 2),
+        (["I'm sorry to hear that.", "I can bring in a person."], ["apologise", "offer_person"], 2),
+        (["Tell me what you need."], ["offer_help"], 1),
+    ],
+)
+def test_beside_an_answer_nothing_more_is_offered(said: list[str], acts: list[str], kept: int) -> None:
+    assert list(brief(said, acts)) == said[:kept]

@@ -55,8 +55,8 @@ def run(actions: ModuleType, project: Path) -> Run:
     executor = ActionExecutor()
     executor.register_package(actions)
 
-    def run(action: str, customer: str | None, order: str | None = None) -> Any:
-        slots = {"customer_id": customer, "order_id": order, "project_dir": str(project)}
+    def run(action: str, customer: str | None, order: str | None = None, days: str | None = None) -> Any:
+        slots = {"customer_id": customer, "order_id": order, "date": days, "project_dir": str(project)}
         call = {"next_action": action, "tracker": {"sender_id": "test", "slots": slots}, "domain": {}}
         return asyncio.run(executor.run(call))
 
@@ -202,7 +202,7 @@ def test_several_open_orders_are_offered_as_buttons(run: Run) -> None:
     message = only(run("action_order_status", "C1002"))
     payloads = [button["payload"] for button in message["buttons"]]
     assert payloads == [f'/order_status{{"order_id":"LL-{number}"}}' for number in (10480, 10473, 10464)]
-    assert message["custom"] == {}
+    assert message["custom"]["record"]["customer_id"] == "C1002"
 
 
 def test_past_orders_are_offered_when_none_is_open(run: Run) -> None:
@@ -255,3 +255,19 @@ def test_days_are_said_as_people_say_them(actions: ModuleType) -> None:
     assert wording.day(date(2026, 11, 17), today) == "Tuesday 17 November"
     assert wording.day(date(2025, 12, 1), today) == "Monday 1 December 2025"
     assert [wording.money(cents) for cents in (6400, 8895, 5)] == ["$64", "$88.95", "$0.05"]
+
+
+@pytest.mark.parametrize("action", ["action_order_details", "action_my_orders"])
+def test_days_that_are_named_choose_the_order_that_was_placed_on_them(run: Run, action: str) -> None:
+    lately = f"{date.today() - timedelta(30)}/{date.today()}"
+    (told,) = run(action, "C1003", days=lately)["responses"]
+    assert re.findall(r"LL-\d{5}", told["text"]) == ["LL-10462"]
+    none, every = run(action, "C1003", days="1999-06-01/1999-06-30")["responses"]
+    assert "from that time" in none["text"]
+    assert len(set(re.findall(r"LL-\d{5}", every["text"]))) == 3
+
+
+def test_the_day_of_a_delivery_is_not_taken_for_that_of_an_order(run: Run) -> None:
+    (told,) = run("action_order_status", "C1001", days="1999-06-01")["responses"]
+    assert "LL-10423" in told["text"]
+    assert run("action_order_status", "C1001", days="soon")["responses"][0]["text"] == told["text"]

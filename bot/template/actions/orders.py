@@ -1,14 +1,15 @@
 """What a verified customer may ask about orders: the status of one, what is in it, its refund, and the list of them.
 
-The framework fills three slots: `customer_id` (verified, never read from text), `order_id` (as the customer wrote it,
-or None) and `project_dir` (the folder of orders.db). Every answer that states a fact carries the record it came from.
+The framework fills four slots: `customer_id` (verified, never read from text), `order_id` (as the customer wrote it,
+or None), `date` (the days that were named, in ISO 8601, or None) and `project_dir` (the folder of orders.db). Every
+answer that states a fact carries the record it came from.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,7 +67,10 @@ class ActionMyOrders(Action):  # type: ignore[misc]
         if not orders:
             dispatcher.utter_message(text=wording.NO_ORDERS)
             return []
-        _tell_list(dispatcher, asked, orders)
+        placed = asked.placed(orders)
+        if asked.days and not placed:
+            dispatcher.utter_message(text=wording.NONE_THEN)
+        _tell_list(dispatcher, asked, placed or orders)
         return []
 
 
@@ -87,24 +91,39 @@ class ActionRefundStatus(Action):  # type: ignore[misc]
         if len(likely) == 1:
             return _tell(dispatcher, asked, likely[0], "refund_status")
         which = wording.WHICH_PAST if likely else wording.NO_REFUND
-        dispatcher.utter_message(text=which, buttons=_buttons(likely, "refund_status"))
+        _ask(dispatcher, asked, which, likely, "refund_status")
         return []
 
 
 class _Asked(NamedTuple):
-    """What the slots say: whose orders, which one, where they are kept, and when it was asked."""
+    """What the slots say: whose orders, which one, where they are kept, when it was asked, and of which days."""
 
     customer: str | None
     order: object
     project: Path
     at: datetime
+    days: tuple[date, date] | None
 
     @classmethod
     def by(cls, tracker: Tracker) -> _Asked:
         """Read the slots of the conversation."""
         slots = tracker.slots
         customer = slots.get("customer_id")
-        return cls(customer or None, slots.get("order_id"), Path(slots["project_dir"]), datetime.now(UTC))
+        days = _days(slots.get("date"))
+        return cls(customer or None, slots.get("order_id"), Path(slots["project_dir"]), datetime.now(UTC), days)
+
+    def placed(self, orders: Sequence[Order]) -> list[Order]:
+        """Return the orders placed on the days that were named; none when no days were."""
+        return [order for order in orders if self.days and self.days[0] <= order.placed <= self.days[1]]
+
+
+def _days(value: object) -> tuple[date, date] | None:
+    """Return the first and the last day of "2026-06-01/2026-06-30" or of one day; None for anything else."""
+    try:
+        first, _, last = str(value or "").partition("/")
+        return date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError:
+        return None
 
 
 def _about_one(dispatcher: CollectingDispatcher, asked: _Asked, intent: str) -> Events:
@@ -120,16 +139,23 @@ def _about_one(dispatcher: CollectingDispatcher, asked: _Asked, intent: str) -> 
 
 
 def _choose(dispatcher: CollectingDispatcher, asked: _Asked, intent: str) -> Events:
-    """Take the only open order, else the only order, else ask which is meant."""
+    """Take the only order of the days named, else the only open one, else the only one, else ask which is meant.
+
+    Days may be those of a delivery: where nothing was placed on them, the status of an open order is told all the same.
+    """
     assert asked.customer is not None
     orders = orders_of(asked.project, asked.customer, asked.at.date())
-    still_open = [order for order in orders if order.open]
-    likely = still_open or orders
+    placed, still_open = asked.placed(orders), [order for order in orders if order.open]
+    if asked.days and not placed and orders and intent != "order_status":
+        dispatcher.utter_message(text=wording.NONE_THEN)
+        _tell_list(dispatcher, asked, orders)
+        return []
+    likely = placed or still_open or orders
     if len(likely) == 1:
         return _tell(dispatcher, asked, likely[0], intent)
     if likely:
-        which = wording.WHICH_OPEN if still_open else wording.WHICH_PAST
-        dispatcher.utter_message(text=which, buttons=_buttons(likely, intent))
+        which = wording.WHICH_OPEN if likely is still_open else wording.WHICH_PAST
+        _ask(dispatcher, asked, which, likely, intent)
     else:
         dispatcher.utter_message(text=wording.NO_ORDERS)
     return []
@@ -138,7 +164,7 @@ def _choose(dispatcher: CollectingDispatcher, asked: _Asked, intent: str) -> Eve
 def _tell(dispatcher: CollectingDispatcher, asked: _Asked, order: Order, intent: str) -> Events:
     """Tell about this order, with the record behind every word of it."""
     fields = wording.case_fields(order, asked.at.date())
-    dispatcher.utter_message(text=_WORDS[intent](fields), json_message=_record(order.id, fields, asked.at))
+    dispatcher.utter_message(text=_WORDS[intent](fields), json_message=_record(asked, order.id, fields))
     return [SlotSet("order_id", order.id)]
 
 
@@ -156,7 +182,7 @@ def _tell_list(dispatcher: CollectingDispatcher, asked: _Asked, orders: Sequence
     assert asked.customer is not None
     dispatcher.utter_message(
         text=wording.listing(fields),
-        json_message=_record(asked.customer, fields, asked.at),
+        json_message=_record(asked, asked.customer, fields),
         buttons=_buttons(latest, "order_status"),
     )
 
@@ -167,10 +193,18 @@ def _unknown(dispatcher: CollectingDispatcher, number: str | None) -> Events:
     return [SlotSet("order_id", None)]
 
 
-def _record(record_id: str, fields: dict[str, Any], at: datetime) -> dict[str, Any]:
-    """The row behind an answer, as the support check and the trace read it."""
-    read_at = at.isoformat(timespec="seconds")
-    return {"record": {"table": "orders", "id": record_id, "fields": fields, "read_at": read_at}}
+def _ask(dispatcher: CollectingDispatcher, asked: _Asked, which: str, orders: Sequence[Order], intent: str) -> None:
+    """Ask which of these orders is meant, with the record behind what the buttons say."""
+    buttons = _buttons(orders, intent)
+    listed = _record(asked, str(asked.customer), {"orders": [button["title"] for button in buttons]})
+    dispatcher.utter_message(text=which, json_message=listed, buttons=buttons)
+
+
+def _record(asked: _Asked, record_id: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """The row behind an answer, as the support check and the trace read it, and whose it is."""
+    read_at = asked.at.isoformat(timespec="seconds")
+    row = {"table": "orders", "id": record_id, "customer_id": asked.customer, "fields": fields, "read_at": read_at}
+    return {"record": row}
 
 
 def _buttons(orders: Sequence[Order], intent: str) -> list[dict[str, str]]:

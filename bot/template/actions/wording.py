@@ -11,6 +11,7 @@ from .records import Line, Order
 
 NOT_VERIFIED = "I'd love to look that up, but I have to know it's really you before I open any orders."
 NO_ORDERS = "I can't see any orders on your account yet."
+NONE_THEN = "I can't see an order of yours from that time."
 WHICH_OPEN = "Which of your open orders do you mean?"
 NO_REFUND = "I can't see a refund under way on your account."
 WHICH_PAST = "Which of your past orders do you mean?"
