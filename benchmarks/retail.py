@@ -242,7 +242,8 @@ def main() -> int:
         started = time.perf_counter()
         openings = "final" if options.final else "goals"
         kind = HardCustomer if options.hard else Customer
-        runs = asyncio.run(run_all(bot, world, chosen[:: options.every][: options.limit or None], options.seeds, openings, kind))
+        some = chosen[:: options.every][: options.limit or None]
+        runs = asyncio.run(run_all(bot, world, some, options.seeds, openings, kind))
     told = {
         "set": options.tasks,
         "customer": "hard" if options.hard else "easy",

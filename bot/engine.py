@@ -18,7 +18,7 @@ from frontdesk.bot.errors import StoreError
 from frontdesk.bot.guards import Check, Context, checked
 from frontdesk.bot.guards.masking import heard
 from frontdesk.bot.guards.safety import Watch
-from frontdesk.bot.handoff import fresh, held, reachable, triggered
+from frontdesk.bot.handoff import fresh, handing, held, reachable, triggered
 from frontdesk.bot.helped import pressed, question
 from frontdesk.bot.types import (
     Answerer,
@@ -224,7 +224,8 @@ class Engine:
         return draft.reply()
 
     def _apology(self, message: Message) -> Sentence:
-        return Sentence(text=self.brands[message.brand].messages.apology, effect=Effect(state="waiting"))
+        brand = self.brands[message.brand]
+        return Sentence(text=handing(brand.messages.apology, brand), effect=Effect(state="waiting"))
 
 
 _UNREAD = Route(kind="clarify", intent="", confidence=1.0, reason="a file that came without words")

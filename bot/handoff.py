@@ -145,8 +145,20 @@ class HandoffAnswerer:
         if open_at(brand.handoff, moment):
             place = brand.messages.queue.format(place=conversation.ahead + 1) if conversation.ahead else ""
             return f"{there} {place}".strip()
-        opening = next_opening(brand.handoff, moment)
-        return brand.messages.away.format(opening=spoken(opening, moment)) if opening else brand.messages.away_long
+        return away(brand, moment)
+
+
+def away(brand: Brand, moment: datetime) -> str:
+    """Return when people are back; empty while they are there."""
+    if open_at(brand.handoff, moment):
+        return ""
+    opening = next_opening(brand.handoff, moment)
+    return brand.messages.away.format(opening=spoken(opening, moment)) if opening else brand.messages.away_long
+
+
+def handing(text: str, brand: Brand) -> str:
+    """Return the words with which a failure or a policy hands over, and outside the hours when people are back."""
+    return f"{text} {away(brand, now())}".strip()
 
 
 def reachable(sentence: Sentence, brand: Brand) -> Sentence:

@@ -54,8 +54,8 @@ class Staff:
 
         Raises ChannelError 404.
         """
-        of = {"conversation_id": conversation_id, "agent": agent, "via": via, "key": key}
-        taking = partial(handoffs.claim, force=force, **of)
+        of = partial(handoffs.claim, conversation_id=conversation_id, agent=agent)
+        taking = partial(of, force=force, via=via, key=key)
         return await self.store.call(self.store.do, taking, conversation_id)
 
     async def write(self, conversation_id: str, text: str, agent: str, *, via: str = "", key: str = "") -> Event | None:
@@ -69,8 +69,8 @@ class Staff:
         """Give the conversation back to the bot, which says so; False when the bot has it, or `key` came before."""
         conversation = await self.store.call(self.store.conversation, conversation_id)
         brand = self._brand(conversation.brand) if conversation else next(iter(self.engine.brands.values()))
-        of = {"conversation_id": conversation_id, "agent": agent, "via": via, "key": key}
-        ending = partial(handoffs.end, outcome=outcome, words=given_back(brand), **of)
+        of = partial(handoffs.end, conversation_id=conversation_id, agent=agent, outcome=outcome)
+        ending = partial(of, words=given_back(brand), via=via, key=key)
         return await self.store.call(self.store.do, ending, conversation_id)
 
     async def note(self, conversation_id: str, agent: str, text: str, *, via: str = "", key: str = "") -> bool:

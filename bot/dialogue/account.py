@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -14,14 +14,17 @@ from typing import Any
 from frontdesk.bot.config import Action, Brand
 from frontdesk.bot.dialogue.acting import rendered
 from frontdesk.bot.dialogue.calls import Runner, Said, Situation
+from frontdesk.bot.dialogue.carried import brand_words, told_by, uncarried, unfounded
 from frontdesk.bot.dialogue.changes import Ledger, MemoryLedger
 from frontdesk.bot.dialogue.clarify import person_button
 from frontdesk.bot.dialogue.form import Form
 from frontdesk.bot.dialogue.identity import Known, Proof, challenge_of, known_as, may_prove
+from frontdesk.bot.dialogue.patience import Patient
 from frontdesk.bot.dialogue.tasks import NEXT, OVER, PENDING, RESERVED, RESUME, Task, open_task, opened_with
 from frontdesk.bot.dialogue.values import known_slots
 from frontdesk.bot.errors import ModelError, StoreError
 from frontdesk.bot.guards.support import figures
+from frontdesk.bot.handoff import handing
 from frontdesk.bot.text import sentences
 from frontdesk.bot.types import Button, Conversation, Effect, Message, Route, Sentence, Support, Trigger
 
@@ -38,11 +41,16 @@ log = logging.getLogger(__name__)
 class AccountAnswerer:
     """Plays the account tasks: asks for what is missing, reads back, confirms, runs the actions, reports.
 
-    `ledger` is where a server keeps what was changed; without one it is kept in memory.
+    `ledger` is where a server keeps what was changed; without one it is kept in memory. `owner` is the field of every
+    record that must be the customer's id where an action names none.
     """
 
-    def __init__(self, actions: Runner, brands: Mapping[str, Brand], ledger: Ledger | None = None) -> None:
-        self.actions, self.brands, self.ledger = actions, brands, ledger or MemoryLedger()
+    def __init__(
+        self, actions: Runner, brands: Mapping[str, Brand], ledger: Ledger | None = None, *, owner: str = ""
+    ) -> None:
+        self.actions, self.brands, self.ledger = Patient(actions, TIME_LIMIT), brands, ledger or MemoryLedger()
+        self.owner = owner
+        self._words: dict[str, frozenset[str]] = {}
         self._pool = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="frontdesk-action")
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
@@ -64,6 +72,12 @@ class AccountAnswerer:
             told = turn.broken_off(error)
         for sentence in told:
             yield sentence
+
+    def words_of(self, brand: Brand) -> frozenset[str]:
+        """Return the words of a brand's settings."""
+        if brand.name not in self._words:
+            self._words[brand.name] = brand_words(brand)
+        return self._words[brand.name]
 
 
 class _Turn:
@@ -159,8 +173,12 @@ class _Turn:
         form.play(resumes=resumes)
         for one in form.said:
             self._owned(form.action, one)
+        self._reported(form)
+        carried = self._carried(form.said)
+        for one in form.said:
             seed = f"{self.message.id}{one.response}"
-            self.said.append((rendered(one, self.brand, {**form.at.slots, **form.at.fixed}, seed), one))
+            text = rendered(one, self.brand, {**form.at.slots, **form.at.fixed}, seed)
+            self.said.append((text, self._true(text, one, carried, form.action)))
         self.changes |= form.changes
         self.person, self.ran = self.person or form.person, form.ran or self.ran
         self.trigger = self.trigger or form.trigger
@@ -176,12 +194,42 @@ class _Turn:
             return
         fields = one.record.get("fields")
         told = {**(fields if isinstance(fields, dict) else {}), **one.record}
-        wrong = action.owner and told.get(action.owner) != self.known.id
+        owner = self._owner(action)
+        wrong = owner and told.get(owner) != self.known.id
         for name, value in self.known.scope.items():
             wrong = wrong or value not in (told.get(name), told.get("id"))
         if wrong:
             what = "the action answered with a record that is not this customer's."
             raise ModelError(what, where=action.action, fix="see what it returns for this customer.")
+
+    def _owner(self, action: Action) -> str:
+        """The field that says whose a record is; nobody in particular owns nothing."""
+        return action.owner or (self.account.owner if self.known and self.known.id else "")
+
+    def _reported(self, form: Form) -> None:
+        """Refuse the report of a change that names no record, where records say whose they are: "done" is no proof."""
+        if form.begun and not form.person and self._owner(form.action) and not any(one.record for one in form.said):
+            what = "the change was reported without its record."
+            raise ModelError(what, where=form.action.action, fix="give what it says its record: docs/actions.md.")
+
+    def _carried(self, said: Sequence[Said]) -> str:
+        """What may be named: the records that were told, what the customer wrote, and who they are."""
+        customer = self.message.customer
+        own = (customer.id, *customer.attributes.values(), self.known.id or "" if self.known else "")
+        return " ".join((told_by(one.record for one in said if one.record), *own, *self._heard()))
+
+    def _true(self, text: str, one: Said, carried: str, action: Action) -> Said:
+        """What an action said, without buttons that nothing carries; refuses words that name what nothing carries."""
+        if one.configured and not one.response:
+            return one
+        known = self.account.words_of(self.brand)
+        if uncarried(text, carried, known):
+            what = "the action names what no record of this customer's has."
+            raise ModelError(what, where=action.action, fix="give what it says its record: docs/actions.md.")
+        kept = tuple(button for button in one.buttons if not unfounded(_shown(button), carried, known))
+        if len(kept) < len(one.buttons):
+            log.warning("%s: %d buttons name what no record has", action.action, len(one.buttons) - len(kept))
+        return replace(one, buttons=kept)
 
     def _say(self, text: str) -> None:
         if text:
@@ -230,7 +278,7 @@ class _Turn:
     def _handed(self, text: str, effect: Effect, reason: str) -> Sentence:
         slots = {**effect.slots, **OVER, NEXT: None, "handoff_reason": None}
         passed = Effect(action=effect.action, slots=slots, state="waiting", reason=reason, trigger=self.trigger)
-        return Sentence(text=text, support=CONFIGURED, effect=passed)
+        return Sentence(text=handing(text, self.brand), support=CONFIGURED, effect=passed)
 
     def _support(self, text: str, one: Said) -> Support:
         """What carries a sentence: settings, the record that has its figures, or what the customer said; else none."""
@@ -246,6 +294,12 @@ class _Turn:
     def _heard(self) -> list[str]:
         earlier = (turn.message.text for turn in self.conversation.turns)
         return [self.message.text, *self.route.slots.values(), *earlier]
+
+
+def _shown(button: Button) -> str:
+    """What a button may tell: its title and its payload; the key of a change that is read back is our own."""
+    ours = button.payload.startswith(("/affirm", "/deny"))
+    return button.title if ours else f"{button.title} {button.payload}"
 
 
 def _parts(words: str, one: Said) -> list[str]:

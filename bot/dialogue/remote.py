@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -33,6 +34,7 @@ class RemoteActions:
         self._names: frozenset[str] = frozenset()
         self._listed_at = float("-inf")
         self._lock = threading.Lock()
+        self._trust: ssl.SSLContext | bool = False
 
     @property
     def names(self) -> frozenset[str]:
@@ -80,7 +82,7 @@ class RemoteActions:
         headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
         try:
             with (
-                httpx.Client(trust_env=False, timeout=self.endpoint.seconds) as client,
+                httpx.Client(trust_env=False, timeout=self.endpoint.seconds, verify=self._trusted()) as client,
                 client.stream(method, url, params=query, content=content, headers=headers) as answer,
             ):
                 if answer.status_code != 200:
@@ -90,6 +92,12 @@ class RemoteActions:
             raise self._failed(f"the action server cannot be reached ({type(error).__name__})", name) from None
         except (ValueError, RecursionError):
             raise self._failed("the action server's answer is no JSON", name) from None
+
+    def _trusted(self) -> ssl.SSLContext | bool:
+        """Whose certificates are believed: the usual authorities', or those of SSL_CERT_FILE; read once."""
+        if not self._trust and self.endpoint.url.startswith("https:"):
+            self._trust = httpx.create_ssl_context()
+        return self._trust
 
     def _read(self, answer: httpx.Response, deadline: float, name: str) -> bytes:
         """Read an answer within its limits; it was asked not to be compressed."""

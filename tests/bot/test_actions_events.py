@@ -32,7 +32,7 @@ def odd(talk: Talk, note: str) -> str:
         ("response", "Hello from the desk."),
         ("follow_response", "Hello from ."),
         ("follow", "For C1, note follow. []"),
-        ("reset", "For C1, note None. []"),
+        ("reset", "For C1, note nothing. []"),
         ("resume", "For C1, note resume. []"),
         ("bot", "For C1, note bot. ['kept, not sent']"),
         ("identity", "For C1, note identity. []"),

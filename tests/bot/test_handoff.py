@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,16 @@ def test_outside_the_hours_the_next_opening_is_said_and_the_conversation_kept(tm
         assert await told(desk, "still there?") == PLAIN.messages.waiting
 
     run(tmp_path, play, brand(**HOURS), clock)
+
+
+@pytest.mark.parametrize("text", ["break", "a person please"])
+def test_a_failure_says_when_people_are_back_too(tmp_path: Path, text: str) -> None:
+    closed = brand(closed=[str(datetime.now(UTC).date() + timedelta(days=day)) for day in range(-1, 90)])
+
+    async def play(desk: FrontDesk) -> None:
+        assert (await told(desk, text)).endswith(closed.messages.away_long)
+
+    run(tmp_path, play, closed)
 
 
 @pytest.mark.parametrize(
@@ -401,3 +412,11 @@ def test_a_person_may_take_a_conversation_from_the_bot(tmp_path: Path) -> None:
         assert await desk.staff.give_back("x", "Ana") and not await desk.staff.give_back("x", "Ana")
 
     run(tmp_path, play, PLAIN)
+
+
+def test_every_test_that_the_docs_name_is_there() -> None:
+    root = Path(__file__).parents[2]
+    named = set(re.findall(r"`(test_\w+)`", (root / "docs" / "inbox.md").read_text(encoding="utf-8")))
+    written = "".join(path.read_text(encoding="utf-8") for path in (root / "tests").rglob("test_*.py"))
+    assert len(named) > 10
+    assert [name for name in sorted(named) if f"def {name}(" not in written] == []

@@ -17,6 +17,8 @@ import pytest
 
 pytest.importorskip("rasa_sdk")
 from benchmarks.retail import Run, played, summary
+from benchmarks.retail_cases import MOVED, PRODUCT, STATUS, Case, cases, table
+from benchmarks.retail_cases import played as played_case
 from benchmarks.retail_customer import PHRASES, Customer
 from benchmarks.retail_hard import HardCustomer, misspelt
 from benchmarks.retail_reference import exclusion, facts, snapshot, world_of
@@ -44,6 +46,7 @@ INTENTS = {
     "address": "change_order_address",
     "payment": "change_payment",
 }
+ASKED = {"order_status": STATUS, "product_question": PRODUCT, "change_my_address": MOVED}
 TASKS = [json.loads(line) for line in (DATA / "tasks.jsonl").read_text().splitlines()]
 WORLD = world_of(DATA)
 
@@ -55,6 +58,10 @@ class Listed:
         for kind, phrases in PHRASES["goals"].items():
             if any(phrase in message.text for phrase in phrases):
                 return (Route(kind="account", intent=INTENTS[kind], confidence=1.0, reason="listed"),)
+        for intent, phrases in ASKED.items():
+            patterns = (re.escape(re.sub(r"\{\w+\}", "TOLD", phrase)).replace("TOLD", ".+") for phrase in phrases)
+            if any(re.fullmatch(pattern, message.text) for pattern in patterns):
+                return (Route(kind="account", intent=intent, confidence=1.0, reason="listed"),)
         if "person" in message.text:
             return (Route(kind="handoff", intent="human_agent", confidence=1.0, reason="listed"),)
         return (Route(kind="clarify", intent="", confidence=0.0, reason="not listed"),)
@@ -95,6 +102,15 @@ def test_a_task_ends_as_its_actions_say_whatever_the_words(bot: Bot, number: int
     runs = [play(bot, number, seed) for seed in range(2)]
     assert [(run.success, run.why, run.said if run.why else "") for run in runs] == [(True, "", "")] * 2
     assert summary(runs, 2)["pass^2"] == 1
+
+
+def test_orders_products_and_a_customers_own_address(bot: Bot) -> None:
+    async def played_all() -> list[Case]:
+        return [await played_case(bot, WORLD, case, number) for number, case in enumerate(cases(WORLD, 2, 1))]
+
+    done = asyncio.run(played_all())
+    assert [(case.kind, case.texts, case.replies) for case in done if not case.right] == []
+    assert set(table(done)) == {"own order", "another's order", "own address", "product"}
 
 
 def test_a_harder_customer_tells_more_at_once_mistypes_and_asks_in_between(bot: Bot) -> None:

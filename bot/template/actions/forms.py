@@ -134,7 +134,10 @@ class ActionAskOrderId(Action):  # type: ignore[misc]
             {"title": wording.button(order), "payload": f'/inform{{"order_id":"{order.id}"}}'}
             for order in likely[:CHOICES]
         ]
-        dispatcher.utter_message(text="Which order do you mean?", buttons=buttons)
+        customer = tracker.get_slot("customer_id")
+        fields = {"orders": [button["title"] for button in buttons]}
+        record = {"table": "orders", "id": customer, "customer_id": customer, "fields": fields}
+        dispatcher.utter_message(text="Which order do you mean?", json_message={"record": record}, buttons=buttons)
         return []
 
 

@@ -57,9 +57,11 @@ class AskOrder(Action):  # type: ignore[misc]
         against = AGAINST.get(form_of(tracker), against_nothing)
         with asked(tracker) as about:
             own = [order for order in orders_of(about.database, about.user.id) if not against(order)][:MOST]
+            user = about.user.id
         buttons = [{"title": _title(order), "payload": inform("order_id", order.id)} for order in own]
         text = "Which order is it? Please give me the order number, #W and seven digits."
-        dispatcher.utter_message(text=text, buttons=buttons)
+        fields = {"orders": [_title(order) for order in own]}
+        dispatcher.utter_message(text=text, buttons=buttons, json_message=wording.record("users", user, fields))
         return []
 
 
@@ -167,6 +169,7 @@ class AskPayment(Action):  # type: ignore[misc]
         else:
             text = "Which payment method would you like to use instead?"
         buttons = [{"title": wording.title(one), "payload": inform("payment", one.id)} for one in methods]
+        fields["methods"] = [[wording.title(one), one.id] for one in methods]
         row = order.id if order else ""
         dispatcher.utter_message(text=text, buttons=buttons, json_message=wording.record("orders", row, fields))
         return []

@@ -317,6 +317,13 @@ class ValidateProductQuestion(FormValidationAction):  # type: ignore[misc]
         """Return the name that the form is validated by."""
         return "validate_product_question_form"
 
+    def extract_product(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain) -> Slots:
+        """Find the one product that was named before it was asked for."""
+        text = words_of(tracker, "product")
+        with asked(tracker) as about:
+            found = products_in(text, products(about.database)) if text else []
+        return {"product": found[0]} if len(found) == 1 else {}
+
     def validate_product(self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain) -> Slots:
         """Take the one product that is named."""
         with asked(tracker) as about:
@@ -325,5 +332,7 @@ class ValidateProductQuestion(FormValidationAction):  # type: ignore[misc]
             return {"product": value}
         found = products_in(str(value), known)
         if len(found) > 1:
-            dispatcher.utter_message(text=f"Do you mean {wording.listed([known[key] for key in found], 'or')}?")
+            meant = {"products": wording.listed([known[key] for key in found], "or")}
+            record = wording.record("products", ", ".join(found), meant)
+            dispatcher.utter_message(text=f"Do you mean {meant['products']}?", json_message=record)
         return {"product": found[0] if len(found) == 1 else None}

@@ -67,7 +67,8 @@ class ActionAskLoan(Action):  # type: ignore[misc]
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
         own = [loan for loan, owner in OWNERS.items() if owner == tracker.get_slot("customer_id")]
         buttons = [{"title": loan, "payload": f'/inform{{"loan":"{loan}"}}'} for loan in own]
-        dispatcher.utter_message(text="Which loan?", buttons=buttons)
+        whose = {"table": "loans", "id": "all", "customer_id": tracker.get_slot("customer_id"), "fields": {"own": own}}
+        dispatcher.utter_message(text="Which loan?", buttons=buttons, json_message={"record": whose})
         return []
 
 
@@ -154,7 +155,7 @@ class SaidAction(Action):  # type: ignore[misc]
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
         logged = [event["text"] for event in tracker.events if event["event"] == "bot"]
         dispatcher.utter_message(
-            text=f"For {tracker.get_slot('customer_id')}, note {tracker.get_slot('note')}. {logged}"
+            text=f"For {tracker.get_slot('customer_id')}, note {tracker.get_slot('note') or 'nothing'}. {logged}"
         )
         return []
 
