@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from frontdesk.bot.types import Conversation
+from frontdesk.channels.correction_form import correction_form, draft_of
 from frontdesk.channels.inbox_pages import attached, drawn, explain_address
+from frontdesk.channels.operator import Session
 from frontdesk.channels.pages import Html, el
 from frontdesk.channels.shapes import Json
 
 
-def turn_parts(turn: Json, conversation: Conversation) -> list[Html]:
+def turn_parts(turn: Json, conversation: Conversation, session: Session) -> list[Html]:
     """Return what the customer said in a turn, and what was answered."""
     message, reply, shown = turn["message"], turn["reply"], []
     if message:
@@ -20,7 +22,7 @@ def turn_parts(turn: Json, conversation: Conversation) -> list[Html]:
             el("p", turn["author"] or "Bot", class_="who"),
             el("div", drawn(reply["nodes"]), class_="bubble"),
             origin(reply),
-            _why(message, reply, conversation) if message else None,
+            _why(message, reply, conversation, session) if message else None,
         ]
         shown.append(el("article", parts, class_="turn person" if turn["author"] else "turn bot"))
     return shown
@@ -54,9 +56,14 @@ def said(message: Json) -> str:
     return str(message.get("title") or message["text"])
 
 
-def _why(message: Json, reply: Json, conversation: Conversation) -> Html | None:
-    """Return the way to the explanation of an answer from the documents, and to the form that corrects it."""
+def _why(message: Json, reply: Json, conversation: Conversation, session: Session) -> Html | None:
+    """Return the form that corrects an answer from the documents, and the way to how it came about."""
     if all(route["kind"] != "knowledge" for route in reply["routes"]):
         return None
-    address = explain_address(conversation.brand, said(message), conversation.id, message["message_id"])
-    return el("small", el("a", "Why this answer? Correct it", href=address))
+    question, of = said(message), message["message_id"]
+    address = explain_address(conversation.brand, question, conversation.id, of)
+    cited = {citation["document_id"]: citation["title"] for citation in reply["citations"]}
+    place = {"conversation": conversation.id, "message": of}
+    form = correction_form(conversation.brand, draft_of(question), session, documents=cited, more=place)
+    correct = el("details", el("summary", "Correct this answer"), form, class_="correct", data_keep=of)
+    return el("div", el("small", el("a", "Why this answer?", href=address)), correct)

@@ -72,7 +72,12 @@ def conversation_page(seen: Seen, session: Session) -> str:
     talk = el(
         "section",
         _head(conversation),
-        el("div", [turn_parts(turn, conversation) for turn in seen.transcript.turns], class_="turns", id="turns"),
+        el(
+            "div",
+            [turn_parts(turn, conversation, session) for turn in seen.transcript.turns],
+            class_="turns",
+            id="turns",
+        ),
         _held(conversation, session),
         _composer(seen, session),
         class_="talk",

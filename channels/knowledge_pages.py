@@ -88,7 +88,9 @@ class KnowledgePages:
         if fields.get("message_id"):
             await self._settle(brand, _days(fields.get("days", "")), fields)
         if not trouble:
-            return _to("/admin/explain", brand=brand, question=made.question, audience=made.audience, done="corrected")
+            where = {name: fields.get(name, "") for name in ("conversation", "message")}
+            said = {"question": made.question, "audience": made.audience, "done": "corrected"}
+            return _to("/admin/explain", brand=brand, **said, **where)
         seen = await self._seen(brand, made.question, made.audience)
         return page(explain_page(replace(seen, waits=f"{made.document_id}: {trouble}"), session), HEADERS)
 

@@ -21,11 +21,24 @@ const fetched = (address) => new Promise((done) => {
 
 const replaced = (page, selector) => {
   const [here, there] = [find(selector), page.querySelector(selector)];
-  if (!here || !there || here.isEqualNode(there)) return false;
-  const at = [...here.querySelectorAll("a, button")].indexOf(document.activeElement);
-  here.replaceWith(document.adoptNode(there));
-  if (at >= 0) there.querySelectorAll("a, button")[at]?.focus();
+  if (!here || !there || closed(here).isEqualNode(there)) return false;
+  const focused = document.activeElement;
+  const at = [...here.querySelectorAll("a, button")].indexOf(focused);
+  document.adoptNode(there);
+  for (const open of here.querySelectorAll("details[open][data-keep]")) { // what is being written in it stays
+    there.querySelector(`[data-keep="${CSS.escape(open.dataset.keep)}"]`)?.replaceWith(open);
+  }
+  here.replaceWith(there);
+  if (there.contains(focused)) focused.focus();
+  else if (at >= 0) there.querySelectorAll("a, button")[at]?.focus();
   return true;
+};
+
+// A part as the server drew it: whatever was unfolded since, folded again.
+const closed = (part) => {
+  const copy = part.cloneNode(true);
+  for (const open of copy.querySelectorAll("details[open][data-keep]")) open.removeAttribute("open");
+  return copy;
 };
 
 const tell = (words) => { find("#told").textContent = words; };
