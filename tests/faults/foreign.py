@@ -29,7 +29,9 @@ from tests.serving import await_ready, free_port
 
 SECRET = "host-secret-of-the-made-shop-0123456789"
 API_KEY = "openai-key-of-the-made-shop"
-TEMPLATE = Path(__file__).parents[2] / "bot" / "template" / "orders.sql"
+RASA_TOKEN, CHATWOOT_SECRET = "rasa-token-of-the-made-shop", "chatwoot-secret-of-the-made-shop"
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "bot" / "template" / "orders.sql"
 _FIRST = ("Zor", "Quil", "Vex", "Bram", "Ysa", "Tolv", "Kief", "Murn", "Osk", "Phae")
 _SECOND = ("vane", "dorin", "lisk", "wenna", "quor")
 
@@ -175,6 +177,12 @@ class Shop:
         """What the server has written so far."""
         return (self.folder / "server.log").read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def traces(self) -> str:
+        """The spans that the server has ended so far; empty where OpenTelemetry's SDK is not installed."""
+        path = self.folder / "spans.jsonl"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
     def orders(self) -> list[tuple[Any, ...]]:
         """Return every order as it stands in the database."""
         path = self.folder / "orders.db"
@@ -193,7 +201,8 @@ def served(project: Path, *, log_level: str = "debug") -> Iterator[Shop]:
     with LocalServer(slack.app) as at_slack, LocalServer(telegram.app) as at_telegram:
         _configure(project, at_slack.url, at_telegram.url, log_level)
         port = free_port()
-        command = [sys.executable, "-m", "frontdesk.bot.commands", "serve", "--port", str(port)]
+        traced = ["-m", "tests.faults.traced", str(project / "spans.jsonl")]
+        command = [sys.executable, *traced, "serve", "--port", str(port)]
         with (project / "server.log").open("wb") as log:
             process = subprocess.Popen(
                 command, cwd=project, stdout=subprocess.DEVNULL, stderr=log, env=_environment(slack, telegram)
@@ -220,7 +229,10 @@ def _environment(slack: FakeSlack, telegram: FakeTelegram) -> dict[str, str]:
         "API_KEY": API_KEY,
         "SLACK_TOKEN": slack.bot_token,
         "SLACK_SIGNING": slack.signing_secret,
+        "RASA_TOKEN": RASA_TOKEN,
+        "CHATWOOT_SECRET": CHATWOOT_SECRET,
     }
+    own["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     return {**os.environ, **own, "TELEGRAM_TOKEN": telegram.bot_token, "TELEGRAM_SECRET": telegram.secret_token}
 
 
@@ -235,6 +247,9 @@ def _configure(project: Path, slack: str, telegram: str, log_level: str) -> None
         f'[channels.openai]\napi_key = "${{API_KEY}}"\n\n[channels.slack]\nbot_token = "${{SLACK_TOKEN}}"\n'
         f'signing_secret = "${{SLACK_SIGNING}}"\napi_url = "{slack}/api/"\n\n[channels.telegram]\n'
         f'bot_token = "${{TELEGRAM_TOKEN}}"\nsecret_token = "${{TELEGRAM_SECRET}}"\napi_url = "{telegram}"\n\n'
+        '[channels.rasa]\ntoken = "${RASA_TOKEN}"\n\n[channels.rasa.socketio]\n\n[channels.rasa.callback]\n'
+        'url = "http://127.0.0.1:9/${RASA_TOKEN}"\n\n[channels.actions]\ntoken = "${RASA_TOKEN}"\n\n'
+        '[channels.chatwoot]\nurl = "http://127.0.0.1:9"\ntoken = "${RASA_TOKEN}"\nsecret = "${CHATWOOT_SECRET}"\n\n'
     )
     text = text.replace("[channels.web]\n", web, 1).replace("[brands.larkspur]\n", f"{more}[brands.larkspur]\n", 1)
     path.write_text(f'log_level = "{log_level}"\n{text}', encoding="utf-8")
