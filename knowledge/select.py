@@ -31,6 +31,8 @@ NEAR = 0.1
 PASSAGE, RANK, COVER, ABOUT, FIGURE = 0.5, 0.4, 0.2, 0.8, 0.1
 """Beside the quote's own meaning: what its passage's meaning and rank count for, telling words, the names the document
 goes by, a time for a when, a figure for a how-much question."""
+RIVALS, USUAL_GAP, USUAL_MARGIN = 10, 0.08, 0.05
+"""Standing out is worth half as much among so many other documents, beyond what it is worth among many."""
 TURNS, FADING = 8, 0.8
 """How far back the conversation names what it is about, and what a turn further back counts for."""
 
@@ -174,10 +176,16 @@ def features(index: Generation, wanted: Wanted, hits: Sequence[Hit], scored: Seq
         "passage_cover": covered(passage, weights),
         "unknown": unknown / total,
         "rare": float(rare in here),
-        "gap": top.dense - sum(hit.dense for hit in hits) / len(hits),
-        "margin": min(best.score - other, 0.5),
+        "gap": _telling(index, top.dense - sum(hit.dense for hit in hits) / len(hits), USUAL_GAP),
+        "margin": _telling(index, min(best.score - other, 0.5), USUAL_MARGIN),
         "first": float(best.hit is hits[0]),
     }
+
+
+def _telling(index: Generation, ahead: float, usual: float) -> float:
+    """Return how far something is ahead of its rivals, less of it where there are few: anything stands out there."""
+    rivals = len(index.firsts) - 1
+    return min(ahead, usual + max(ahead - usual, 0.0) * rivals / (rivals + RIVALS))
 
 
 def covered(text: str, weights: Mapping[str, float]) -> float:

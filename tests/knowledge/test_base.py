@@ -17,7 +17,7 @@ from frontdesk.bot.types import Conversation, Customer, Message, Route, Sentence
 from frontdesk.knowledge.base import Knowledge
 from frontdesk.knowledge.values import Document, Question
 from frontdesk.knowledge.vectors import Vectors
-from tests.knowledge.knowledge_samples import RETURNS, Hashing
+from tests.knowledge.knowledge_samples import KETTLE, RETURNS, SHIPPING, Hashing
 
 Opened = Callable[..., Knowledge]
 
@@ -354,3 +354,17 @@ def test_a_quote_that_had_to_be_embedded_for_one_question_is_not_embedded_again(
         asked.append(encoder.encoded - before)
     assert asked[1] < asked[0]
     assert asked[1] <= 4, "only the question is embedded"
+
+
+def test_a_word_in_common_is_no_answer_where_few_documents_could_have_it(opened: Opened) -> None:
+    knowledge = opened()
+    knowledge.put(
+        [
+            Document(id="returns.md", title="Returns", text=RETURNS.split("---\n")[-1]),
+            Document(id="kettle.md", title="Wren Kettle", text=KETTLE),
+            Document(id="shipping.md", title="Shipping", text=SHIPPING),
+            Document(id="old.md", title="Old returns", text="You could return unused items within 30 days."),
+        ]
+    )
+    assert knowledge.answers(Question(text="What do you deduct for returns from Canada?"))
+    assert not knowledge.answers(Question(text="Do you sell gift cards?")), "gift cards cannot be returned"
