@@ -62,7 +62,7 @@ def resampled(held: HeldOut, seed: int, max_error: float) -> dict[str, float]:
     """Fit thresholds on one half and measure them on the other."""
     drawn = np.random.default_rng(seed).permutation(len(held.truth)) < len(held.truth) // 2
     fitting, fresh = part_of(held, drawn), part_of(held, ~drawn)
-    fitted = calibrate(fitting, fitting, max_error)
+    fitted = calibrate(fitting, fitting, max_error, taught=held.reading.hints.shape[1] > 2)
     verdict = fitted.judge(fresh.reading)
     right = verdict.shares.argmax(axis=1) == fresh.truth
     confidence, turned = verdict.confidence.astype(float), verdict.outside > fitted.outside_threshold

@@ -15,10 +15,12 @@ from math import ceil, log
 import numpy as np
 from numpy.typing import NDArray
 
-from frontdesk.bot.router.model import Calibration, Reading, confidence_evidence, outside_signs, softmax
+from frontdesk.bot.router.model import BEST, NEARNESS, Calibration, Reading, confidence_evidence, outside_signs, softmax
 
 CERTAINTY = 0.95
 _STEPS, _STARTS = 200, 5
+_LEAST = 1e-3
+"""The least scale of what tells out of scope: it never counts the other way round."""
 
 Ints = NDArray[np.int64]
 Doubles = NDArray[np.float64]
@@ -37,18 +39,21 @@ class HeldOut:
     rows: Ints
 
 
-def calibrate(known: HeldOut, strange: HeldOut, max_error: float) -> Calibration:
+def calibrate(known: HeldOut, strange: HeldOut, max_error: float, *, taught: bool) -> Calibration:
     """Fit every number of a Calibration.
 
     `known` is ordinary traffic: in-scope texts and the out-of-scope examples at hand. `strange` is what out of scope
-    is learned from: the same, or texts of intents that the head was not shown.
+    is learned from: the same, or texts of intents that the head was not shown. `taught`: out of scope is a class of
+    its own in the head.
     """
     inside = known.truth >= 0
     temperature = fit_temperature(known.reading.scores[inside], known.truth[inside])
     signs = outside_signs(strange.reading, temperature)
-    outside_weights, outside_bias = _fit_outside(signs, strange.truth < 0)
+    ordinary = outside_signs(known.reading, temperature)
+    alike = None if taught else _alike(ordinary[inside])
+    outside_weights, outside_bias = _fit_outside(signs, strange.truth < 0, alike)
     shares = softmax(known.reading.scores / temperature)
-    outside = outside_signs(known.reading, temperature) @ outside_weights + outside_bias
+    outside = ordinary @ outside_weights + outside_bias
     right = shares.argmax(axis=1) == known.truth
     weights, bias = _fit_confidence(confidence_evidence(shares, outside), right)
     fitted = Calibration(
@@ -164,10 +169,26 @@ def _walk(passes: list[bool], start: int) -> int:
     return reached
 
 
-def _fit_outside(signs: Doubles, strange: NDArray[np.bool_]) -> tuple[Doubles, float]:
-    """Fit the log-odds of out of scope, sides equally likely; a neutral row each keeps a one-sided set finite."""
-    neutral = np.repeat(signs.mean(axis=0, keepdims=True), 2, axis=0)
-    return _logistic(np.vstack([signs, neutral]), np.append(strange, [False, True]), None)
+def _alike(inside: Doubles) -> Doubles:
+    """Weights with which best score and nearness count alike, each by its spread among texts in scope.
+
+    Weights fitted on intents kept from the head do worse than these on what really is out of scope (as Dawes 1979 found
+    wherever examples are few or of another kind).
+    """
+    weights, counted = np.zeros(inside.shape[1]), [BEST, NEARNESS]
+    weights[counted] = -1 / np.maximum(inside.std(axis=0)[counted], 1e-6)
+    return weights
+
+
+def _fit_outside(signs: Doubles, strange: Flags, alike: Doubles | None) -> tuple[Doubles, float]:
+    """Fit the log-odds of out of scope, sides equally likely; a neutral row each keeps a one-sided set finite.
+
+    With `alike` only their scale is fitted.
+    """
+    seen = signs if alike is None else signs @ alike[:, None]
+    neutral = np.repeat(seen.mean(axis=0, keepdims=True), 2, axis=0)
+    weights, bias = _logistic(np.vstack([seen, neutral]), np.append(strange, [False, True]), None)
+    return weights if alike is None else alike * max(float(weights[0]), _LEAST), bias
 
 
 def _fit_confidence(evidence: Doubles, right: NDArray[np.bool_]) -> tuple[Doubles, float]:

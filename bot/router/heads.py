@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from frontdesk.bot.router.calibrate import HeldOut, Ints, fit_temperature
 from frontdesk.bot.router.features import Floats, NGrams
-from frontdesk.bot.router.model import SENTENCE_WEIGHT, Head, Reading, softmax
+from frontdesk.bot.router.model import SENTENCE_WEIGHT, Head, Reading, nearness, softmax
 
 _ENOUGH_OUTSIDE = 20
 """Out-of-scope examples from which on they are a class of their own."""
@@ -130,7 +130,23 @@ def held_out(table: Table, plan: Plan, blend: float) -> tuple[HeldOut, HeldOut]:
         scores[:, places] = reading.plain
         return HeldOut(reading=Reading(scores=scores, hints=reading.hints, plain=scores), truth=truth, rows=rows)
 
-    return placed(head.read(asked.texts, asked.vectors)), placed(head.skim(asked.texts))
+    full = head.read(asked.texts, asked.vectors)
+    if len(head.outside):
+        full.hints[:, -1] = _beside_others(table, rows)
+    return placed(full), placed(head.skim(asked.texts))
+
+
+def _beside_others(table: Table, rows: Ints) -> Floats:
+    """The rows' nearness to all examples out of scope but themselves.
+
+    Among as many examples as the finished head has: the more there are, the nearer is the nearest.
+    """
+    strange = np.flatnonzero(table.truth < 0)
+    near = nearness(table.vectors[rows], table.vectors[strange])
+    for place in np.flatnonzero(table.truth[rows] < 0):
+        row = rows[place]
+        near[place] = nearness(table.vectors[[row]], table.vectors[strange[strange != row]])[0]
+    return near
 
 
 def joined(parts: Sequence[HeldOut]) -> HeldOut:

@@ -22,6 +22,8 @@ ENCODER = "encoder.safetensors"
 """The file of tuned layers among a version's files."""
 LIKELY = 0.001
 """The least share of an intent that counts, and is kept of a held-out prediction."""
+BEST, NEARNESS = 0, 3
+"""Where `outside_signs` has the best score, and the nearness to the examples."""
 _NEAREST = 5
 
 
@@ -72,9 +74,9 @@ class Head:
         sparse = [values @ self.weights[columns] for columns, values in self.ngrams.rows(texts)]
         dense = SENTENCE_WEIGHT * vectors @ self.weights[top:]
         scores = np.asarray(sparse, dtype=np.float32).reshape(dense.shape) + dense + self.bias
-        hints = [_nearness(vectors, self.inside), np.asarray([self.ngrams.unknown(text) for text in texts])]
+        hints = [nearness(vectors, self.inside), np.asarray([self.ngrams.unknown(text) for text in texts])]
         if len(self.outside):
-            hints += [scores[:, -1], _nearness(vectors, self.outside)]
+            hints += [scores[:, -1], nearness(vectors, self.outside)]
         plain = scores[:, : len(self.labels)].astype(np.float32)
         named = np.zeros_like(plain) if tuned is None else tuned @ self.directions.T + self.offsets
         if len(self.outside) and tuned is not None:
@@ -92,8 +94,8 @@ class Head:
         return Reading(scores=scores[:, :n], hints=np.hstack([unknown, scores[:, n:]]), plain=scores[:, :n])
 
 
-def _nearness(vectors: Floats, examples: Floats) -> Floats:
-    """The mean cosine to the 5 nearest examples: far from everything means out of scope."""
+def nearness(vectors: Floats, examples: Floats) -> Floats:
+    """Return the mean cosine to the 5 nearest examples: far from everything means out of scope."""
     k = min(_NEAREST, len(examples))
     near = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(vectors), 512):

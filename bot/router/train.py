@@ -149,16 +149,17 @@ def _fitted(
     head: Head, known: _Asked, strange: _Asked | None, learned: Learned | None, max_error: float
 ) -> tuple[Model, Trial]:
     """Fit everything that depends on held-out predictions."""
-    every, away = known, strange or known
+    every, away, taught = known, strange or known, len(head.outside) > 0
     if learned:
-        weight, hint = fit_weight(known.full, learned), len(head.outside) > 0
-        known = _heard(every, learned, weight, learned.back, hint)
-        strange = strange or _heard(every, learned, weight, learned.honest, hint)
+        weight = fit_weight(known.full, learned)
+        known = _heard(every, learned, weight, learned.back, taught)
+        strange = strange or _heard(every, learned, weight, learned.honest, taught)
         head = replace(head, directions=learned.directions * weight, offsets=learned.offsets * weight)
     strange = strange or known
-    fitted = calibrate(known.full, strange.full, max_error)
-    plain, tuned = (calibrate(every.full, away.full, max_error), known.tiers(fitted)) if learned else (fitted, None)
-    quick = fit_quick(every.tiers(plain), strange.tiers(fitted), tuned, max_error)
+    fitted, plain, tuned = calibrate(known.full, strange.full, max_error, taught=taught), None, None
+    if learned:
+        plain, tuned = calibrate(every.full, away.full, max_error, taught=taught), known.tiers(fitted)
+    quick = fit_quick(every.tiers(plain or fitted), strange.tiers(fitted), tuned, max_error)
     verdict = fitted.judge(known.full.reading)
     if quick:
         fitted = fitted.model_copy(update={"quick": quick})

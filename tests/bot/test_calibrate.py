@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
-from frontdesk.bot.router.calibrate import conformal_limit, selective_threshold
+from frontdesk.bot.router.calibrate import HeldOut, calibrate, conformal_limit, selective_threshold
+from frontdesk.bot.router.heads import Table, held_out, joined, plans
+from frontdesk.bot.router.model import Reading
 
 
 def test_among_as_many_more_hardly_ever_more_than_the_target_are_turned_away() -> None:
@@ -30,3 +34,32 @@ def test_among_as_many_more_hardly_ever_more_than_the_target_are_wrong() -> None
         wrong = random.uniform(size=int(answered.sum())) >= more[answered]
         over += guaranteed and wrong.mean() > 0.1
     assert over <= 10 + 9  # one in twenty and three standard errors
+
+
+def reading(best: NDArray[np.float64], near: NDArray[np.float64], unknown: NDArray[np.float64]) -> Reading:
+    scores = np.column_stack([best, best - 1]).astype(np.float32)
+    return Reading(scores=scores, hints=np.column_stack([near, unknown]).astype(np.float32), plain=scores)
+
+
+def test_without_a_class_of_its_own_best_score_and_nearness_count_alike() -> None:
+    random = np.random.default_rng(0)
+    best, near, unknown = random.normal(2, 2, 400), random.normal(0.8, 0.1, 400), random.uniform(0, 1, 400)
+    inside = HeldOut(reading=reading(best, near, unknown), truth=np.zeros(400, dtype=np.int64), rows=np.arange(400))
+    far = reading(best - 3, near - 0.3, unknown - 5)  # a third sign that misleads: real ones are not like that
+    strange = HeldOut(reading=far, truth=np.full(400, -1), rows=np.arange(400))
+    weights = calibrate(inside, joined([inside, strange]), 0.05, taught=False).outside_weights
+    assert weights[1] == weights[2] == weights[4] == 0
+    assert weights[0] * best.std() == pytest.approx(weights[3] * near.std(), rel=1e-3)
+    assert weights[0] < 0
+
+
+def test_a_held_out_text_is_compared_with_all_examples_out_of_scope_but_itself() -> None:
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(60, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    truth = np.repeat([0, 1, -1], 20)
+    table = Table(texts=tuple(f"text {k}" for k in range(60)), vectors=vectors, truth=truth, labels=("a", "b"))
+    found = joined([held_out(table, plan, 0.0)[0] for plan in plans(table)])
+    for row, hint in zip(found.rows, found.reading.hints[:, -1], strict=True):
+        others = vectors[40:] if row < 40 else np.delete(vectors[40:], row - 40, axis=0)
+        assert hint == pytest.approx(np.sort(others @ vectors[row])[-5:].mean(), abs=1e-5)
