@@ -21,6 +21,8 @@ class HardCustomer(Customer):
     """One customer who tells things unasked, mistypes, and wants to know something else meanwhile."""
 
     aside = False
+    again: tuple[str, ...] = ()
+    """The e-mail address that is said again when it is asked for again."""
 
     def opens(self) -> str:
         """Begin with the first goal and some of its facts, perhaps who it is, too."""
@@ -43,10 +45,11 @@ class HardCustomer(Customer):
 
     def _say_who(self, text: str) -> str | None:
         """Say it again when it is asked again, until patience ends."""
-        known = list(self.emails)
+        last = self.emails[-1:]
+        self.emails = self.emails or list(self.again)
         said = super()._say_who(text)
-        self.emails = self.emails or known
-        self.lost += text != ""
+        self.lost += bool(self.again)  # the last one was said before
+        self.again = () if self.emails else tuple(last) or self.again
         return said if self.lost <= PATIENCE else self._fails("asked again and again who it is")
 
     def _may_ask(self, text: str) -> bool:

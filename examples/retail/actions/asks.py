@@ -19,7 +19,7 @@ from .changes import (
     against_swapping,
     difference,
 )
-from .forms import pairs_of
+from .forms import listed_alike, pairs_of, taken
 from .shop import Order, orders_of, product_of
 
 Events = list[dict[str, Any]]
@@ -87,8 +87,10 @@ class AskItems(Action):  # type: ignore[misc]
         what = "send back" if form_of(tracker) == "return_items_form" else "change"
         question = f"Which items would you like to {what}? Please name all of them."
         text = f"Order {order.id} has {wording.listed(items)}. {question}"
-        if tracker.get_slot("items_unclear"):
-            return []  # the question which of two alike is meant was just asked
+        if unclear := tracker.get_slot("items_unclear"):
+            alike = listed_alike(taken(order.items, unclear[0]))
+            dispatcher.utter_message(text=alike["question"], json_message=wording.record("orders", order.id, alike))
+            return []
         dispatcher.utter_message(text=text, json_message=wording.record("orders", order.id, {"items": items}))
         return []
 

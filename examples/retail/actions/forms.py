@@ -75,9 +75,6 @@ class OrderForm(Told):
         if order is None:
             return {"items": None}
         found, unclear = _chosen(str(value), order, tracker.slots)
-        if unclear:
-            alike = listed_alike(unclear[0])
-            dispatcher.utter_message(text=alike["question"], json_message=wording.record("orders", order.id, alike))
         kept = {"items_found": [item.item_id for item in found], "items_unclear": [_ids(group) for group in unclear]}
         done = [item.item_id for item in found] if found and not unclear else None
         return {"items": done, **(kept if found or unclear else {})}
@@ -105,8 +102,8 @@ class OrderForm(Told):
 
 def _chosen(text: str, order: Order, slots: Mapping[str, Any]) -> tuple[list[Item], list[list[Item]]]:
     """The articles chosen so far with this answer, and the groups of like ones that are still open."""
-    before = _taken(order.items, slots.get("items_found") or [])
-    groups = [_taken(order.items, ids) for ids in slots.get("items_unclear") or []]
+    before = taken(order.items, slots.get("items_found") or [])
+    groups = [taken(order.items, ids) for ids in slots.get("items_unclear") or []]
     if groups:
         first = told_apart(text, groups[0])
         if len(first) < len(groups[0]):
@@ -116,7 +113,8 @@ def _chosen(text: str, order: Order, slots: Mapping[str, Any]) -> tuple[list[Ite
     return [*before, *named.items], [list(group) for group in named.unclear]
 
 
-def _taken(items: Sequence[Item], ids: Sequence[str]) -> list[Item]:
+def taken(items: Sequence[Item], ids: Sequence[str]) -> list[Item]:
+    """Return the articles of an order with these ids, one for each."""
     left, found = list(items), []
     for item_id in ids:
         one = next((item for item in left if item.item_id == item_id), None)
