@@ -123,6 +123,7 @@ class SlackStreams:
         try:
             async with asyncio.timeout(_LIFE_SECONDS), asyncio.TaskGroup() as group:
                 group.create_task(self._follow(live, position))
+                group.create_task(self._type(live))
                 group.create_task(self._write(live))
         except TimeoutError:
             live.broken = True
@@ -147,19 +148,27 @@ class SlackStreams:
             if close:
                 await close()
 
-    async def _write(self, live: _Live) -> None:
-        """Say that the bot is typing, and once a reply takes its time, what it says."""
-        waiting = await self._typing(live)
-        await live.news.wait()
-        if not await _soon(live.done, self._quick):
-            while not live.broken:
-                live.news.clear()
-                await self._append(live)
-                if live.done.is_set():
-                    break
-                await live.news.wait()
-        if waiting and not live.said:
+    async def _type(self, live: _Live) -> None:
+        """Say that the bot is typing, unless a person has the conversation; take it back where nothing comes."""
+        conversation = await self._desk.conversation(live.message.conversation_id)
+        if conversation and conversation.state != "bot":
+            return
+        said = await self._status(live, STATUS)
+        await live.done.wait()
+        if said and not live.said:
             await self._status(live, "")
+
+    async def _write(self, live: _Live) -> None:
+        """Show what is said, once a reply takes its time."""
+        await live.news.wait()
+        if await _soon(live.done, self._quick):
+            return
+        while not live.broken:
+            live.news.clear()
+            await self._append(live)
+            if live.done.is_set():
+                return
+            await live.news.wait()
 
     async def _append(self, live: _Live) -> None:
         """Append all that was said and is not there yet; what is not certain to be there breaks the stream."""
@@ -196,11 +205,6 @@ class SlackStreams:
         elif " " not in error:  # a code of Slack's, and no words of ours
             self._refusing.add(channel)
             log.info("Slack shows no growing replies in %s (%s); they are posted whole", channel, error)
-
-    async def _typing(self, live: _Live) -> bool:
-        """Say that the bot is typing, unless a person has the conversation; whether it was said."""
-        conversation = await self._desk.conversation(live.message.conversation_id)
-        return (conversation is None or conversation.state == "bot") and await self._status(live, STATUS)
 
     async def _status(self, live: _Live, status: str) -> bool:
         where = live.message.metadata

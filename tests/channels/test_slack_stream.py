@@ -6,24 +6,48 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from frontdesk.bot.config import Limits, Slack, SlackPlace
-from frontdesk.bot.types import Event
+from frontdesk.bot.store.archive import archive
+from frontdesk.bot.store.places import StoredPlaces
+from frontdesk.bot.types import Event, EventKind, now
 from frontdesk.channels.delivery import Retry
 from frontdesk.channels.fakes.fake_slack import TEAM, FakeSlack
 from frontdesk.channels.fakes.server import Fault, LocalServer
 from frontdesk.channels.slack import SlackIntake, SlackSender
+from frontdesk.channels.slack_posts import markdown
 from frontdesk.channels.slack_stream import OPENING, WHOLE, SlackStreams
 from frontdesk.channels.testing import FakeDesk, FakePlaces
 from tests.channels.wire import done, kept, script
+from tests.faults.standin import SECRETS, app_of, platforms, project_in
+from tests.faults.streaming import Slow, whole
 
 THREAD = f"slack:{TEAM}:C1:5.5"
 RETURN = "You may return it within 45 days. [1] Good luck."
 LATER = Fault(kind="busy", seconds=1)
+
+
+class SlowDesk(FakeDesk):
+    """Says the last sentence once `shown`, or after a second, however slow the machine is."""
+
+    def __init__(self, shown: Callable[[], bool]) -> None:
+        super().__init__(script)
+        self.shown = shown
+
+    async def _emit(self, conversation_id: str, message_id: str, kind: EventKind, data: Mapping[str, Any]) -> Event:
+        for _ in range(100 if data.get("text") == "Good luck." else 0):
+            if self.shown():
+                break
+            await asyncio.sleep(0.01)
+        return await super()._emit(conversation_id, message_id, kind, data)
 
 
 @dataclass(kw_only=True)
@@ -60,9 +84,10 @@ class Shop:
 
 
 @asynccontextmanager
-async def open_shop(fake: FakeSlack, url: str, *, pause: float, quick: float, **given: Any) -> AsyncIterator[Shop]:
+async def open_shop(fake: FakeSlack, url: str, *, quick: float, **given: Any) -> AsyncIterator[Shop]:
     slack = Slack(bot_token=SecretStr("xoxb-local"), app_token=SecretStr("x"), api_url=f"{url}/api/", **given)
-    desk, sender, places = FakeDesk(script, pause=pause), SlackSender(slack), FakePlaces()
+    desk = FakeDesk(script) if quick > 1 else SlowDesk(lambda: any(post["text"] for post in fake.posted))
+    sender, places = SlackSender(slack), FakePlaces()
     if slack.streaming:
         sender.streams = SlackStreams(desk, sender.api, slack.bot_token, places, quick)
     intake = SlackIntake(desk, Limits(), "shop", slack, sender=sender)
@@ -73,14 +98,12 @@ async def open_shop(fake: FakeSlack, url: str, *, pause: float, quick: float, **
 Play = Callable[[Shop], Any]
 
 
-def played(
-    play: Play, *, pause: float = 0.08, quick: float = 0.01, fake: FakeSlack | None = None, **given: Any
-) -> Shop:
+def played(play: Play, *, quick: float = 0.01, fake: FakeSlack | None = None, **given: Any) -> Shop:
     """Play a scene in a shop on a local Slack."""
     fake = fake or FakeSlack()
 
     async def go(url: str) -> Shop:
-        async with open_shop(fake, url, pause=pause, quick=quick, **given) as shop:
+        async with open_shop(fake, url, quick=quick, **given) as shop:
             await play(shop)
             return shop
 
@@ -99,25 +122,26 @@ def shown(shop: Shop) -> list[tuple[str, bool]]:
 def test_a_reply_grows_in_its_thread_and_ends_with_sources_and_thumbs() -> None:
     seen: list[str] = []
 
+    def half(shop: Shop) -> bool:
+        seen.extend(post["text"] for post in shop.fake.posted if post["text"])
+        return bool(seen)
+
     async def look(shop: Shop) -> None:
-        await shop.intake.take(shop.fake.mention("can I return it?", ts="5.5"))
-        while not (seen and seen[-1].endswith("[1]")):
-            seen.extend(post["text"] for post in shop.fake.posted)
-            await asyncio.sleep(0.01)
-        [event] = await done(shop.desk, THREAD)
-        await shop.deliver(event)
+        assert isinstance(shop.desk, SlowDesk)
+        shop.desk.shown = lambda: half(shop)
+        await returns(shop)
 
     shop = played(look)
     [post] = shop.fake.posted
     assert (post["text"], post["streaming"], post["recipient_user_id"]) == (RETURN, False, "U1")
-    assert seen[-1] == RETURN.removesuffix(" Good luck.")
+    assert seen == [RETURN.removesuffix(" Good luck.")]
     assert [block["type"] for block in post["blocks"]] == ["context", "context_actions"]
     assert [status["status"] for status in shop.fake.streams.statuses] == ["is typing…"]
     assert shop.sender.outgoing.counts == {"sent": 1}
 
 
 def test_a_quick_reply_is_posted_in_one_go() -> None:
-    shop = played(returns, pause=0.0, quick=5.0)
+    shop = played(returns, quick=5.0)
     assert shown(shop) == [(RETURN, False)] and "streaming" not in shop.fake.posted[0]
 
 
@@ -184,8 +208,9 @@ def test_a_stream_that_slack_ended_is_written_over() -> None:
 def test_after_a_kill_the_reply_is_finished_where_it_stands() -> None:
     async def killed(shop: Shop) -> None:
         await shop.intake.take(shop.fake.mention("can I return it?", ts="5.5"))
-        while not (shop.fake.posted and shop.fake.posted[0]["text"]):
-            await asyncio.sleep(0.005)
+        async with asyncio.timeout(20):
+            while not (shop.fake.posted and shop.fake.posted[0]["text"]):
+                await asyncio.sleep(0.005)
         await shop.restart()
         [event] = await done(shop.desk, THREAD)
         await shop.deliver(event)
@@ -240,12 +265,9 @@ def test_no_typing_where_a_person_has_the_conversation() -> None:
 
 
 def test_control_characters_are_escaped_in_a_stream() -> None:
-    async def hostile(shop: Shop) -> None:
-        event = await shop.hear(shop.fake.mention("&lt;!channel&gt; [x](https://evil.example)", ts="5.5"))
-        await shop.deliver(event)
-
-    [post] = played(hostile).fake.posted
-    assert post["text"] == "You said: &lt;!channel&gt; x (https://evil.example)"
+    said = "<!channel> <@U1> <http://evil|x> **a & b** [x](https://evil.example)"
+    escaped = "&lt;!channel&gt; &lt;@U1&gt; &lt;http://evil|x&gt; **a &amp; b** x (https://evil.example)"
+    assert markdown(said) == escaped
 
 
 def test_who_is_set_for_the_channel_is_named_below_a_stream() -> None:
@@ -256,6 +278,44 @@ def test_who_is_set_for_the_channel_is_named_below_a_stream() -> None:
 
     shop = played(handoff, handoff_to="U0ADA")
     assert [text for text, _ in shown(shop)] == [RETURN, "<@U0ADA>"]
+
+
+def test_as_the_product_wires_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow engine over the real store: a stream and a vote from the webhook on; retention forgets where it stood."""
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    fake = FakeSlack()
+
+    async def go(url: str) -> None:
+        project = project_in(tmp_path / "shop", channels=platforms(url, NOWHERE))
+        app = app_of(project, Slow(0.25))
+        async with app.router.lifespan_context(app), client_of(app) as client:
+            for payload in (lambda: fake.mention("hi", ts="5.5"), lambda: fake.rate(fake.posted[0], "up")):
+                body, headers = fake.signed(payload())
+                answer = await client.post("/webhooks/slack/webhook", content=body, headers=headers)
+                assert answer.status_code == 200
+                async with asyncio.timeout(20):
+                    while not (fake.posted and fake.posted[0].get("blocks")):
+                        await asyncio.sleep(0.02)
+            store, key = app.state.desk.store, (THREAD, f"slack:{TEAM}:C1:5.5")
+            [past] = archive(project.store_url)
+            assert past.votes == {key[1]: {"value": "up"}}
+            place, _ = await StoredPlaces(store).claim(*key, WHOLE)
+            assert place == fake.posted[0]["ts"] and not await StoredPlaces(store).move(*key, WHOLE, "x")
+            await store.call(store.forget_before, now() + timedelta(days=1))
+            assert (await StoredPlaces(store).claim(*key, WHOLE))[0] == WHOLE
+
+    with LocalServer(fake.app) as server:
+        asyncio.run(go(server.url))
+    [post] = fake.posted
+    assert (post["text"], post["streaming"]) == (whole("hi"), False)
+
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+def client_of(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://frontdesk.test")
 
 
 # Assistants and thumbs
@@ -273,7 +333,7 @@ def test_each_thread_of_an_assistant_is_a_conversation_with_suggested_questions(
         await shop.hear(press, f"slack:{TEAM}:D1:7.7", turns=2)
 
     legacy = played(panel, prompts=("Where is my order?",))
-    assert [status["thread_ts"] for status in legacy.fake.streams.statuses] == ["7.7", "7.7"]
+    assert {status["thread_ts"] for status in legacy.fake.streams.statuses} == {"7.7"}
     question = {"title": "Where is my order?", "message": "Where is my order?"}
     assert legacy.fake.streams.prompts == [{"channel_id": "D1", "thread_ts": "7.7", "prompts": [question]}]
     agent = played(panel, prompts=("Where is my order?",), assistant=True)
@@ -301,7 +361,7 @@ def test_thumbs_are_the_widgets_votes_and_the_last_one_counts() -> None:
 
     key = (THREAD, f"slack:{TEAM}:C1:5.5")
     assert played(rated).desk.votes == [(*key, {"value": "up"}), (*key, {"value": "down"})]
-    assert "blocks" not in str(played(returns, pause=0.0, quick=5.0, feedback=False).fake.posted[0]["blocks"][1:])
+    assert "blocks" not in str(played(returns, quick=5.0, feedback=False).fake.posted[0]["blocks"][1:])
 
 
 def test_a_workspace_that_knows_no_thumbs_gets_the_reply_without() -> None:

@@ -35,14 +35,17 @@ def _sentence(text: str, number: int) -> str:
 
 
 class Slow:
-    """Stands in for the engine: some sentences, each after a pause."""
+    """Stands in for the engine: some sentences, each after a pause of at least `least` seconds."""
 
     brands: Mapping[str, Brand] = {"shop": Brand(name="Shop")}
+
+    def __init__(self, least: float = 0.0) -> None:
+        self._least = least
 
     async def respond(self, message: Message, conversation: Conversation, send: Send) -> Reply:
         said = []
         for number in range(SENTENCES):
-            await asyncio.sleep(random.random() / 5)
+            await asyncio.sleep(self._least + random.random() / 5)
             said.append(await send(Sentence(text=_sentence(message.text, number))))
         route = Route(kind="voice", intent="greet", confidence=1.0, reason="test")
         return Reply(text=whole(message.text), routes=(route,), sentences=tuple(said))
