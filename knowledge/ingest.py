@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Known = Mapping[str, tuple[str, str]]
 """Source hash and version of every current document by id."""
 BATCH = 256
-SPLITTER = "5"
+SPLITTER = "6"
 """Part of every source hash: raise it when the same text gives other passages."""
 
 

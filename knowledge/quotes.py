@@ -38,13 +38,14 @@ _ANAPHORA = re.compile(
 _LINK = re.compile(r"!?\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|<a\b[^>]*>.*?</a>|<?https?://\S+", re.IGNORECASE)
 _ELSEWHERE = re.compile(
     r"(?:learn|read|find out) (?:more|how|what|about|why)\b|see (?:also|this|below|above)\b|"
-    r"in this (?:article|guide)\b|(?:click|go) here\b|.*\bsee this (?:article|page|guide)\b|"
+    r"this (?:[\w-]+ )?(?:article|guide|page|section|tutorial) (?:will )?(?:outlines?|explains?|describes?|covers?|"
+    r"shows?|walks?|is about)\b|in this (?:article|guide)\b|(?:click|go) here\b|.*\bsee this (?:article|page|guide)\b|"
     r"(?:please )?(?:see|refer to|read|visit|check(?: out)?|consult) (?:also )?(?:the |our )?§\W*(?:article|page|guide|"
     r"section|for\b.{0,60})?\W*$|(?:to|for) (?:learn|find out|read|more|further|additional)\b[^.]{0,80}?,? (?:please )?"
     r"(?:see|visit|read|check|refer|go to|consult|contact)\b[^.]*\W*$",
     re.IGNORECASE,
 )
-"""A sentence that only says where the answer stands; § is a link in it."""
+"""A sentence that only says where the answer stands, or what a page is about; § is a link in it."""
 _CLOSING = re.compile(
     r"(?:last (?:updated|modified|reviewed|changed|edited)|(?:updated|published|posted)(?: on)?:? \W*\w* ?\d)\b.{0,60}|"
     r"(?:was|is|did) (?:this|the) (?:article|page|answer|guide)\b.*|"

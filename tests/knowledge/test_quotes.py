@@ -20,6 +20,8 @@ from frontdesk.knowledge.values import Document
         "See this article instead.",
         "If you have an account, see this page.",
         "In this article: all about parcels",
+        "This guide outlines the steps for a return.",
+        "This short tutorial will show you how to change the battery.",
         "Can I return it?",
         "These are the steps:",
         "[Cancel or change an order](https://shop.example/cancel).",
