@@ -30,14 +30,14 @@ async def said(front: FrontDesk, number: int, text: str) -> str:
     raise AssertionError("no reply")
 
 
-@pytest.mark.parametrize("fails", ["close", "commit"])
+@pytest.mark.parametrize("fails", ["finish_async", "commit_async"])
 def test_a_turn_that_is_done_again_makes_its_change_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
 ) -> None:
     store = Store(f"sqlite:///{tmp_path / 'x.db'}")
     talk = Talk(desk(tmp_path), ledger=store.ledger)
     front = FrontDesk(talk.engine, store, Limits(), workers=1)
-    real, times = getattr(store, f"{fails}_turn" if fails == "close" else fails), []
+    real, times = getattr(store, fails), []
 
     def breaks(*arguments: Any, **named: Any) -> Any:
         wrote = bool(book(tmp_path))
@@ -50,7 +50,7 @@ def test_a_turn_that_is_done_again_makes_its_change_once(
         await front.start()
         try:
             texts = [await said(front, 1, "move 101"), await said(front, 2, "42 Elm Street")]
-            monkeypatch.setattr(store, f"{fails}_turn" if fails == "close" else fails, breaks)
+            monkeypatch.setattr(store, fails, breaks)
             return [*texts, await said(front, 3, "yes")]
         finally:
             await front.stop()

@@ -101,7 +101,8 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(3.0)
         if kind == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            return self.connection.close()
+            self.connection.close()
+            return None
         if kind == "a rejection":
             return self._send(400, json.dumps({"error": "Imogen", "action_name": "action_show"}))
         if kind in STATUSES:
