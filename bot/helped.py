@@ -86,7 +86,7 @@ def _buttons(brand: Brand) -> tuple[Button, Button]:
 
 
 def _asked(reply: Reply | None) -> bool:
-    return bool(reply) and any(button.payload == f"/{HELPED}" for button in reply.buttons)
+    return reply is not None and any(button.payload == f"/{HELPED}" for button in reply.buttons)
 
 
 def _busy(conversation: Conversation, sentences: Sequence[Sentence]) -> bool:

@@ -11,10 +11,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, cast
+from urllib.parse import parse_qs
 from uuid import uuid4
 
 import jwt
-from starlette.types import ASGIApp
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from frontdesk.bot.config import Limits, Messages, RasaSocket
 from frontdesk.bot.errors import ChannelError, MissingExtra, Overloaded, StoreError
@@ -45,8 +47,23 @@ def socket_app(
     server.on("disconnect", rooms.disconnect, namespace=space)
     server.on("session_request", rooms.session_request, namespace=space)
     server.on(settings.user_message_evt, rooms.uttered, namespace=space)
-    made: ASGIApp = socketio.ASGIApp(server, socketio_path="")
-    return made
+    return _known_only(socketio.ASGIApp(server, socketio_path=""), server)
+
+
+def _known_only(app: ASGIApp, server: Any) -> ASGIApp:
+    """Refuse session ids that nobody has before the library does, which writes them into its log and its answer."""
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        asked = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        unknown = any(sid not in server.eio.sockets for sid in asked.get("sid", ()))
+        if unknown and scope["type"] == "http":
+            await PlainTextResponse("There is no such session.", 400)(scope, receive, send)
+        elif unknown and scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await app(scope, receive, send)
+
+    return guarded
 
 
 class Rooms:

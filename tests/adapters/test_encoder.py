@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +49,12 @@ def test_a_vector_does_not_depend_on_its_neighbours(encoder: MiniLM) -> None:
 def test_the_words_of_one_message_are_computed_once(encoder: MiniLM, monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[int] = []
     padded = module.padded
-    monkeypatch.setattr(module, "padded", lambda ids: computed.append(len(ids)) or padded(ids))
+
+    def counted(ids: Sequence[Sequence[int]]) -> tuple[Any, Any]:
+        computed.append(len(ids))
+        return padded(ids)
+
+    monkeypatch.setattr(module, "padded", counted)
     first = encoder.encode(["Where is the Café au lait?"])
     again = encoder.encode(["where is the cafe au lait?"])
     assert computed == [1], "the same tokens are not read twice"

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
@@ -25,7 +24,7 @@ ASKS, YES, NO = BRAND.messages.helped, "/helped", "/not_helped"
 class Polite(Words):
     """Knows thanks and goodbyes, too."""
 
-    KINDS: ClassVar[Mapping[str, tuple[Kind, str]]] = {
+    KINDS: Mapping[str, tuple[Kind, str]] = {
         **Words.KINDS,
         "thanks": ("voice", "thanks"),
         "bye": ("voice", "goodbye"),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 from fastapi import FastAPI
@@ -68,6 +69,14 @@ def test_a_fact_comes_with_its_source_and_without_a_session_the_connection_is_on
         _, answer = talk(url, {"message": "return?"})
     assert answer[0] == "bot" and answer[1]["text"].startswith("You may return it")
     assert "socketio:s1" not in desk._conversations and len(desk._conversations) == 1
+
+
+def test_a_session_id_that_nobody_has_is_repeated_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    with served(RasaSocket()) as (url, _):
+        asked = {"EIO": "4", "transport": "polling", "sid": "sid-of-somebody-4711"}
+        for answer in (httpx.get(f"{url}/socket.io/", params=asked), httpx.post(f"{url}/socket.io/", params=asked)):
+            assert (answer.status_code, answer.text) == (400, "There is no such session.")
+    assert [one for one in caplog.records if "4711" in one.getMessage() and not one.name.startswith("http")] == []
 
 
 def test_only_signed_clients_where_a_key_is_set() -> None:
