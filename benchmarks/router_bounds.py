@@ -25,7 +25,7 @@ from frontdesk.bot.commands.output import quiet_libraries
 from frontdesk.bot.router.calibrate import HeldOut, calibrate, error_at
 from frontdesk.bot.router.evaluate import calibration_error
 from frontdesk.bot.router.features import clean
-from frontdesk.bot.router.heads import Table, fit_head, has_outside, part_of
+from frontdesk.bot.router.heads import Table, fit_head, has_outside, part_of, spoken
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE, intent_name
 from frontdesk.bot.types import Encoder
 
@@ -44,7 +44,8 @@ def table_of(rows: Sequence[tuple[str, str]], labels: tuple[str, ...], encoder: 
     texts = tuple(text for text, _ in rows)
     vectors = np.concatenate([encoder.encode(texts[at : at + 256]) for at in range(0, len(texts), 256)])
     truth = np.asarray([number.get(intent, -1) for _, intent in rows], dtype=np.int64)
-    return Table(texts=texts, vectors=vectors, truth=truth, labels=labels)
+    names = encoder.encode([spoken(label) for label in labels])
+    return Table(texts=texts, vectors=vectors, truth=truth, labels=labels, names=names)
 
 
 def pooled(folder: Path, encoder: Encoder, learned: int, more: int) -> HeldOut:

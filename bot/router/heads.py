@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frontdesk.bot.router.calibrate import HeldOut, Ints, fit_temperature
-from frontdesk.bot.router.features import Floats, NGrams
+from frontdesk.bot.router.features import Floats, NGrams, has_letters
 from frontdesk.bot.router.model import SENTENCE_WEIGHT, Head, Reading, nearness, softmax
 
 _ENOUGH_OUTSIDE = 20
@@ -19,23 +20,50 @@ _ENOUGH_OUTSIDE = 20
 _MANY = 4000
 _GROUPS = 3
 _STRENGTH, _QUICK_STRENGTH, _SOFT_STRENGTH = 0.3, 0.6, 10.0
-_BLENDS = (0.0, 0.05, 0.1, 0.2, 0.3)
+_BLENDS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 _NEVER = -2.0
+_SEPARATOR = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Cleaned texts, their vectors (n × dimension) and labels: the number in `labels`, -1 for out of scope."""
+    """Cleaned texts, their vectors (n × dimension) and labels: the number in `labels`, -1 for out of scope.
+
+    `names` are the vectors of the labels' names (labels × dimension); none where examples are many.
+    """
 
     texts: tuple[str, ...]
     vectors: Floats
     truth: Ints
     labels: tuple[str, ...]
+    names: Floats
 
     def part(self, rows: NDArray[np.bool_]) -> Table:
         """Return the rows where `rows` is true."""
         texts = tuple(text for text, kept in zip(self.texts, rows, strict=True) if kept)
-        return Table(texts=texts, vectors=self.vectors[rows], truth=self.truth[rows], labels=self.labels)
+        return replace(self, texts=texts, vectors=self.vectors[rows], truth=self.truth[rows])
+
+    def named(self) -> Table:
+        """Return the table with each label's name as one more example of it: where examples are few, it says a lot."""
+        if not len(self.names):
+            return self
+        seen = [int(k) for k in np.unique(self.truth) if k >= 0 and has_letters(self.labels[k])]
+        return replace(
+            self,
+            texts=(*self.texts, *(spoken(self.labels[k]) for k in seen)),
+            vectors=np.vstack([self.vectors, self.names[seen]]),
+            truth=np.append(self.truth, seen),
+        )
+
+
+def spoken(label: str) -> str:
+    """Return an intent's name as words: `cancelOrder` and `cancel_order` are both "cancel order"."""
+    return " ".join(_SEPARATOR.sub(" ", label).lower().split())
+
+
+def few(texts: Sequence[str]) -> bool:
+    """Whether examples are few enough for what helps only then: names, and a softmax regression beside the SVM."""
+    return len(texts) <= _MANY
 
 
 def has_outside(table: Table) -> bool:
@@ -98,12 +126,12 @@ def fit_blend(table: Table) -> float:
     learn, asked = table.part(plan.learn), table.part(plan.ask)
     seen = np.unique(learn.truth[learn.truth >= 0])
     asked = asked.part(np.isin(asked.truth, seen))
-    if len(table.texts) > _MANY or len(seen) <= 1 or not asked.texts:
+    if not few(table.texts) or len(seen) <= 1 or not asked.texts:
         return 0.0
     head = fit_head(learn, outside=False)
     plain = head.read(asked.texts, asked.vectors).plain
-    inside = learn.truth >= 0
-    soft, bias = _softmax(learn.vectors[inside], learn.truth[inside], seen)
+    known = learn.part(learn.truth >= 0).named()
+    soft, bias = _softmax(known.vectors, known.truth, seen)
     more, truth = asked.vectors @ soft + bias, np.searchsorted(seen, asked.truth)
 
     def loss(blend: float) -> float:
@@ -168,10 +196,11 @@ def part_of(held: HeldOut, kept: NDArray[np.bool_]) -> HeldOut:
 def fit_head(table: Table, *, outside: bool, blend: float = 0.0) -> Head:
     """Fit one-against-rest SVMs (squared hinge): on n-grams and sentence vectors together, and on n-grams alone.
 
-    To the first are added `blend` times the scores of a softmax regression on the vectors; both are linear in them.
+    Where examples are few, each label's name is one more. To the first are added `blend` times the scores of a softmax
+    regression on the vectors; both are linear in them.
     """
     inside = table.truth >= 0
-    used = table if outside else table.part(inside)
+    used = (table if outside else table.part(inside)).named()
     seen = np.unique(used.truth[used.truth >= 0])
     classes = np.append(seen, -1) if outside else seen
     ngrams = NGrams.fit(used.texts)

@@ -17,7 +17,18 @@ from frontdesk.bot.intervals import wilson
 from frontdesk.bot.router.calibrate import HeldOut, calibrate
 from frontdesk.bot.router.features import clean
 from frontdesk.bot.router.gate import examine
-from frontdesk.bot.router.heads import Table, fit_blend, fit_head, has_outside, held_out, joined, part_of, plans
+from frontdesk.bot.router.heads import (
+    Table,
+    few,
+    fit_blend,
+    fit_head,
+    has_outside,
+    held_out,
+    joined,
+    part_of,
+    plans,
+    spoken,
+)
 from frontdesk.bot.router.model import ENCODER, LIKELY, Calibration, Head, Judged, Model, overruled
 from frontdesk.bot.router.model import Verdict as Judgement
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE, Example, Examples, read_nlu
@@ -187,7 +198,8 @@ def _table(rows: Sequence[Example], encoder: Encoder, step: Progress) -> Table:
         step("reading examples", start, len(texts))
         vectors.append(encoder.encode(texts[start : start + 256]))
     truth = np.asarray([number.get(row.intent, -1) for row in rows], dtype=np.int64)
-    return Table(texts=texts, vectors=np.concatenate(vectors), truth=truth, labels=labels)
+    names = encoder.encode([spoken(label) for label in labels if few(texts)])
+    return Table(texts=texts, vectors=np.concatenate(vectors), truth=truth, labels=labels, names=names)
 
 
 def _report(model: Model, trial: Trial, examples: Examples) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from frontdesk.bot.router.calibrate import HeldOut, calibrate, conformal_limit, selective_threshold
-from frontdesk.bot.router.heads import Table, held_out, joined, plans
+from frontdesk.bot.router.heads import Table, held_out, joined, plans, spoken
 from frontdesk.bot.router.model import Reading
 
 
@@ -58,8 +58,36 @@ def test_a_held_out_text_is_compared_with_all_examples_out_of_scope_but_itself()
     vectors = random.normal(size=(60, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     truth = np.repeat([0, 1, -1], 20)
-    table = Table(texts=tuple(f"text {k}" for k in range(60)), vectors=vectors, truth=truth, labels=("a", "b"))
+    texts = tuple(f"text {k}" for k in range(60))
+    table = Table(texts=texts, vectors=vectors, truth=truth, labels=("a", "b"), names=vectors[:0])
     found = joined([held_out(table, plan, 0.0)[0] for plan in plans(table)])
     for row, hint in zip(found.rows, found.reading.hints[:, -1], strict=True):
         others = vectors[40:] if row < 40 else np.delete(vectors[40:], row - 40, axis=0)
         assert hint == pytest.approx(np.sort(others @ vectors[row])[-5:].mean(), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("cancel_order", "cancel order"),
+        ("cancelOrder", "cancel order"),
+        ("faq/opening-hours", "faq opening hours"),
+        ("Überweisung_2", "überweisung 2"),
+        ("__", ""),
+    ],
+)
+def test_a_name_is_read_as_words(label: str, words: str) -> None:
+    assert spoken(label) == words
+
+
+def test_where_examples_are_few_a_name_is_one_of_them() -> None:
+    vectors = np.eye(6, dtype=np.float32)
+    truth = np.array([0, 0, 2, -1])
+    table = Table(
+        texts=("a", "b", "c", "d"), vectors=vectors[:4], truth=truth, labels=("x_y", "z", "7"), names=vectors[3:]
+    )
+    named = table.named()
+    assert named.texts == ("a", "b", "c", "d", "x y")  # "z" has no example here, "7" no words
+    assert named.truth.tolist() == [0, 0, 2, -1, 0]
+    assert (named.vectors[-1] == vectors[3]).all()
+    assert table.part(truth >= 0).named().texts == ("a", "b", "c", "x y")
