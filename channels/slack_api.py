@@ -40,13 +40,18 @@ class SlackApi:
         self.outgoing = Outgoing("Slack", repeats=repeats)
 
     async def tried(self, method: str, token: SecretStr, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Return Slack's answer to what can be done without: whatever refuses it stands under `error`."""
+        """Return Slack's answer to what can be done without; never raises.
+
+        `error` says why Slack refuses it for good, and is not there where it may pass; `doubtful` says that the answer
+        was lost.
+        """
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
         try:
             _, answer = await self.outgoing.call(f"{self._url}/{method}", body, headers)
         except (Retry, Doubtful) as error:
-            return {"ok": False, "error": str(error) or type(error).__name__, "doubtful": isinstance(error, Doubtful)}
-        return answer
+            log.info("Slack did not take %s: %s", method, error)
+            return {"ok": False, "doubtful": isinstance(error, Doubtful)}
+        return {"ok": False} if dig(answer, "error") in _PASSING else answer
 
     async def call(self, method: str, token: SecretStr, body: Mapping[str, Any], key: str) -> dict[str, Any]:
         """Return Slack's answer, whether it took the call or refuses it for good.

@@ -139,5 +139,5 @@ class SlackSender:
 
     async def _hint(self, method: str, body: Mapping[str, Any]) -> None:
         answer = await self.api.tried(method, self._token, body)
-        if answer.get("ok") is not True:
-            log.info("Slack does not take %s: %s", method, dig(answer, "error"))
+        if error := dig(answer, "error"):
+            log.info("Slack does not take %s: %s", method, error)

@@ -202,7 +202,7 @@ class SlackStreams:
         error = dig(answer, "error")
         if answer.get("doubtful"):
             self._api.outgoing.counts["ambiguous"] += 1
-        elif " " not in error:  # a code of Slack's, and no words of ours
+        elif error:
             self._refusing.add(channel)
             log.info("Slack shows no growing replies in %s (%s); they are posted whole", channel, error)
 

@@ -290,8 +290,9 @@ def test_as_the_product_wires_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         project = project_in(tmp_path / "shop", channels=platforms(url, NOWHERE))
         app = app_of(project, Slow(0.25))
         async with app.router.lifespan_context(app), client_of(app) as client:
-            for payload in (lambda: fake.mention("hi", ts="5.5"), lambda: fake.rate(fake.posted[0], "up")):
-                body, headers = fake.signed(payload())
+            for asks in (True, False):
+                payload = fake.mention("hi", ts="5.5") if asks else fake.rate(fake.posted[0], "up")
+                body, headers = fake.signed(payload)
                 answer = await client.post("/webhooks/slack/webhook", content=body, headers=headers)
                 assert answer.status_code == 200
                 async with asyncio.timeout(20):

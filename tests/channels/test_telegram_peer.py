@@ -27,12 +27,12 @@ SAID = (
 )
 
 
-async def peer(url: str, token: str) -> Any:
-    from aiogram import Bot
-    from aiogram.client.session.aiohttp import AiohttpSession
-    from aiogram.client.telegram import TelegramAPIServer
-
-    return Bot(token, session=AiohttpSession(api=TelegramAPIServer.from_base(url)))
+def peer(url: str, token: str) -> Any:
+    """Return aiogram's bot at a local Telegram."""
+    sessions = pytest.importorskip("aiogram.client.session.aiohttp")
+    servers = pytest.importorskip("aiogram.client.telegram")
+    session = sessions.AiohttpSession(api=servers.TelegramAPIServer.from_base(url))
+    return aiogram.Bot(token, session=session)
 
 
 def test_a_real_client_lives_on_the_local_telegram() -> None:
@@ -41,14 +41,12 @@ def test_a_real_client_lives_on_the_local_telegram() -> None:
     fake.faults.add(None, Fault(kind="busy", seconds=1))
 
     async def go(url: str) -> None:
-        from aiogram.exceptions import TelegramRetryAfter
-
-        bot = await peer(url, fake.bot_token)
-        async with bot:
+        too_fast = pytest.importorskip("aiogram.exceptions").TelegramRetryAfter
+        async with peer(url, fake.bot_token) as bot:
             assert (await bot.get_me()).username == USERNAME
             for update in await bot.get_updates(timeout=0):
                 answered.append(await bot.send_message(update.message.chat.id, update.message.text))
-                with pytest.raises(TelegramRetryAfter):
+                with pytest.raises(too_fast):
                     await bot.send_message(7, "too fast")
                 fake.faults.add(None, Fault(kind="busy", seconds=1))
 
@@ -65,14 +63,12 @@ def test_the_recorded_scene() -> None:
         return fake.press(fake.sent[-1], line) if line.startswith("Choice") else fake.message(line)
 
     async def go(url: str) -> None:
-        from aiogram.types import Message, Update
-
         desk = scripted()
         sender = TelegramSender(Telegram(bot_token=SecretStr(fake.bot_token), api_url=url))
         intake = TelegramIntake(desk, Limits(), "shop", sender)
         for turn, line in enumerate(SCENE, 1):
             given = update(line)
-            assert Update.model_validate(given).update_id == given["update_id"]
+            assert aiogram.types.Update.model_validate(given).update_id == given["update_id"]
             await intake.take(given)
             event = (await done(desk, PLACE, turn))[-1]
             await sender.send(event, await kept(desk, PLACE))
@@ -80,7 +76,7 @@ def test_the_recorded_scene() -> None:
         for post in fake.sent:
             shown = fake.message(post["text"], chat=post["chat_id"])["message"]
             markup = {key: value for key, value in post.items() if key == "reply_markup"}
-            assert Message.model_validate(shown | markup).text == post["text"]
+            assert aiogram.types.Message.model_validate(shown | markup).text == post["text"]
 
     with LocalServer(fake.app) as server:
         asyncio.run(go(server.url))
