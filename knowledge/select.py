@@ -12,6 +12,7 @@ from frontdesk.knowledge import kinds
 from frontdesk.knowledge.compose import composed
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.neighbours import neighbours
+from frontdesk.knowledge.parts import parts
 from frontdesk.knowledge.phrasings import reworded
 from frontdesk.knowledge.terms import terms
 from frontdesk.knowledge.values import Considered, Hit, Question, Quote, Scope, text_hash
@@ -48,7 +49,7 @@ class Wanted:
     weights: Mapping[str, float]
     said: Mapping[str, float]
     kind: re.Pattern[str] | None
-    """What a quote must hold to answer this kind of question."""
+    """What a quote must hold to answer this kind of question; None where several things are asked."""
 
     @classmethod
     def of(cls, index: Generation, question: Question) -> Wanted:
@@ -59,7 +60,8 @@ class Wanted:
             for term in terms(text):
                 said.setdefault(term, FADING**age)
         weights = {term: index.words.weight(term) for term in dict.fromkeys(terms(texts[-1]))}
-        return cls(texts=texts, weights=weights, said=said, kind=kinds.wanted(question.text))
+        kind = kinds.wanted(question.text) if len(parts(question.text)) == 1 else None
+        return cls(texts=texts, weights=weights, said=said, kind=kind)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from frontdesk.knowledge.base import Knowledge
 from frontdesk.knowledge.compose import CHARS
 from frontdesk.knowledge.neighbours import neighbours
 from frontdesk.knowledge.retrieve import search
-from frontdesk.knowledge.select import Selection, Selector
+from frontdesk.knowledge.select import Selection, Selector, Wanted
 from frontdesk.knowledge.values import Document, Question
 from tests.knowledge.knowledge_samples import Hashing
 
@@ -86,3 +86,11 @@ def test_other_passages_of_a_document_that_was_found_are_weighed(base: Knowledge
     assert beside
     assert {hit.document.id for hit in beside} == {"router.md"}
     assert not {hit.passage.start for hit in beside} & {hit.passage.start for hit in hits}
+
+
+def test_a_time_that_half_of_a_message_asks_for_is_not_asked_of_the_other_half(base: Knowledge) -> None:
+    with base.lease() as index:
+        one = Wanted.of(index, Question(text="How long is the router guaranteed?"))
+        two = Wanted.of(index, Question(text="Which colours has the router, and how long is it guaranteed?"))
+    assert one.kind
+    assert two.kind is None
