@@ -82,7 +82,8 @@ def _flow_cancelled(wanted: Any, played: Played) -> str:
         return f"{name} was not under way"
     if played.after.slots.get(PENDING) == name:
         return f"{name} still waits for the customer"
-    return "" if _flow_started(name, played) else f"{name} went on"
+    went_on = bool(played.said.actions) and not _flow_started(name, played)
+    return f"{name} went on" if went_on else ""
 
 
 def _pattern_clarification_contains(wanted: tuple[str, ...] | FlowsShape, played: Played) -> str:
