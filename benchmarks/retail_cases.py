@@ -15,7 +15,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,16 @@ MOVED = (
     "my default address is out of date, can you update it",
     "I'd like to change my own address, not that of an order.",
 )
+FINAL = (
+    ("Has {order} gone out yet?", "any news on {order}", "Please give me the details of {order}."),
+    (
+        "Tell me which kinds of {product} you carry.",
+        "is there a choice of {product} at your shop",
+        "{product}: what is on offer?",
+    ),
+    ("The address you have for me is wrong now, I live elsewhere.", "new home, so my account needs another address"),
+)
+"""Words of the final figure alone: nobody looked at how they fare."""
 
 
 @dataclass(kw_only=True)
@@ -63,35 +73,35 @@ class Case:
     right: bool = False
 
 
-def cases(world: Json, count: int, seed: int) -> Iterator[Case]:
-    """Yield the cases of `count` customers, and of every product."""
-    dice = random.Random(seed)
+def cases(world: Json, count: int, seed: int, final: bool = False) -> Iterator[Case]:
+    """Yield the cases of `count` customers, and of every product, in words of the final figure or in the others."""
+    dice, words = random.Random(seed), FINAL if final else (STATUS, PRODUCT, MOVED)
     users = sorted(key for key, user in world["users"].items() if user["orders"])
     for user in dice.sample(users, min(count, len(users))):
-        yield from of_customer(world, user, dice)
+        yield from of_customer(world, user, dice, words)
     for product in sorted(world["products"].values(), key=lambda one: str(one["name"])):
         user, there = dice.choice(users), [one for one in product["variants"].values() if one["available"]]
-        text = dice.choice(PRODUCT).format(product=dice.choice([product["name"], product["name"].lower()]))
+        text = dice.choice(words[1]).format(product=dice.choice([product["name"], product["name"].lower()]))
         must = [product["name"], f"{len(there)} variants"]
         yield Case(kind="product", user=user, texts=[text, email(world, user)], must=must, never=[])
 
 
-def of_customer(world: Json, user: str, dice: random.Random) -> Iterator[Case]:
+def of_customer(world: Json, user: str, dice: random.Random, words: Sequence[Sequence[str]]) -> Iterator[Case]:
     """Yield the state of one's own order, another's order, and a new address of one's own."""
     own, who = world["orders"][dice.choice(world["users"][user]["orders"])], email(world, user)
-    texts = [dice.choice(STATUS).format(order=own["order_id"]), who]
+    texts = [dice.choice(words[0]).format(order=own["order_id"]), who]
     must = [own["status"], *(item["name"] for item in own["items"]), own["address"]["zip"]]
     must += [number for one in own["fulfillments"] for number in one["tracking_id"]]
     yield Case(kind="own order", user=user, texts=texts, must=must, never=[])
     other = world["orders"][dice.choice(sorted(key for key, one in world["orders"].items() if one["user_id"] != user))]
     numbers = [number for one in other["fulfillments"] for number in one["tracking_id"]]
     hidden = [*numbers, f"{other['order_id']} is {other['status']}", other["address"]["address1"]]
-    texts = [dice.choice(STATUS).format(order=other["order_id"]), who]
+    texts = [dice.choice(words[0]).format(order=other["order_id"]), who]
     yield Case(kind="another's order", user=user, texts=texts, must=["can't find"], never=hidden)
     new = world["users"][dice.choice(sorted(set(world["users"]) - {user}))]["address"]
     line = ", ".join(filter(None, (new["address1"], new["address2"], new["city"], f"{new['state']} {new['zip']}")))
     moved = {"name": "modify_user_address", "kwargs": {"user_id": user, **new}}
-    texts = [dice.choice(MOVED), who, line, "yes"]
+    texts = [dice.choice(words[2]), who, line, "yes"]
     yield Case(kind="own address", user=user, texts=texts, must=["Done"], never=[], action=moved)
 
 
@@ -138,6 +148,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--customers", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--final", action="store_true", help="in the words kept for the final figure")
     parser.add_argument("--project", type=Path, help="where the bot is made; kept and used again")
     options = parser.parse_args()
     world = world_of(options.data)
@@ -146,7 +157,7 @@ def main() -> int:
         shutil.copy(bot.project.folder / "shop.db", bot.project.folder / "shop.fresh")
 
         async def all_of_them() -> list[Case]:
-            chosen = enumerate(cases(world, options.customers, options.seed))
+            chosen = enumerate(cases(world, options.customers, options.seed, options.final))
             return [await played(bot, world, case, number) for number, case in chosen]
 
         done = asyncio.run(all_of_them())

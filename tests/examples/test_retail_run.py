@@ -17,7 +17,7 @@ import pytest
 
 pytest.importorskip("rasa_sdk")
 from benchmarks.retail import Run, played, summary
-from benchmarks.retail_cases import MOVED, PRODUCT, STATUS, Case, cases, table
+from benchmarks.retail_cases import FINAL, MOVED, PRODUCT, STATUS, Case, cases, table
 from benchmarks.retail_cases import played as played_case
 from benchmarks.retail_customer import PHRASES, Customer
 from benchmarks.retail_hard import HardCustomer, misspelt
@@ -256,6 +256,8 @@ def test_the_customer_never_says_what_the_router_has_learned() -> None:
         return " ".join(re.findall(r"\w+", text.casefold()))
 
     learned = {plain(row.text) for row in read_nlu(EXAMPLE / "nlu.yml").rows}
+    asked = [phrase for phrases in (STATUS, PRODUCT, MOVED, *FINAL) for phrase in phrases]
+    assert not [phrase for phrase in asked if plain(phrase) in learned]
     for group in ("goals", "final", "hard"):
         said = [phrase for phrases in PHRASES[group].values() for phrase in phrases]
         assert len(said) == len(set(said))
