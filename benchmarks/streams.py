@@ -126,7 +126,7 @@ def arms(folder: Path, seconds: float, each: int, idle: int, rounds: int) -> dic
     waits: dict[str, list[float]] = {OURS: [], PLAIN: []}
     shown: dict[str, list[dict[str, Any]]] = {OURS: [], PLAIN: []}
     for round_ in range(rounds):
-        project_in(folder / str(round_), queue=10_000)
+        project_in(folder / str(round_), workers=64)
         ours = [sys.executable, "-m", "tests.faults.standin", str(folder / str(round_))]
         for arm, command in {OURS: ours, PLAIN: [sys.executable, __file__, PLAIN]}.items():
             with process(command, [str(seconds)]) as (url, pid):

@@ -14,6 +14,8 @@ from frontdesk.bot.store import Dispatcher, Room
 
 LASTING_SECONDS = 1.0
 """From when on a rush is no burst any more; and how long nobody may have been refused until it is over."""
+BURST_TURNS = 4
+"""How many turns long a burst may make the wait."""
 LOOK_SECONDS = 0.25
 """How often at least it is looked whether there is room, as other servers may take up what waits."""
 
@@ -21,15 +23,18 @@ LOOK_SECONDS = 0.25
 class Admission:
     """Decides how much may wait, by how long the workers have been behind.
 
-    A burst fills the queue up to `limits.queue`. Once no worker was free for LASTING_SECONDS, only half as many
-    conversations as there are workers may wait for one: whatever is taken then waits about half a turn, and the rest
-    is refused at once, without a look at the database, until a worker takes up the next conversation.
+    A burst may wait: up to `limits.queue` messages, in BURST_TURNS conversations for each worker. Once no worker was
+    free for LASTING_SECONDS, only half as many conversations as there are workers may wait for one: whatever is taken
+    then waits about half a turn, and the rest is refused at once, without a look at the database, until a worker takes
+    up the next conversation.
     (Queues that stand, not queues that are long, are what hurts: Nichols and Jacobson, Controlling Queue Delay, 2012.)
     """
 
     def __init__(self, limits: Limits, dispatcher: Dispatcher, workers: int) -> None:
         self._dispatcher, self._waiting = dispatcher, max(1, workers // 2)
-        self._burst = Room(messages=limits.queue, in_conversation=limits.queue_per_conversation)
+        self._burst = Room(
+            messages=limits.queue, in_conversation=limits.queue_per_conversation, conversations=BURST_TURNS * workers
+        )
         self._full, self._refused, self._asking = (-1, -inf), -inf, 0
 
     def full(self) -> bool:

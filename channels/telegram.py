@@ -36,7 +36,7 @@ POLL_SECONDS = 25
 """How long Telegram holds a request for updates open while there are none."""
 UPDATES = ("message", "callback_query")
 _CONFLICT_SECONDS = 30.0
-_TYPING_AT_ONCE = 20
+_TYPING_AT_ONCE = 8
 """To how many customers `typing` is shown; in a rush, or while Telegram is slow, the others do without."""
 TYPING_SECONDS, LONGEST_TYPING_SECONDS = 4.0, 60.0
 """Until `typing` is shown again, and how long at most."""

@@ -50,7 +50,7 @@ class Room:
     """In all, those being answered included."""
     in_conversation: int
     """Likewise, in its own conversation."""
-    conversations: int = 2**31 - 1
+    conversations: int
     """Conversations that no worker has taken up."""
 
 

@@ -124,7 +124,7 @@ async def resume(url: str, readers: list[Reader], asked: dict[str, str]) -> None
 
 def test_a_drain_ends_turns_and_streams_and_loses_nothing(server: Forking, tmp_path: Path) -> None:
     folder, port = tmp_path / "shop", free_port()
-    project_in(folder, queue=1000)
+    project_in(folder, workers=64, queue=1000)
     url = f"http://127.0.0.1:{port}"
     start(server, folder, port, 0.5)
     readers, asked, took = asyncio.run(load(url, server))
