@@ -1,8 +1,9 @@
 """What the content guard finds and what it takes for more than it is: `python benchmarks/safety.py` prints JSON.
 
-Recall per concern and false alarms on look-alikes over tests/bot/safety_messages.toml, none of which was learned from;
-with `--ordinary FILE.jsonl` (rows with a `text`, of `label` benign where there are labels) false alarms on everyday
-customer messages too. Intervals are Wilson's, 95 %. Exit code 1 below the floors of docs/safety.md.
+Recall per concern and false alarms over tests/bot/safety_messages.toml (`ordinary` are look-alikes) and
+tests/bot/safety_fresh.toml (`ordinary` are plain messages to a shop), none of which was learned from; with
+`--ordinary FILE.jsonl` (rows with a `text`, of `label` benign where there are labels) false alarms on everyday customer
+messages too. Intervals are Wilson's, 95 %. Exit code 1 below the floors of docs/safety.md.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from frontdesk.adapters.graphs import user_cache
 from frontdesk.bot.guards.safety import Watch
 from frontdesk.bot.intervals import wilson
 
-HELD_OUT = Path(__file__).parent.parent / "tests" / "bot" / "safety_messages.toml"
+TESTS = Path(__file__).parent.parent / "tests" / "bot"
+HELD_OUT, FRESH = TESTS / "safety_messages.toml", TESTS / "safety_fresh.toml"
 FLOOR, CEILING = 0.8, 0.02
 
 
@@ -43,13 +45,13 @@ def everyday(path: Path) -> list[str]:
 
 
 def judged(watch: Watch, messages: dict[str, list[str]]) -> dict[str, Any]:
-    """Return recall per concern, how many got the right words, and false alarms on the look-alikes."""
+    """Return recall per concern, how many got the right words, and the false alarms."""
     found = {label: alarms(watch, texts) for label, texts in messages.items()}
     concerns = {label: share(sum(map(bool, told)), len(told)) for label, told in found.items() if label != "ordinary"}
     for label, told in found.items():
         if label != "ordinary":
             concerns[label]["named_right"] = told.count(label)
-    return {"recall": concerns, "look_alikes": share(sum(map(bool, found["ordinary"])), len(found["ordinary"]))}
+    return {"recall": concerns, "false_alarms": share(sum(map(bool, found["ordinary"])), len(found["ordinary"]))}
 
 
 def main() -> int:
@@ -60,7 +62,9 @@ def main() -> int:
     given = options.parse_args()
     messages = tomllib.loads(HELD_OUT.read_text(encoding="utf-8"))
     watch = Watch(MiniLM(user_cache(), threads=1))
+    fresh = tomllib.loads(FRESH.read_text(encoding="utf-8"))
     found: dict[str, Any] = {"both": judged(watch, messages), "phrases_alone": judged(Watch(), messages)}
+    found["fresh"] = judged(watch, fresh)
     ok = all(one["share"] >= FLOOR for one in found["both"]["recall"].values())
     if given.ordinary:
         texts, started = everyday(given.ordinary), time.perf_counter()

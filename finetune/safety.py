@@ -2,7 +2,7 @@
 
 Learned from bot/guards/messages.toml and, as ordinary messages, from the demo's nlu.yml. The threshold is fitted on
 cross-validated predictions: of the ordinary messages that merely sound like a concern, at most one in twenty may count,
-and where no word gives reason to look, one in five hundred.
+and where no word gives reason to look, one in a thousand.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from frontdesk.bot.types import Encoder
 
 GUARDS = WEIGHTS.parent
 DEMO = GUARDS.parent / "template" / "nlu.yml"
-LOOK_ALIKES = 0.05
+LOOK_ALIKES = 0.048
 """The share of look-alikes that may be taken for a concern."""
-EVERYDAY = 0.002
+EVERYDAY = 0.001
 """The share of ordinary messages without any cue that may."""
-STRENGTH, FOLDS, SEED = 10.0, 5, 1
+STRENGTH, FOLDS, SEED = 30.0, 5, 1
 CONCERNING_INTENTS = frozenset({"legal_threat"})
 """Intents of the demo that are no ordinary messages here."""
 
 
 def written() -> dict[str, list[str]]:
-    """Return the messages the guard learns from, by label; `ordinary` are the look-alikes."""
+    """Return the messages the guard learns from, by label: `ordinary` are look-alikes, `everyday` plain messages."""
     return tomllib.loads((GUARDS / "messages.toml").read_text(encoding="utf-8"))
 
 
@@ -65,8 +65,9 @@ def fitted(encoder: Encoder, messages: dict[str, list[str]], everyday: Sequence[
 
 def main() -> int:
     """Fit, write, say what was fitted."""
-    rows = [row for row in read_nlu(DEMO).rows if row.intent not in CONCERNING_INTENTS]
-    found = fitted(MiniLM(user_cache(), threads=1), written(), [row.text for row in rows])
+    messages = written()
+    rows = [row.text for row in read_nlu(DEMO).rows if row.intent not in CONCERNING_INTENTS] + messages.pop("everyday")
+    found = fitted(MiniLM(user_cache(), threads=1), messages, rows)
     WEIGHTS.write_text(found.model_dump_json() + "\n", encoding="utf-8")
     print(json.dumps({"threshold": found.threshold, "labels": found.labels, "everyday": len(rows)}))
     return 0

@@ -34,6 +34,7 @@ from frontdesk.bot.types import (
 )
 
 HELD_OUT = tomllib.loads((Path(__file__).parent / "safety_messages.toml").read_text(encoding="utf-8"))
+FRESH = tomllib.loads((Path(__file__).parent / "safety_fresh.toml").read_text(encoding="utf-8"))
 BRAND = Brand(name="Larkspur Lane")
 
 
@@ -58,6 +59,13 @@ def told(text: str, brand: Brand = BRAND, state: State = "bot", *turns: Turn) ->
 def test_most_messages_that_need_a_person_are_found(watch: Watch, concern: str) -> None:
     found = [watch.found(text) for text in HELD_OUT[concern]]
     assert sum(map(bool, found)) >= 0.8 * len(found)
+
+
+def test_what_was_written_later_is_mostly_found_and_plain_messages_are_left_alone(watch: Watch) -> None:
+    plainly = FRESH["ordinary"]
+    assert sum(bool(watch.found(text)) for text in plainly) <= 0.02 * len(plainly)
+    real = [text for concern in CONCERNS for text in FRESH[concern]]
+    assert sum(bool(watch.found(text)) for text in real) >= 0.8 * len(real)
 
 
 def test_what_only_sounds_like_it_is_mostly_left_alone(watch: Watch) -> None:
