@@ -66,4 +66,4 @@ def _why(message: Json, reply: Json, conversation: Conversation, session: Sessio
     place = {"conversation": conversation.id, "message": of}
     form = correction_form(conversation.brand, draft_of(question), session, documents=cited, more=place)
     correct = el("details", el("summary", "Correct this answer"), form, class_="correct", data_keep=of)
-    return el("div", el("small", el("a", "Why this answer?", href=address)), correct)
+    return el("div", el("small", el("a", "Why this answer?", href=address)), correct, class_="right")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
-from frontdesk.bot.types import Conversation, Customer, Handoff, Reply
+from frontdesk.bot.types import Conversation, Customer, Handoff, Message, Reply
 from frontdesk.channels.inbox_pages import bar, csrf, drawn
 from frontdesk.channels.inbox_turns import origin, said, turn_parts
 from frontdesk.channels.operator import Session
@@ -31,6 +31,8 @@ REASONS: Mapping[str, str] = {
     "failure": "the bot failed",
     "agent": "taken by a colleague",
 }
+VISITOR = "visitor-"
+"""How the ids begin of customers whom nobody knows."""
 KEYS = {
     "j / k": "next, previous conversation",
     "Enter": "open it",
@@ -114,7 +116,10 @@ def address(conversation_id: str) -> str:
 
 def name_of(customer: Customer | None) -> str:
     """Return what a customer is called here."""
-    return (customer.attributes.get("name") or customer.id) if customer else "A customer"
+    if customer is None:
+        return "A customer"
+    visitor = customer.id.startswith(VISITOR)
+    return customer.attributes.get("name") or (f"Visitor {customer.id[-4:]}" if visitor else customer.id)
 
 
 def queue_part(conversations: Sequence[Conversation], here: str = "") -> Html:
@@ -134,7 +139,7 @@ def _framed(title: str, body: list[Html], session: Session, **data: str) -> str:
 
 
 def _row(conversation: Conversation, here: str) -> Html:
-    last = conversation.turns[-1].message if conversation.turns else None
+    last = _about(conversation)
     handoff = conversation.handoff
     words = el(
         "span",
@@ -146,6 +151,17 @@ def _row(conversation: Conversation, here: str) -> Html:
     chip = el("span", _holder(conversation), class_=f"chip {conversation.state}")
     mark = "true" if conversation.id == here else None
     return el("li", el("a", words, since(handoff), chip, href=address(conversation.id), aria_current=mark))
+
+
+def _about(conversation: Conversation) -> Message | None:
+    """The last message that says more than that a person is wanted; else the last."""
+    telling = [turn.message for turn in conversation.turns if not (turn.reply and _only_a_person(turn.reply))]
+    return (telling or [turn.message for turn in conversation.turns] or [None])[-1]
+
+
+def _only_a_person(reply: Reply) -> bool:
+    moved = any(sentence.effect.state == "waiting" for sentence in reply.sentences)
+    return moved and all(route.intent == "human_agent" for route in reply.routes)
 
 
 def since(handoff: Handoff | None) -> Html | None:

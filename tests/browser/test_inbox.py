@@ -78,6 +78,7 @@ def test_two_people_at_once(browser: Browser, served: Served) -> None:
     for page in (ana, ben):  # it appears by itself
         expect(page.locator(".rows a")).to_have_count(2)
         expect(page.locator(".rows")).to_contain_text("asked for a person")
+        expect(page.locator(".rows")).to_contain_text("Can I return unused items?")  # not that a person is wanted
     shot(ana, "inbox-queue")
     for page in (ana, ben):
         page.locator(f"a[href$='{one}']").click()
