@@ -6,7 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import aiogram
 import pytest
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+from aiogram.exceptions import TelegramRetryAfter
 from pydantic import SecretStr
 
 from frontdesk.bot.config import Limits, Telegram
@@ -15,7 +19,6 @@ from frontdesk.channels.fakes.server import Fault, LocalServer
 from frontdesk.channels.telegram import TelegramIntake, TelegramSender
 from tests.channels.wire import done, kept, scripted
 
-aiogram = pytest.importorskip("aiogram", reason="aiogram is not installed")
 PLACE = "telegram:7"
 SCENE = ("/start", "can I return it?", "choose", "Choice 3")
 SAID = (
@@ -27,12 +30,9 @@ SAID = (
 )
 
 
-def peer(url: str, token: str) -> Any:
+def peer(url: str, token: str) -> aiogram.Bot:
     """Return aiogram's bot at a local Telegram."""
-    sessions = pytest.importorskip("aiogram.client.session.aiohttp")
-    servers = pytest.importorskip("aiogram.client.telegram")
-    session = sessions.AiohttpSession(api=servers.TelegramAPIServer.from_base(url))
-    return aiogram.Bot(token, session=session)
+    return aiogram.Bot(token, session=AiohttpSession(api=TelegramAPIServer.from_base(url)))
 
 
 def test_a_real_client_lives_on_the_local_telegram() -> None:
@@ -41,12 +41,12 @@ def test_a_real_client_lives_on_the_local_telegram() -> None:
     fake.faults.add(None, Fault(kind="busy", seconds=1))
 
     async def go(url: str) -> None:
-        too_fast = pytest.importorskip("aiogram.exceptions").TelegramRetryAfter
         async with peer(url, fake.bot_token) as bot:
             assert (await bot.get_me()).username == USERNAME
             for update in await bot.get_updates(timeout=0):
+                assert update.message and update.message.text
                 answered.append(await bot.send_message(update.message.chat.id, update.message.text))
-                with pytest.raises(too_fast):
+                with pytest.raises(TelegramRetryAfter):
                     await bot.send_message(7, "too fast")
                 fake.faults.add(None, Fault(kind="busy", seconds=1))
 
