@@ -155,8 +155,9 @@ def _row(conversation: Conversation, here: str) -> Html:
 
 def _about(conversation: Conversation) -> Message | None:
     """The last message that says more than that a person is wanted; else the last."""
-    telling = [turn.message for turn in conversation.turns if not (turn.reply and _only_a_person(turn.reply))]
-    return (telling or [turn.message for turn in conversation.turns] or [None])[-1]
+    turns = [turn for turn in conversation.turns if not (turn.reply and _only_a_person(turn.reply))]
+    said = turns or list(conversation.turns)
+    return said[-1].message if said else None
 
 
 def _only_a_person(reply: Reply) -> bool:
