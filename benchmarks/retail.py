@@ -225,6 +225,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--tasks", default="train", choices=["train", "dev"])
     parser.add_argument("--limit", type=int, default=0, help="play only this many tasks")
+    parser.add_argument("--task", type=int, action="append", help="play only this task; may be given again")
     parser.add_argument("--every", type=int, default=1, help="play only every so many-th task")
     parser.add_argument("--final", action="store_true", help="open with the phrases kept for the final figure")
     parser.add_argument("--hard", action="store_true", help="play the harder customer")
@@ -236,7 +237,8 @@ def main() -> int:
     lines = (options.data / f"tasks_{options.tasks}.jsonl").read_text(encoding="utf-8").splitlines()
     tasks = [json.loads(line) for line in lines]
     why = [exclusion(world, task) for task in tasks]
-    chosen = [(number, task) for number, task in enumerate(tasks) if not why[number]]
+    wanted = options.task or range(len(tasks))
+    chosen = [(number, task) for number, task in enumerate(tasks) if not why[number] and number in wanted]
     with tempfile.TemporaryDirectory() as temporary:
         bot = prepared(options.data, options.project or Path(temporary))
         started = time.perf_counter()
