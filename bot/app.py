@@ -54,11 +54,16 @@ from frontdesk.knowledge.values import ALONE, Helpers
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from fastapi.telemetry import TelemetryConfig
 
     from frontdesk.bot.commands.retention import Retention
     from frontdesk.channels.files import Files
 
 log = logging.getLogger(__name__)
+
+
+OWN_TRACES_ONLY: TelemetryConfig = {"tracing": False, "logs": False, "operation_spans": False}
+"""FastAPI's own spans hold whole addresses, `?token=` with them, and its log events hold whole exceptions."""
 
 
 class Speaking(Speaker, Protocol):
@@ -277,7 +282,9 @@ def create_app(bot: Bot) -> FastAPI:
     refresher = Refresher(bot.knowledge, project.folder, settings.knowledge.refresh_minutes)
     retention = Retention(project, store)
     running = Running(desk, senders, listeners, [refresher, retention])
-    app = FastAPI(title="frontdesk", docs_url=None, redoc_url=None, lifespan=running.lifespan)
+    app = FastAPI(
+        title="frontdesk", docs_url=None, redoc_url=None, lifespan=running.lifespan, telemetry=OWN_TRACES_ONLY
+    )
     app.state.drain = running.drain
     for webhook in [way.webhook for way in ways if way.webhook]:
         app.include_router(webhook)
