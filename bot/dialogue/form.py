@@ -76,7 +76,8 @@ class Form(Acting):
         before = dict(self.changes)
         self._validate(taken)
         kept = any(value is None or self.at.slots.get(name) is not None for name, value in taken.items())
-        return kept or any(value != before.get(name) for name, value in self.changes.items() if value is not None)
+        added = {name: value for name, value in self.changes.items() if value is not None and name != REQUESTED}
+        return kept or any(value != before.get(name) for name, value in added.items())
 
     def _take(self, resumes: bool) -> dict[str, Any]:
         """Take the values of the message; returns what is new among the task's slots, None for a value that was left.

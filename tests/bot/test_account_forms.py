@@ -250,6 +250,14 @@ def test_a_value_that_is_refused_again_and_again_brings_a_person(talk: Talk) -> 
     assert why(talk.say("LN-201"))["reason"] == "loan was asked for 3 times without an answer"
 
 
+@pytest.mark.filterwarnings("ignore:No method 'extract_note'")
+def test_a_form_that_says_what_it_asks_for_counts_what_is_no_answer_too(talk: Talk) -> None:
+    talk.say("ask me")
+    for _ in range(2):
+        assert "What is it for?" in talk.say("hmm").text
+    assert why(talk.say("hmm"))["reason"] == "kind was asked for 3 times without an answer"
+
+
 class Doubts(Watch):
     """A guard that takes every message for an emergency, as its classifier does now and then."""
 
