@@ -24,14 +24,14 @@ class Admission:
     """Decides how much may wait, by how long the workers have been behind.
 
     A burst may wait: up to `limits.queue` messages, in BURST_TURNS conversations for each worker. Once no worker was
-    free for LASTING_SECONDS, only half as many conversations as there are workers may wait for one: whatever is taken
-    then waits about half a turn, and the rest is refused at once, without a look at the database, until a worker takes
+    free for LASTING_SECONDS, only a quarter as many conversations as there are workers may wait for one: whatever is
+    taken then waits about a third of a turn, and the rest is refused at once, without a look at the database, until a worker takes
     up the next conversation.
     (Queues that stand, not queues that are long, are what hurts: Nichols and Jacobson, Controlling Queue Delay, 2012.)
     """
 
     def __init__(self, limits: Limits, dispatcher: Dispatcher, workers: int) -> None:
-        self._dispatcher, self._waiting = dispatcher, max(1, workers // 2)
+        self._dispatcher, self._waiting = dispatcher, max(1, workers // 4)
         self._burst = Room(
             messages=limits.queue, in_conversation=limits.queue_per_conversation, conversations=BURST_TURNS * workers
         )
