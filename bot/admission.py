@@ -25,8 +25,8 @@ class Admission:
 
     A burst may wait: up to `limits.queue` messages, in BURST_TURNS conversations for each worker. Once no worker was
     free for LASTING_SECONDS, only a quarter as many conversations as there are workers may wait for one: whatever is
-    taken then waits about a third of a turn, and the rest is refused at once, without a look at the database, until a worker takes
-    up the next conversation.
+    taken then waits about a third of a turn, and the rest is refused at once, without a look at the database, until a
+    worker takes up the next conversation.
     (Queues that stand, not queues that are long, are what hurts: Nichols and Jacobson, Controlling Queue Delay, 2012.)
     """
 
