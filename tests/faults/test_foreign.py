@@ -8,14 +8,14 @@ from __future__ import annotations
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from frontdesk.channels.fakes.server import Fault
-from tests.faults.foreign import Shop, Try, folded, foreign, served, token
+from tests.faults.foreign import API_KEY, CHATWOOT_SECRET, RASA_TOKEN, SECRET, Shop, Try, folded, foreign, served, token
 from tests.faults.foreign_attacks import ATTACKS
 
 EXPLODING = '''
@@ -81,9 +81,9 @@ def test_an_order_that_is_not_ones_own_sounds_like_one_that_does_not_exist(shop:
     assert answered(victim.orders[0][0]) == answered("LL-00001")
 
 
-def planted(shop: Shop, secrets: list[str]) -> list[str]:
+def planted(shop: Shop, give: Iterator[str]) -> list[str]:
     """Send secrets everywhere a secret can be sent, most of it wrong in some way; return the bodies of errors."""
-    give, errors = iter(secrets), []
+    errors: list[str] = []
 
     def sent(method: str, path: str, **more: object) -> None:
         answer = shop.client.request(method, f"{shop.url}{path}", **more)  # type: ignore[arg-type]
@@ -113,23 +113,75 @@ def planted(shop: Shop, secrets: list[str]) -> list[str]:
     wrong = {"X-Slack-Signature": f"v0={next(give)}", "X-Slack-Request-Timestamp": str(int(time.time()))}
     sent("POST", "/webhooks/slack/webhook", content=next(give).encode(), headers=wrong)
     sent("POST", "/webhooks/telegram/webhook", json={}, headers={"X-Telegram-Bot-Api-Secret-Token": next(give)})
+    planted_elsewhere(sent, give)
     shop.write_slack(f"my card is {next(give)}", "U77")
     shop.write_telegram(f"my pin is {next(give)}, where is my order", 77)
     return errors
 
 
-def test_no_secret_reaches_a_log_or_an_error_body(shop: Shop) -> None:
+def planted_elsewhere(sent: Callable[..., None], give: Iterator[str]) -> None:
+    """The same on the wires beside the chat: Rasa's others, the action server, Chatwoot, the pages of operators."""
+    for path in (f"/conversations/{next(give)}/messages", f"/conversations/{next(give)}/tracker", "/model/parse"):
+        said = {"text": f"reset {next(give)}", "sender": "user"}
+        sent("POST", path, params={"token": next(give)}, json=said)
+        sent("POST", path, params={"token": RASA_TOKEN}, json=said | {"surprise": next(give)})
+    call = {"tracker": {"sender_id": next(give), "slots": {"x": next(give)}}, "domain": {}}
+    sent("POST", "/webhook", params={"token": next(give)}, json=call | {"next_action": f"action_{next(give)}"})
+    sent("POST", "/webhook", params={"token": RASA_TOKEN}, json=call | {"next_action": "action_nobody_has"})
+    sent("POST", "/webhooks/callback/webhook", json={"sender": next(give), "message": f"my pin is {next(give)}"})
+    polling = {"EIO": "4", "transport": "polling", "session_id": next(give)}
+    sent("GET", "/socket.io/", params=polling, headers={"Authorization": next(give)})
+    sent(
+        "POST",
+        "/socket.io/",
+        params=polling | {"sid": next(give)},
+        content=f'42["user_uttered",{{"{next(give)}'.encode(),
+    )
+    account = {"account": {"id": 1}, "conversation": {"id": 5, "status": "pending"}, "id": 9}
+    written = {"event": "message_created", "message_type": "incoming", "content": f"card {next(give)}", **account}
+    for secret in (next(give), CHATWOOT_SECRET):
+        sent(
+            "POST",
+            "/webhooks/chatwoot/webhook",
+            params={"secret": secret},
+            json=written | {"sender": {"id": next(give)}},
+        )
+    for path in ("/inbox/login", "/inbox/reply", "/admin/jobs", "/admin/knowledge/corrections"):
+        form = {"token": next(give), "name": next(give), "text": next(give), "id": next(give)}
+        sent("POST", path, data=form, headers={"Cookie": f"frontdesk_operator={next(give)}"})
+    vote = {"conversation_id": next(give), "message_id": next(give), "value": "up", "comment": next(give)}
+    sent("POST", "/api/feedback", json=vote)
+    sent("POST", "/api/feedback", json=vote | {"value": next(give)})
+    sent("GET", "/admin/numbers", params={"brand": next(give), "since": next(give)})
+    sent("PUT", f"/api/chat/{next(give)}", content=next(give).encode() * 20_000)
+    sent("POST", "/api/chat", content=next(give).encode() * 80_000)
+
+
+def test_no_secret_reaches_a_log_a_trace_or_an_error_body(shop: Shop) -> None:
     rng = random.Random(18)
-    secrets = [f"Zq{number:02d}{''.join(rng.choices('bcdfghjkmn23456789', k=14))}" for number in range(80)]
+    secrets = [f"Zq{number:03d}{''.join(rng.choices('bcdfghjkmn23456789', k=14))}" for number in range(160)]
+    given: list[str] = []
     shop.telegram.faults.add(Fault(kind="busy", seconds=1))
     before = len(shop.slack.posted) + len(shop.telegram.sent)
-    errors = planted(shop, secrets)
+
+    def give() -> Iterator[str]:
+        for one in secrets:
+            given.append(one)
+            yield one
+
+    errors = planted(shop, give())
     settled(shop, before + 2)
     log = folded(shop.log)
-    assert len(errors) >= 15
+    assert len(given) >= 110
+    assert len(errors) >= 40
     assert "cannot read" not in log, "what an action says when it fails quotes its customer"
     assert "runtimeerror" in log, "the failure itself is told"
     tokens = [shop.slack.bot_token, shop.slack.signing_secret, shop.telegram.bot_token, shop.telegram.secret_token]
+    tokens += [RASA_TOKEN, CHATWOOT_SECRET, API_KEY, SECRET]
     assert [one for one in (*secrets, *tokens) if one.casefold() in log] == []
-    assert [one for one in secrets for body in errors if one in body] == []
+    assert [one for one in (*secrets, *tokens) for body in errors if one in body] == []
+    traces = folded(shop.traces)
+    assert '"name": "turn"' in traces or not traces
+    assert [one for one in (*secrets, *tokens) if one.casefold() in traces] == []
+    assert [value for who in shop.people for value in who.fields if value in traces] == []
     assert [value for who in shop.people for value in who.fields if value in log] == []
