@@ -78,7 +78,7 @@ def reply(kind: str, number: int) -> dict[str, Any]:
     citation = {**cited, "version": "0" * 64, "quote": quote, "start": 10, "end": 110}
     state = "waiting" if kind == "handoff" else None
     sentence = {"text": quote, "citations": [citation], "support": {"kind": "quote", "source": "r"}}
-    effect = {"buttons": [], "slots": {}, "state": state, "action": None, "voice": None}
+    effect: dict[str, Any] = {"buttons": [], "slots": {}, "state": state, "action": None, "voice": None}
     route = {"kind": kind, "intent": "returns", "confidence": 0.97, "reason": "the linear tier", "alternatives": []}
     return {
         "text": f"{quote} [1] " * 3,

@@ -174,7 +174,8 @@ def assemble(project: Project) -> Bot:
         name: load_router(project.state / "router", encoder, brand.routes, brand.titles, **router_of(project, brand))
         for name, brand in brands.items()
     }
-    account = AccountAnswerer(actions_of(project), brands)
+    theirs = "customer_id" if project.settings.action_endpoint else ""  # a team's own server must say whose a record is
+    account = AccountAnswerer(actions_of(project), brands, owner=theirs)
     engine = Engine(
         brands=brands,
         routers=routers,
