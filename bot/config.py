@@ -140,7 +140,7 @@ class Knowledge(Sources):
 
 
 class Helped(Table):
-    """Asking customers whether an answer helped; never beside a question of the bot's own, a handoff or an open task."""
+    """Asking customers whether an answer helped; never beside a question of the bot, a handoff or an open task."""
 
     after: Literal["end", "answer", "never"] = "end"
     """`end`: when the customer thanks or leaves after an answer; `answer`: below the answer itself, too."""
@@ -305,7 +305,7 @@ class Router(Table):
     """The router's error target on what it answers; thresholds are fitted to it, never typed in."""
 
     max_error: float = Field(default=0.05, gt=0, lt=1)
-    errors: dict[Kind, float] = {"voice": 0.15, "account": 0.2}
+    errors: dict[Kind, float] = Field(default={"voice": 0.15, "account": 0.2})
     """For messages whose intent is in doubt, by route: the share that may belong on another; else max_error."""
 
     @field_validator("errors")
