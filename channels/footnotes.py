@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-_BOLD = re.compile(r"\*\*(\S(?:[^*\n]*\S)?)\*\*")
+_BOLD = re.compile(r"\*\*(?=\S)((?:(?!\*\*)[^\n])+)(?<=\S)\*\*")
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\(([^()\s]+)\)")
 _UNSAFE = re.compile(r"[\s<>|\"]")
 _LONGEST_QUOTE = 200

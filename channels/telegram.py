@@ -167,7 +167,8 @@ class TelegramSender:
 
     def __init__(self, settings: Telegram, typing_seconds: float = TYPING_SECONDS) -> None:
         self.api, self._typing_seconds = TelegramApi(settings), typing_seconds
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._presses: set[asyncio.Task[None]] = set()
+        self._typings: set[asyncio.Task[None]] = set()
 
     @property
     def outgoing(self) -> Outgoing:
@@ -189,21 +190,16 @@ class TelegramSender:
     def acknowledge(self, chat: str, callback: str, desk: Desk, receipt: Receipt) -> None:
         """Let a pressed button stop waiting, and show `typing` until the reply is there; failures are only logged."""
         if callback:
-            self._begin(self._hint("answerCallbackQuery", {"callback_query_id": callback}))
-        if len(self._tasks) < _TYPING_AT_ONCE:
-            self._begin(self._typing(chat, desk, receipt))
+            _begin(self._hint("answerCallbackQuery", {"callback_query_id": callback}), self._presses)
+        if len(self._typings) < _TYPING_AT_ONCE:
+            _begin(self._typing(chat, desk, receipt), self._typings)
 
     async def close(self) -> None:
-        """Leave off typing and close the connections."""
-        for task in self._tasks:
+        """Leave off typing, let the pressed buttons be told, and close the connections."""
+        for task in self._typings:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._typings, *self._presses, return_exceptions=True)
         await self.outgoing.close()
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _typing(self, chat: str, desk: Desk, receipt: Receipt) -> None:
         """Show `typing` again and again (each lasts five seconds), unless a person has the conversation."""
@@ -229,6 +225,12 @@ class TelegramSender:
             await self.api.call(method, body)
         except (Retry, Doubtful) as error:
             log.info("Telegram %s was not taken: %s", method, error)
+
+
+def _begin(work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
 
 
 async def _replied(desk: Desk, receipt: Receipt) -> None:

@@ -271,7 +271,6 @@ def test_from_the_message_to_a_long_button_and_back() -> None:
         asyncio.run(go(server.url))
     methods = [method for method, _ in fake.calls]
     assert methods.count("answerCallbackQuery") == 2, "once per press, not per delivery"
-    assert methods.count("sendChatAction") == 3
 
 
 def test_payloads_and_their_short_ids() -> None:
