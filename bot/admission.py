@@ -13,7 +13,7 @@ from frontdesk.bot.errors import Overloaded
 from frontdesk.bot.store import Dispatcher, Room
 
 LASTING_SECONDS = 1.0
-"""From when on a rush is no burst any more; and how long nobody may have been refused until it is over."""
+"""From when on a rush of quick turns is no burst any more; and how long nobody may have been refused when it is over."""
 BURST_TURNS = 4
 """How many turns long a burst may make the wait."""
 LOOK_SECONDS = 0.25
@@ -24,9 +24,9 @@ class Admission:
     """Decides how much may wait, by how long the workers have been behind.
 
     A burst may wait: up to `limits.queue` messages, in BURST_TURNS conversations for each worker. Once no worker was
-    free for LASTING_SECONDS, only a quarter as many conversations as there are workers may wait for one: whatever is
-    taken then waits about a third of a turn, and the rest is refused at once, without a look at the database, until a
-    worker takes up the next conversation.
+    free for LASTING_SECONDS, or for BURST_TURNS turns where these take longer, only a quarter as many conversations as
+    there are workers may wait for one: whatever is taken then waits about a third of a turn, and the rest is refused at
+    once, without a look at the database, until a worker takes up the next conversation.
     (Queues that stand, not queues that are long, are what hurts: Nichols and Jacobson, Controlling Queue Delay, 2012.)
     """
 
@@ -63,4 +63,5 @@ class Admission:
             self._asking -= 1
 
     def _rush(self) -> bool:
-        return self._dispatcher.behind() > LASTING_SECONDS or time.monotonic() < self._refused + LASTING_SECONDS
+        lasting = max(LASTING_SECONDS, BURST_TURNS * self._dispatcher.turn_seconds)
+        return self._dispatcher.behind() > lasting or time.monotonic() < self._refused + LASTING_SECONDS

@@ -26,6 +26,8 @@ STARTS = 25
 """Starts of one message without an end: it seems to kill the process. Well above a run of restarts."""
 BURST = 16
 """Messages of one conversation before others have their turn."""
+LATELY = 16
+"""How many messages the average of how long one takes looks back, about."""
 BACKOFF_SECONDS = 0.5
 LONGEST_PAUSE = 30.0
 APOLOGY = "Something went wrong on our side. I've passed your message to a colleague."
@@ -114,6 +116,8 @@ class Dispatcher:
         self._stopping = False
         self.taken = 0
         """Conversations taken up so far."""
+        self.turn_seconds = 0.0
+        """How long a message takes lately, on average."""
         self._all_busy: float | None = None
 
     def behind(self) -> float:
@@ -214,10 +218,12 @@ class Dispatcher:
 
     async def _answer(self, work: Turnwork) -> Pending | None:
         """Answer one message, or give it up after too many tries; returns the conversation's next."""
+        began = time.monotonic()
         try:
             if work.attempt > FAILURES or work.lane.starts > STARTS:
                 raise RuntimeError("this message was started several times and never answered")
             await self._handle(work)
+            self.turn_seconds += (time.monotonic() - began - self.turn_seconds) / LATELY
             return self._next(work)
         except StoreError:
             raise

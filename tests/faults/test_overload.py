@@ -89,7 +89,7 @@ def test_only_so_many_conversations_wait_for_a_worker(store_url: str) -> None:
 class Workers:
     """A dispatcher whose workers are behind for as long as told."""
 
-    taken, late = 0, 0.0
+    taken, late, turn_seconds = 0, 0.0, 0.2
 
     def behind(self) -> float:
         return self.late
@@ -118,6 +118,17 @@ def test_a_burst_waits_and_a_lasting_rush_is_cut_off() -> None:
         assert admission.full(), "no more ask the store at once than may wait"
     workers.late = 0.0
     assert room().conversations == 2, "the rush is not over as soon as a worker is free"
+
+
+def test_where_turns_are_slow_a_burst_may_last_longer() -> None:
+    workers = Workers()
+    workers.late, workers.turn_seconds = 15.0, 5.0
+    admission = Admission(Limits(queue=50), cast(Any, workers), 8)
+    with admission.place() as found:
+        assert found.conversations == 32
+    workers.late = 21.0
+    with admission.place() as found:
+        assert found.conversations == 2
 
 
 class Refused(Overloaded):
