@@ -13,7 +13,7 @@ from frontdesk.bot.errors import Overloaded
 from frontdesk.bot.store import Dispatcher, Room
 
 LASTING_SECONDS = 1.0
-"""From when on a rush of quick turns is no burst any more; and how long nobody may have been refused when it is over."""
+"""From when on a rush of quick turns is no burst; and how long nobody may have been refused when it is over."""
 BURST_TURNS = 4
 """How many turns long a burst may make the wait."""
 LOOK_SECONDS = 0.25
