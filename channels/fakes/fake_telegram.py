@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -144,8 +145,8 @@ async def _parameters(request: Request) -> dict[str, Any]:
     """Return what was sent as JSON, or as a form, whose objects and numbers are JSON, as libraries do."""
     if request.headers.get("content-type", "").startswith("application/json"):
         return dict(await request.json())
-    form = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
-    return {name: value if name in _TEXTS else json.loads(value) for name, value in form.items()}
+    form = parse_qsl((await request.body()).decode(), keep_blank_values=True)
+    return {name: value if name in _TEXTS else json.loads(value) for name, value in form}
 
 
 def _customer(chat: int) -> dict[str, Any]:

@@ -260,14 +260,14 @@ def test_days_are_said_as_people_say_them(actions: ModuleType) -> None:
 @pytest.mark.parametrize("action", ["action_order_details", "action_my_orders"])
 def test_days_that_are_named_choose_the_order_that_was_placed_on_them(run: Run, action: str) -> None:
     lately = f"{date.today() - timedelta(30)}/{date.today()}"
-    (told,) = run(action, "C1003", days=lately)["responses"]
+    (told,) = run(action, "C1003", days=lately).responses
     assert re.findall(r"LL-\d{5}", told["text"]) == ["LL-10462"]
-    none, every = run(action, "C1003", days="1999-06-01/1999-06-30")["responses"]
+    none, every = run(action, "C1003", days="1999-06-01/1999-06-30").responses
     assert "from that time" in none["text"]
     assert len(set(re.findall(r"LL-\d{5}", every["text"]))) == 3
 
 
 def test_the_day_of_a_delivery_is_not_taken_for_that_of_an_order(run: Run) -> None:
-    (told,) = run("action_order_status", "C1001", days="1999-06-01")["responses"]
+    (told,) = run("action_order_status", "C1001", days="1999-06-01").responses
     assert "LL-10423" in told["text"]
-    assert run("action_order_status", "C1001", days="soon")["responses"][0]["text"] == told["text"]
+    assert run("action_order_status", "C1001", days="soon").responses[0]["text"] == told["text"]
