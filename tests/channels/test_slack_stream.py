@@ -338,7 +338,7 @@ def test_each_thread_of_an_assistant_is_a_conversation_with_suggested_questions(
     question = {"title": "Where is my order?", "message": "Where is my order?"}
     assert legacy.fake.streams.prompts == [{"channel_id": "D1", "thread_ts": "7.7", "prompts": [question]}]
     agent = played(panel, prompts=("Where is my order?",), assistant=True)
-    assert [at.get("thread_ts") for at in agent.fake.streams.prompts] == ["7.7", None]
+    assert {at.get("thread_ts") for at in agent.fake.streams.prompts} == {"7.7", None}
 
 
 BUTTON = {"elements": [{"value": "/choose", "action_id": "choice_0", "text": {"type": "plain_text", "text": "Choose"}}]}

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -62,8 +63,9 @@ class Forking:
         return code
 
     def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
-        self.send(signal.SIGKILL)
+        """SIGKILL, and wait until it is gone; it may have come to its end just before."""
+        with suppress(ProcessLookupError):
+            self.send(signal.SIGKILL)
         self.ended()
 
     def _read(self) -> str:
