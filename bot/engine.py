@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from frontdesk.bot.config import Brand
 from frontdesk.bot.dialogue.cases import with_cases
 from frontdesk.bot.dialogue.clarify import person_button
-from frontdesk.bot.dialogue.tasks import answers, continued, open_task
+from frontdesk.bot.dialogue.tasks import answers, continued
 from frontdesk.bot.errors import StoreError
 from frontdesk.bot.guards import Check, Context, checked
 from frontdesk.bot.guards.masking import heard
@@ -154,8 +154,6 @@ class Engine:
         if _wordless(message):
             return ()
         found = self.routers[message.brand].route(message, conversation)
-        if open_task(conversation, brand):  # a pleasantry beside the answer to a task's question is no request
-            found = tuple(route for route in found if not (route.kind == "voice" and route.text)) or found
         routes = continued(message, conversation, brand, found)
         return with_cases(triggered(routes, brand), message, conversation, brand)
 

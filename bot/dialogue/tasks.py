@@ -116,6 +116,8 @@ def continued(
     task = open_task(conversation, brand)
     if task is None:
         return one_by_one(routes, brand)
+    # a pleasantry beside the answer to a task's question is no request
+    routes = tuple(route for route in routes if not (route.kind == "voice" and route.text)) or routes
     first = routes[0]
     doubts = [replace(route, kind="clarify") if route.trigger == "clarify" else route for route in routes]
     if goes_on(message, task, brand, doubts):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
 from frontdesk.bot.store.tables import figures, model_uses
 from frontdesk.bot.usage import HERE
@@ -67,16 +69,8 @@ def by_case(connection: Connection, start: float) -> Mapping[int, Spent]:
         .where(figures.c.asked_at >= start)
         .group_by(figures.c.case_id)
     )
-    return {
-        row.case_id: Spent(
-            tokens_in=int(row.tokens_in),
-            tokens_out=int(row.tokens_out),
-            tokens_here=int(row.tokens_here),
-            uncounted=int(row.uncounted),
-            cost=float(row.cost),
-        )
-        for row in connection.execute(wanted)
-    }
+    found = map(_counted, connection.execute(wanted))
+    return {row.pop("case_id"): Spent(**row) for row in found}
 
 
 def by_model(connection: Connection, start: float, end: float, brand: str) -> Sequence[ModelUse]:
@@ -93,15 +87,9 @@ def by_model(connection: Connection, start: float, end: float, brand: str) -> Se
     )
     if brand:
         wanted = wanted.where(figures.c.brand == brand)
-    return [
-        ModelUse(
-            model=row.model,
-            provider=row.provider,
-            calls=int(row.calls),
-            uncounted=int(row.uncounted),
-            tokens_in=int(row.tokens_in),
-            tokens_out=int(row.tokens_out),
-            cost=float(row.cost),
-        )
-        for row in connection.execute(wanted)
-    ]
+    return [ModelUse(**_counted(row)) for row in connection.execute(wanted)]
+
+
+def _counted(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    """Return the columns by name; PostgreSQL's sums of whole numbers are decimals."""
+    return {name: int(value) if isinstance(value, Decimal) else value for name, value in row._mapping.items()}
