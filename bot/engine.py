@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import pairwise
 from typing import Any, Protocol
 
 from frontdesk.bot.config import Brand
@@ -20,6 +19,7 @@ from frontdesk.bot.guards.masking import heard
 from frontdesk.bot.guards.safety import Watch
 from frontdesk.bot.handoff import fresh, handing, held, reachable, triggered
 from frontdesk.bot.helped import pressed, question
+from frontdesk.bot.text import joined
 from frontdesk.bot.types import (
     Answerer,
     Citation,
@@ -66,7 +66,7 @@ class Draft:
         """Assemble the reply from the sentences that passed."""
         effects = [sentence.effect for sentence in self.sentences]
         return Reply(
-            text=_text([_with_notes(sentence) for sentence in self.sentences]),
+            text=joined([_with_notes(sentence) for sentence in self.sentences]),
             routes=self.routes,
             sentences=tuple(self.sentences),
             citations=_distinct(citation for sentence in self.sentences for citation in sentence.citations),
@@ -272,14 +272,6 @@ def _numbered(sentence: Sentence, cited: int) -> Sentence:
         return sentence
     on = tuple(replace(citation, number=citation.number + cited) for citation in sentence.citations)
     return replace(sentence, citations=on)
-
-
-def _text(said: Sequence[str]) -> str:
-    """Join sentences to one text; a list stands in a paragraph of its own."""
-    text = ""
-    for before, one in pairwise(["", *said]):
-        text += ("\n\n" if "\n" in before + one else " ") + one
-    return text.strip()
 
 
 def _with_notes(sentence: Sentence) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 _END = re.compile(r"(?<=[.!?…])[\"'”’)\]*_]*\s+(?=[\"'“‘(\[]?[A-Z0-9*_`{])|\n+")
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|approx|mr|mrs|ms|dr|st|inc|ltd|co|dept)\.$", re.IGNORECASE)
@@ -53,6 +54,14 @@ def _shortened(text: str, near: int, end: re.Match[str]) -> bool:
 def sentences(text: str) -> list[str]:
     """Return the sentences of `text`, trimmed, in order."""
     return [text[a:b] for a, b in sentence_spans(text)]
+
+
+def joined(said: Sequence[str]) -> str:
+    """Return sentences as one text; a list stands in a paragraph of its own."""
+    text = ""
+    for before, one in pairwise(["", *said]):
+        text += ("\n\n" if "\n" in before + one else " ") + one
+    return text.strip()
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from frontdesk.bot.text import joined
 from frontdesk.bot.types import Event, Message, Receipt
 from frontdesk.channels.delivery import Retry
 from frontdesk.channels.desk import Desk
@@ -172,7 +173,7 @@ class SlackStreams:
 
     async def _append(self, live: _Live) -> None:
         """Append all that was said and is not there yet; what is not certain to be there breaks the stream."""
-        text = _joined(live.said)
+        text = joined(live.said)
         if text == live.text or not (live.ts or await self._start(live)):
             return
         body = {**_at(live), "ts": live.ts, "markdown_text": markdown(text[len(live.text) :])}
@@ -214,14 +215,6 @@ class SlackStreams:
 
 def _at(live: _Live) -> dict[str, Any]:
     return {"channel": live.message.metadata["channel"]}
-
-
-def _joined(said: list[str]) -> str:
-    """Return sentences as the reply's text has them: a list stands in a paragraph of its own."""
-    text = ""
-    for before, one in zip(["", *said], said, strict=False):
-        text += ("\n\n" if "\n" in before + one else " ") + one if text else one
-    return text
 
 
 async def _soon(event: asyncio.Event, seconds: float) -> bool:
