@@ -27,7 +27,7 @@ from frontdesk.adapters.graphs import user_cache
 from frontdesk.bot.commands.output import quiet_libraries
 from frontdesk.bot.intervals import wilson
 from frontdesk.bot.router import parts as splitting
-from frontdesk.bot.router.calibrate import conformal_limit
+from frontdesk.bot.router.calibrate import CERTAINTY, conformal_limit
 from frontdesk.bot.router.features import clean
 from frontdesk.bot.router.judge import Judge, Judged
 from frontdesk.bot.router.nlu import Example, intent_name, read_nlu
@@ -111,7 +111,7 @@ def fitted(found: Sequence[tuple[Asked, list[Place]]]) -> Splitting:
     def limit(own: bool, rate: float) -> float:
         alone = [several for a, several in found if len(a.intents) == 1 and a.own is own]
         likeliest = [max((made.probability(p.evidence) for p in several), default=0.0) for several in alone]
-        return conformal_limit(np.asarray(likeliest), rate)
+        return conformal_limit(np.asarray(likeliest), rate, CERTAINTY)
 
     return made.model_copy(update={"threshold": max(limit(False, CUT_WRONGLY), limit(True, OWN_CUT_WRONGLY))})
 

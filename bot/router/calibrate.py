@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from frontdesk.bot.router.model import BEST, NEARNESS, Calibration, Reading, confidence_evidence, outside_signs, softmax
 
 CERTAINTY = 0.95
+LASTING = 1 - (1 - CERTAINTY) / 20
+"""The certainty of each of 20 limits, fitted one after the other, with which all of them hold with the one above."""
 _STEPS, _STARTS = 200, 5
 _LEAST = 1e-3
 """The least scale of what tells out of scope: it never counts the other way round."""
@@ -92,14 +94,14 @@ def fit_temperature(scores: NDArray[np.float32], truth: Ints) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-4.0, 2.0), method="bounded").x))
 
 
-def conformal_limit(scores: Doubles, rate: float) -> float:
-    """Return the lowest limit that, with 95 % certainty, at most `rate` of as many new scores of the same kind exceed.
+def conformal_limit(scores: Doubles, rate: float, certainty: float = LASTING) -> float:
+    """Return the lowest limit that, with this certainty, at most `rate` of as many new scores of the same kind exceed.
 
     With too few scores for that it is the highest of them.
     """
     n = len(scores)
     above = np.arange(int(rate * n) + 1)
-    spared = int(few_more(above, np.full(len(above), n), rate, CERTAINTY).sum())
+    spared = int(few_more(above, np.full(len(above), n), rate, certainty).sum())
     return float(np.sort(scores)[n - max(spared, 1)])
 
 

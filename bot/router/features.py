@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
-from math import exp, log
+from math import exp, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,11 +89,20 @@ class NGrams:
         return {word: 2 * exp(rarest - float(self.rarity[k])) - 1 for word, k in found}
 
     def row(self, text: str) -> tuple[NDArray[np.int64], Floats]:
-        """Return (columns, values) of one text; both empty when nothing in it is known."""
+        """Return (columns, values) of one text, those of words first; both empty when nothing in it is known."""
         shape = _shape(text)
-        letters = chain.from_iterable(map(self._letters, shape.split()))
-        parts = [self._block(self._columns(_word_grams(shape))), self._block(letters)]
-        return np.concatenate([c for c, _ in parts]), np.concatenate([v for _, v in parts])
+        found = self._columns(_word_grams(shape))
+        words = len(set(found))
+        for part in shape.split():
+            found += self._letters(part)
+        counts = Counter(found)
+        columns = np.fromiter(counts, dtype=np.int64, count=len(counts))
+        values = self.rarity[columns]
+        if len(found) > len(counts):
+            values *= 1 + np.log(np.fromiter(counts.values(), dtype=np.float32, count=len(counts)))
+        for block in (values[:words], values[words:]):
+            block /= max(sqrt(block @ block), 1e-9)
+        return columns, values
 
     def rows(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], Floats]]:
         """Yield `row` for each text."""
@@ -114,10 +123,3 @@ class NGrams:
             if len(self._known) < _REMEMBERED and len(part) <= _LONG_PART:
                 self._known[part] = found
         return found
-
-    def _block(self, found: Iterable[int]) -> tuple[NDArray[np.int64], Floats]:
-        counts = Counter(found)
-        columns = np.fromiter(counts, dtype=np.int64, count=len(counts))
-        tf = 1 + np.log(np.fromiter(counts.values(), dtype=np.float32, count=len(counts)))
-        values = tf * self.rarity[columns]
-        return columns, values / max(float(np.sqrt(values @ values)), 1e-9)

@@ -71,7 +71,7 @@ class Head:
     def read(self, texts: Sequence[str], vectors: Floats, tuned: Floats | None = None) -> Reading:
         """Return scores and hints for cleaned texts and their sentence vectors (n × dimension)."""
         top = len(self.ngrams.rarity)
-        sparse = [values @ self.weights[columns] for columns, values in self.ngrams.rows(texts)]
+        sparse = [values @ self.weights.take(columns, axis=0) for columns, values in self.ngrams.rows(texts)]
         dense = SENTENCE_WEIGHT * vectors @ self.weights[top:]
         scores = np.asarray(sparse, dtype=np.float32).reshape(dense.shape) + dense + self.bias
         hints = [nearness(vectors, self.inside), np.asarray([self.ngrams.unknown(text) for text in texts])]
@@ -87,11 +87,12 @@ class Head:
 
     def skim(self, texts: Sequence[str]) -> Reading:
         """Return what n-grams alone say of cleaned texts: no encoder runs."""
-        rows = [values @ self.quick[columns] for columns, values in self.ngrams.rows(texts)]
+        rows = [values @ self.quick.take(columns, axis=0) for columns, values in self.ngrams.rows(texts)]
         scores = np.asarray(rows, dtype=np.float32).reshape(len(texts), self.quick.shape[1]) + self.quick_bias
         unknown = np.asarray([[self.ngrams.unknown(text)] for text in texts], dtype=np.float32).reshape(-1, 1)
         n = len(self.labels)
-        return Reading(scores=scores[:, :n], hints=np.hstack([unknown, scores[:, n:]]), plain=scores[:, :n])
+        hints = np.concatenate([unknown, scores[:, n:]], axis=1)
+        return Reading(scores=scores[:, :n], hints=hints, plain=scores[:, :n])
 
 
 def nearness(vectors: Floats, examples: Floats) -> Floats:
@@ -209,9 +210,9 @@ def outside_signs(reading: Reading, temperature: float) -> NDArray[np.float64]:
 def quick_signs(reading: Reading) -> Floats:
     """Return what tells whether n-grams alone are right: best score, its lead, hints."""
     if reading.scores.shape[1] == 1:
-        return np.hstack([reading.scores, reading.scores, reading.hints])
+        return np.concatenate([reading.scores, reading.scores, reading.hints], axis=1)
     two = np.partition(reading.scores, -2, axis=1)[:, -2:]
-    return np.hstack([two[:, 1:], two[:, 1:] - two[:, :1], reading.hints])
+    return np.concatenate([two[:, 1:], two[:, 1:] - two[:, :1], reading.hints], axis=1)
 
 
 def confidence_evidence(shares: Floats, outside: NDArray[Any]) -> NDArray[np.float64]:

@@ -6,18 +6,28 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from frontdesk.bot.router.calibrate import HeldOut, calibrate, conformal_limit, selective_threshold
+from frontdesk.bot.router.calibrate import CERTAINTY, LASTING, HeldOut, calibrate, conformal_limit, selective_threshold
 from frontdesk.bot.router.heads import Table, held_out, joined, plans, spoken
 from frontdesk.bot.router.model import Reading
 
 
+def turned_away(certainty: float, draws: int) -> NDArray[np.float64]:
+    """Shares of new scores beyond limits that were each fitted on as many others."""
+    random = np.random.default_rng(0)
+    limits = [conformal_limit(random.normal(size=300), 0.05, certainty) for _ in range(draws)]
+    return np.asarray([(random.normal(size=300) > limit).mean() for limit in limits])
+
+
 def test_among_as_many_more_hardly_ever_more_than_the_target_are_turned_away() -> None:
-    random, seen = np.random.default_rng(0), []
-    for _ in range(400):
-        limit = conformal_limit(random.normal(size=300), 0.05)
-        seen.append((random.normal(size=300) > limit).mean())
-    assert np.mean(np.asarray(seen) > 0.05) <= 0.05 + 0.033  # three standard errors
-    assert np.mean(seen) > 0.02
+    seen = turned_away(CERTAINTY, 400)
+    assert (seen > 0.05).mean() <= 0.05 + 0.033  # three standard errors
+    assert seen.mean() > 0.02
+
+
+def test_of_twenty_limits_hardly_ever_one_is_broken() -> None:
+    seen = turned_away(LASTING, 2000).reshape(100, 20)
+    assert (seen > 0.05).any(axis=1).mean() <= 0.05 + 0.065  # three standard errors
+    assert seen.mean() > 0.01
 
 
 def test_with_few_scores_only_what_is_beyond_all_of_them_is_turned_away() -> None:
