@@ -241,7 +241,7 @@ def _read(engine: Engine, work: Work[T], where: str) -> T:
     try:
         with engine.begin() as connection:
             return work(connection)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         raise _failed(error, "the read failed", where) from error
 
 
@@ -324,6 +324,7 @@ def _sqlite_engine(address: URL, size: int, pragmas: Sequence[str], begin: str) 
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        driver: Any = connection.connection.driver_connection
+        driver.execute(begin)
 
     return engine

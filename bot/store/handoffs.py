@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, select, update
 
 from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.store import codec, outbox
 from frontdesk.bot.store.inbox import INSERT
+from frontdesk.bot.store.statements import Statement
 from frontdesk.bot.store.tables import audit, conversations, handoffs, heard, lanes, notes, relayed, turns
 from frontdesk.bot.types import Event, Handoff, State
 
@@ -46,9 +47,12 @@ class Deed:
 
 def value_of(row: Row[*tuple[Any, ...]]) -> Handoff:
     """Return a row as a value."""
-    fields = dict(row._mapping) | {name: _time(getattr(row, name)) for name in _TIMES}
-    del fields["channel"]
-    return Handoff(**fields)
+    return _value(dict(row._mapping))
+
+
+def _value(fields: Mapping[str, Any]) -> Handoff:
+    times = {name: _time(fields[name]) for name in _TIMES}
+    return Handoff(**{name: times.get(name, value) for name, value in fields.items() if name != "channel"})
 
 
 def _time(seconds: float | None) -> datetime | None:
@@ -89,13 +93,14 @@ def _change(connection: Connection, conversation_id: str, **values: Any) -> None
 # What is looked at
 
 
-_LAST = select(handoffs).where(handoffs.c.conversation_id == bindparam("of")).order_by(handoffs.c.id.desc()).limit(1)
+_MINE = select(handoffs).where(handoffs.c.conversation_id == bindparam("of"))
+_LAST = Statement(_MINE.order_by(handoffs.c.id.desc()).limit(1))
 
 
 def last_of(connection: Connection, conversation_id: str) -> Handoff | None:
     """Return the newest stay of a conversation, or None."""
-    row = connection.execute(_LAST, {"of": conversation_id}).first()
-    return None if row is None else value_of(row)
+    row = _LAST.one(connection, {"of": conversation_id})
+    return None if row is None else _value(dict(zip(handoffs.c.keys(), row, strict=True)))
 
 
 def latest(connection: Connection, conversation_ids: Sequence[str]) -> dict[str, Handoff]:
@@ -110,11 +115,12 @@ def latest(connection: Connection, conversation_ids: Sequence[str]) -> dict[str,
 def ahead(connection: Connection, brand: str, handoff: Handoff | None) -> int:
     """Return how many conversations of the brand wait longer than this one, or would if it began to wait now."""
     before = handoff.id if handoff and handoff.ended_at is None else 2**63 - 1
-    return int(connection.execute(_AHEAD, {"of": brand, "before": before}).scalar_one())
+    [(waiting,)] = _AHEAD.all(connection, {"of": brand, "before": before})
+    return int(waiting)
 
 
-_AHEAD = select(func.count()).where(_OPEN, handoffs.c.agent == "", handoffs.c.brand == bindparam("of"))
-_AHEAD = _AHEAD.where(handoffs.c.id < bindparam("before"))
+_WAITING = and_(_OPEN, handoffs.c.agent == "", handoffs.c.brand == bindparam("of"))
+_AHEAD = Statement(select(func.count()).where(_WAITING, handoffs.c.id < bindparam("before")))
 
 
 def unended(connection: Connection) -> list[Handoff]:

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Boolean,
     Connection,
     Double,
-    Executable,
     ScalarSelect,
     Select,
     and_,
@@ -35,6 +34,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from frontdesk.bot.errors import ChannelError, StoreError
 from frontdesk.bot.store import codec
+from frontdesk.bot.store.statements import Statement
 from frontdesk.bot.store.tables import ID_CHARS, conversations, inbox, lanes, outbox
 from frontdesk.bot.types import Message, Receipt
 
@@ -112,16 +112,16 @@ def put(connection: Connection, row: dict[str, Any], room: Room | None = None) -
     if room and not _fits(connection, row, room):
         return _first_receipt(connection, row)
     touch_lane, add_message, add_conversation = _puts(connection.dialect.name)
-    connection.execute(touch_lane, row)
-    stored = connection.execute(add_message, row).first()
+    touch_lane.run(connection, row)
+    stored = add_message.one(connection, row)
     if stored is None:
         return _first_receipt(connection, row)
-    connection.execute(add_conversation, row)
-    return Receipt(conversation_id=row["conversation_id"], message_id=row["message_id"], position=stored.position)
+    add_conversation.run(connection, row)
+    return Receipt(conversation_id=row["conversation_id"], message_id=row["message_id"], position=stored[0])
 
 
 @cache
-def _puts(dialect: str) -> tuple[Executable, Executable, Executable]:
+def _puts(dialect: str) -> tuple[Statement, Statement, Statement]:
     """Return the three statements of `put`, built once: lane (this locks it), message, conversation."""
     make: Any = INSERT[dialect]
     ids: dict[str, Any] = {"conversation_id": bindparam("conversation_id")}
@@ -147,20 +147,16 @@ def _puts(dialect: str) -> tuple[Executable, Executable, Executable]:
         state="bot",
         updated_at=bindparam("now"),
     )
+    due = func.coalesce(lanes.c.due_at, lane.excluded.due_at)
+    signed = (bindparam("signed", type_=Boolean), conversation.excluded.customer)
+    known = {
+        "updated_at": conversation.excluded.updated_at,
+        "customer": case(signed, else_=conversations.c.customer),
+    }
     return (
-        lane.on_conflict_do_update(
-            index_elements=["conversation_id"], set_={"due_at": func.coalesce(lanes.c.due_at, lane.excluded.due_at)}
-        ),
-        message.on_conflict_do_nothing(index_elements=["channel", "event_id"]).returning(inbox.c.position),
-        conversation.on_conflict_do_update(
-            index_elements=["id"],
-            set_={
-                "updated_at": conversation.excluded.updated_at,
-                "customer": case(
-                    (bindparam("signed", type_=Boolean), conversation.excluded.customer), else_=conversations.c.customer
-                ),
-            },
-        ),
+        Statement(lane.on_conflict_do_update(index_elements=["conversation_id"], set_={"due_at": due})),
+        Statement(message.on_conflict_do_nothing(index_elements=["channel", "event_id"]).returning(inbox.c.position)),
+        Statement(conversation.on_conflict_do_update(index_elements=["id"], set_=known)),
     )
 
 
@@ -170,21 +166,21 @@ def _first(statement: Select[Any], most: str) -> ScalarSelect[int]:
 
 
 _UNANSWERED = select(inbox.c.id).where(inbox.c.closed_at.is_(None))
-_BACKLOG = select(
-    _first(_UNANSWERED, "most").label("unanswered"),
-    _first(_UNANSWERED.where(inbox.c.conversation_id == bindparam("of")), "each").label("here"),
-    _first(
-        select(lanes.c.conversation_id).where(lanes.c.due_at <= bindparam("now"), lanes.c.owner.is_(None)), "idle"
-    ).label("idle"),
+_IDLE = select(lanes.c.conversation_id).where(lanes.c.due_at <= bindparam("now"), lanes.c.owner.is_(None))
+_BACKLOG = Statement(
+    select(
+        _first(_UNANSWERED, "most"),
+        _first(_UNANSWERED.where(inbox.c.conversation_id == bindparam("of")), "each"),
+        _first(_IDLE, "idle"),
+    )
 )
 
 
 def _fits(connection: Connection, row: Mapping[str, Any], room: Room) -> bool:
     limits = {"most": room.messages, "each": room.in_conversation, "idle": room.conversations}
-    found = connection.execute(_BACKLOG, {**limits, "of": row["conversation_id"], "now": row["now"]}).one()
-    if found.unanswered >= room.messages or found.here >= room.in_conversation:
-        return False
-    return bool(found.idle < room.conversations)
+    found = _BACKLOG.one(connection, {**limits, "of": row["conversation_id"], "now": row["now"]})
+    unanswered, here, idle = found or (0, 0, 0)
+    return bool(unanswered < room.messages and here < room.in_conversation and idle < room.conversations)
 
 
 def _first_receipt(connection: Connection, row: dict[str, Any]) -> Receipt | None:
@@ -221,7 +217,7 @@ _DUE = (
     .with_for_update(skip_locked=True)
     .cte("due")
 )
-_CLAIM = (
+_CLAIM = Statement(
     update(lanes)
     .where(lanes.c.conversation_id.in_(select(_DUE.c.conversation_id)))
     .values(owner=bindparam("by"), lease_until=bindparam("until"), fence=lanes.c.fence + 1, starts=lanes.c.starts + 1)
@@ -232,27 +228,30 @@ _CLAIM = (
 def claim(connection: Connection, owner: str, limit: int, lease_seconds: float) -> list[Lane]:
     """Take up to `limit` due lanes that nobody holds, longest due first."""
     now = time.time()
-    taken = connection.execute(_CLAIM, {"now": now, "most": limit, "by": owner, "until": now + lease_seconds})
-    return [Lane(owner=owner, **row._mapping) for row in taken]
+    taken = _CLAIM.all(connection, {"now": now, "most": limit, "by": owner, "until": now + lease_seconds})
+    return [
+        Lane(owner=owner, conversation_id=of, fence=fence, starts=starts, failures=failures)
+        for of, fence, starts, failures in taken
+    ]
 
 
 _OPEN = and_(inbox.c.conversation_id == bindparam("of"), inbox.c.closed_at.is_(None))
-_OLDEST = select(inbox.c.id, inbox.c.body).where(_OPEN).order_by(inbox.c.id).limit(1)
+_OLDEST = Statement(select(inbox.c.id, inbox.c.body).where(_OPEN).order_by(inbox.c.id).limit(1))
 
 
 def oldest(connection: Connection, lane: Lane) -> Pending | None:
     """Return the lane's oldest message without a turn."""
-    row = connection.execute(_OLDEST, {"of": lane.conversation_id}).first()
-    return row and Pending(inbox_id=row.id, message=codec.message_from_json(json.loads(row.body)))
+    row = _OLDEST.one(connection, {"of": lane.conversation_id})
+    return row and Pending(inbox_id=row[0], message=codec.message_from_json(json.loads(row[1])))
 
 
 _HELD = and_(
     lanes.c.conversation_id == bindparam("of"), lanes.c.owner == bindparam("by"), lanes.c.fence == bindparam("under")
 )
-_HOLD = select(lanes.c.fence).where(_HELD).with_for_update()
-_RESET = update(lanes).where(_HELD).values(starts=0, failures=0).returning(lanes.c.fence)
-_CLOSE = update(inbox).where(inbox.c.id == bindparam("closing"), inbox.c.closed_at.is_(None))
-_CLOSE = _CLOSE.values(closed_at=bindparam("now"))
+_HOLD = Statement(select(lanes.c.fence).where(_HELD).with_for_update())
+_RESET = Statement(update(lanes).where(_HELD).values(starts=0, failures=0).returning(lanes.c.fence))
+_CLOSING = update(inbox).where(inbox.c.id == bindparam("closing"), inbox.c.closed_at.is_(None))
+_CLOSE = Statement(_CLOSING.values(closed_at=bindparam("now")))
 
 
 def hold(connection: Connection, lane: Lane) -> None:
@@ -263,11 +262,11 @@ def hold(connection: Connection, lane: Lane) -> None:
 def close(connection: Connection, lane: Lane, pending: Pending) -> bool:
     """Lock the lane and mark the message answered; False when it already was. Raises LeaseLost."""
     _take(connection, lane, _RESET)
-    return connection.execute(_CLOSE, {"closing": pending.inbox_id, "now": time.time()}).rowcount == 1
+    return _CLOSE.run(connection, {"closing": pending.inbox_id, "now": time.time()}) == 1
 
 
-def _take(connection: Connection, lane: Lane, statement: Executable) -> None:
-    if connection.execute(statement, _key(lane)).first() is None:
+def _take(connection: Connection, lane: Lane, statement: Statement) -> None:
+    if statement.one(connection, _key(lane)) is None:
         raise LeaseLost(
             "another worker holds this conversation.", where=lane.conversation_id, fix="stop working on it."
         )
@@ -283,7 +282,7 @@ def renew(connection: Connection, owner: str, lease_seconds: float) -> int:
     return connection.execute(renewing).rowcount
 
 
-_RELEASE = (
+_RELEASE = Statement(
     update(lanes)
     .where(_HELD)
     .values(
@@ -301,14 +300,14 @@ def release(connection: Connection, lane: Lane, delay: float, failed: bool) -> N
 
     Only a release in good order, without failure or delay, forgets how often the message was started.
     """
-    if connection.execute(_HOLD, _key(lane)).first() is not None:  # the lock comes before the look at the inbox
+    if _HOLD.one(connection, _key(lane)) is not None:  # the lock comes before the look at the inbox
         let_go(connection, lane, delay, failed)
 
 
 def let_go(connection: Connection, lane: Lane, delay: float = 0.0, failed: bool = False) -> None:
     """Release a lane that this transaction holds."""
     counted = {"keep": int(failed or delay > 0), "more": int(failed), "then": time.time() + delay}
-    connection.execute(_RELEASE, {**_key(lane), **counted})
+    _RELEASE.run(connection, {**_key(lane), **counted})
 
 
 def abandon_all(connection: Connection) -> None:

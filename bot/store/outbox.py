@@ -9,14 +9,15 @@ import json
 import time
 from collections.abc import Collection, Mapping
 from functools import cache
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Double, Executable, Row, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Double, and_, bindparam, func, or_, select, update
 
 from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.store import codec
 from frontdesk.bot.store.inbox import INSERT, Lane, Pending, hold
+from frontdesk.bot.store.statements import Row, Statement
 from frontdesk.bot.store.tables import FETCHED, conversations, lanes, outbox
 from frontdesk.bot.types import Event, EventKind
 
@@ -25,8 +26,8 @@ DONE_SEQ = -1
 
 _EVENT = (outbox.c.id, outbox.c.conversation_id, outbox.c.message_id, outbox.c.kind, outbox.c.data)
 
-_STORED = select(*_EVENT).where(outbox.c.inbox_id == bindparam("turn"), outbox.c.seq == bindparam("place"))
-_AFTER = (
+_STORED = Statement(select(*_EVENT).where(outbox.c.inbox_id == bindparam("turn"), outbox.c.seq == bindparam("place")))
+_AFTER = Statement(
     select(*_EVENT)
     .where(outbox.c.conversation_id == bindparam("of"), outbox.c.id > bindparam("position"))
     .order_by(outbox.c.id)
@@ -47,7 +48,7 @@ def add_once(connection: Connection, pending: Pending, seq: int, kind: EventKind
     message = pending.message
     ids = {"conversation_id": message.conversation_id, "message_id": message.id, "channel": message.channel}
     added = _add(connection, {**ids, "inbox_id": pending.inbox_id, "seq": seq}, kind, data)
-    return added or _event(connection.execute(_STORED, {"turn": pending.inbox_id, "place": seq}).one())
+    return added or _event(_STORED.all(connection, {"turn": pending.inbox_id, "place": seq})[0])
 
 
 def post(connection: Connection, conversation_id: str, kind: EventKind, data: Mapping[str, Any]) -> Event:
@@ -88,23 +89,26 @@ def _add(connection: Connection, ids: Mapping[str, Any], kind: EventKind, data: 
         "send_at": now if pushes else None,
         "sends": 0,
     }
-    row = connection.execute(_adding(connection.dialect.name), {**ids, **values}).first()
+    row = _adding(connection.dialect.name).one(connection, {**ids, **values})
     return None if row is None else _event(row)
 
 
 @cache
-def _adding(dialect: str) -> Executable:
-    adding = INSERT[dialect](outbox).on_conflict_do_nothing(index_elements=["inbox_id", "seq"])
-    return cast(Executable, adding.returning(*_EVENT))
+def _adding(dialect: str) -> Statement:
+    given = {column.name: bindparam(column.name) for column in outbox.c if column.name != "id"}
+    adding = INSERT[dialect](outbox).values(**given).on_conflict_do_nothing(index_elements=["inbox_id", "seq"])
+    return Statement(adding.returning(*_EVENT))
 
 
-def _event(row: Row[*tuple[Any, ...]]) -> Event:
-    return Event(**{**row._mapping, "data": json.loads(row.data)})
+def _event(row: Row) -> Event:
+    position, conversation_id, message_id, kind, data = row
+    of = {"conversation_id": conversation_id, "message_id": message_id}
+    return Event(id=position, **of, kind=kind, data=json.loads(data))
 
 
 def after(connection: Connection, conversation_id: str, position: int, limit: int) -> list[Event]:
     """Return the conversation's next `limit` events after `position`, in order."""
-    rows = connection.execute(_AFTER, {"of": conversation_id, "position": position, "most": limit})
+    rows = _AFTER.all(connection, {"of": conversation_id, "position": position, "most": limit})
     return [_event(row) for row in rows]
 
 
@@ -124,41 +128,41 @@ _EARLIER = outbox.alias()
 _WAITS = and_(
     _EARLIER.c.conversation_id == outbox.c.conversation_id, _EARLIER.c.id < outbox.c.id, _EARLIER.c.send_at.isnot(None)
 )
-_READY = (
-    select(outbox.c.id)
-    .where(
-        outbox.c.channel.in_(bindparam("channels", expanding=True)),
-        outbox.c.send_at <= bindparam("now"),
-        ~select(_EARLIER.c.id).where(_WAITS).exists(),
+
+
+@cache
+def _taking(channels: tuple[str, ...]) -> Statement:
+    ready = (
+        select(outbox.c.id)
+        .where(
+            or_(*(outbox.c.channel == channel for channel in channels)),
+            outbox.c.send_at <= bindparam("now"),
+            ~select(_EARLIER.c.id).where(_WAITS).exists(),
+        )
+        .order_by(outbox.c.id)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        .cte("ready")
     )
-    .order_by(outbox.c.id)
-    .limit(bindparam("most"))
-    .with_for_update(skip_locked=True)
-    .cte("ready")
-)
-_TAKE = (
-    update(outbox)
-    .where(outbox.c.id.in_(select(_READY.c.id)))
-    .values(send_at=bindparam("until"), sends=outbox.c.sends + 1)
-    .returning(*_EVENT)
-)
+    taking = update(outbox).where(outbox.c.id.in_(select(ready.c.id)))
+    return Statement(taking.values(send_at=bindparam("until"), sends=outbox.c.sends + 1).returning(*_EVENT))
 
 
 def take_unsent(connection: Connection, channels: Collection[str], limit: int, lease_seconds: float) -> list[Event]:
     """Take events to push, at most the oldest of each conversation; each comes back after `lease_seconds`."""
     now = time.time()
-    taking = {"channels": list(channels), "now": now, "most": limit, "until": now + lease_seconds}
-    return sorted((_event(row) for row in connection.execute(_TAKE, taking)), key=lambda event: event.id)
+    rows = _taking(tuple(channels)).all(connection, {"now": now, "most": limit, "until": now + lease_seconds})
+    return [_event(row) for row in sorted(rows)]
 
 
-_SENT = update(outbox).where(outbox.c.id == bindparam("event")).values(send_at=None)
+_SENT = Statement(update(outbox).where(outbox.c.id == bindparam("event")).values(send_at=None))
 _LATER = update(outbox).where(outbox.c.id == bindparam("event"), outbox.c.send_at.isnot(None))
 _LATER = _LATER.values(send_at=bindparam("until", type_=Double))
 
 
 def mark_sent(connection: Connection, event_id: int) -> None:
     """Note that the platform has the event."""
-    connection.execute(_SENT, {"event": event_id})
+    _SENT.run(connection, {"event": event_id})
 
 
 def postpone(connection: Connection, event_id: int, delay: float) -> None:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, or_, select, update
 
 from frontdesk.bot.store import codec, handoffs, inbox, ledger, outbox
 from frontdesk.bot.store import figures as reading
 from frontdesk.bot.store.inbox import INSERT, Lane, Pending
+from frontdesk.bot.store.statements import Row, Statement
 from frontdesk.bot.store.tables import conversations, lanes, placed, settled, turns, votes
 from frontdesk.bot.store.tables import inbox as messages
 from frontdesk.bot.store.tables import outbox as events
@@ -71,13 +72,20 @@ def _add_turn(connection: Connection, pending: Pending, reply: Mapping[str, Any]
         "reply": None if reply is None else codec.dumps(reply),
         "created_at": time.time(),
     }
-    connection.execute(_TURN, values)
+    _TURN.run(connection, values)
 
 
-_TURN = turns.insert()
-_MEMORY = select(conversations.c.slots, conversations.c.state, conversations.c.customer)
-_MEMORY = _MEMORY.where(conversations.c.id == bindparam("of")).with_for_update()
-_REMEMBER = update(conversations).where(conversations.c.id == bindparam("of"))
+_COLUMNS = [column.name for column in turns.c if column.name != "id"]
+_TURN = Statement(turns.insert().values({name: bindparam(name) for name in _COLUMNS}))
+_OF = conversations.c.id == bindparam("of")
+_MEMORY = Statement(
+    select(conversations.c.slots, conversations.c.state, conversations.c.customer).where(_OF).with_for_update()
+)
+_REMEMBER = Statement(
+    update(conversations)
+    .where(_OF)
+    .values({name: bindparam(name) for name in ("slots", "state", "customer", "updated_at")})
+)
 
 
 def _remember(
@@ -89,20 +97,20 @@ def _remember(
     why: Mapping[str, str],
 ) -> None:
     conversation_id = message.conversation_id
-    row = connection.execute(_MEMORY, {"of": conversation_id}).one()
-    kept = {name: value for name, value in {**json.loads(row.slots), **slots}.items() if value is not None}
-    held = "human" in (row.state, state)  # only people bring people in, and they or the clock out
-    after: State = row.state if held or state is None else state
-    signed = json.loads(row.customer).get("identity") == "token" and customer.identity != "token"  # never downgraded
+    [(remembered, before, known)] = _MEMORY.all(connection, {"of": conversation_id})
+    kept = {name: value for name, value in {**json.loads(remembered), **slots}.items() if value is not None}
+    held = "human" in (before, state)  # only people bring people in, and they or the clock out
+    after: State = before if held or state is None else state
+    signed = json.loads(known).get("identity") == "token" and customer.identity != "token"  # never downgraded
     values = {
         "of": conversation_id,
         "slots": codec.dumps(kept),
         "state": after,
-        "customer": row.customer if signed else codec.dumps(customer),
+        "customer": known if signed else codec.dumps(customer),
         "updated_at": time.time(),
     }
-    connection.execute(_REMEMBER, values)
-    _stay(connection, message, row.state, after, why)
+    _REMEMBER.run(connection, values)
+    _stay(connection, message, before, after, why)
 
 
 def _stay(connection: Connection, message: Message, before: State, after: State, why: Mapping[str, str]) -> None:
@@ -119,16 +127,17 @@ def _stay(connection: Connection, message: Message, before: State, after: State,
 
 def one(connection: Connection, conversation_id: str, last_turns: int) -> Conversation | None:
     """Return the conversation with its last turns, or None; its stays with people are not looked up."""
-    row = connection.execute(_ONE, {"of": conversation_id}).first()
+    row = _ONE.one(connection, {"of": conversation_id})
     if row is None:
         return None
-    newest = connection.execute(_NEWEST, {"of": conversation_id, "most": last_turns}).all()
-    return _conversation(row, tuple(_turn(each) for each in reversed(newest)))
+    newest = _NEWEST.all(connection, {"of": conversation_id, "most": last_turns})
+    return _conversation(row, tuple(_turn(*each) for each in reversed(newest)))
 
 
-_ONE = select(conversations).where(conversations.c.id == bindparam("of"))
-_NEWEST = select(turns.c.message, turns.c.reply).where(turns.c.conversation_id == bindparam("of"))
-_NEWEST = _NEWEST.order_by(turns.c.id.desc()).limit(bindparam("most"))
+_KNOWN = [conversations.c[name] for name in ("id", "brand", "channel", "customer", "slots", "state")]
+_ONE = Statement(select(*_KNOWN).where(_OF))
+_TURNS = select(turns.c.message, turns.c.reply).where(turns.c.conversation_id == bindparam("of"))
+_NEWEST = Statement(_TURNS.order_by(turns.c.id.desc()).limit(bindparam("most")))
 
 
 def attended(connection: Connection, conversation_id: str, last_turns: int) -> Conversation | None:
@@ -142,37 +151,38 @@ def attended(connection: Connection, conversation_id: str, last_turns: int) -> C
 
 def waiting(connection: Connection, last_turns: int) -> list[Conversation]:
     """Return the conversations that wait for or are with a person, those that came first at the beginning."""
-    held = select(conversations).where(conversations.c.state.in_(HELD)).order_by(conversations.c.updated_at)
-    found = _with_turns(connection, connection.execute(held).all(), last_turns)
+    held = select(*_KNOWN).where(conversations.c.state.in_(HELD)).order_by(conversations.c.updated_at)
+    found = _with_turns(connection, [tuple(row) for row in connection.execute(held)], last_turns)
     stays = handoffs.latest(connection, [each.id for each in found])
     with_people = [replace(each, handoff=stays.get(each.id)) for each in found]
     return sorted(with_people, key=lambda each: each.handoff.id if each.handoff else 0)
 
 
-def _with_turns(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], last_turns: int) -> list[Conversation]:
+def _with_turns(connection: Connection, rows: Sequence[Row], last_turns: int) -> list[Conversation]:
     age = func.row_number().over(partition_by=turns.c.conversation_id, order_by=turns.c.id.desc()).label("age")
-    mine = turns.c.conversation_id.in_([row.id for row in rows])
+    mine = turns.c.conversation_id.in_([row[0] for row in rows])
     aged = select(turns.c.id, turns.c.conversation_id, turns.c.message, turns.c.reply, age).where(mine).subquery()
     found = defaultdict(list)
     for row in connection.execute(select(aged).where(aged.c.age <= last_turns).order_by(aged.c.id)):
-        found[row.conversation_id].append(_turn(row))
-    return [_conversation(row, tuple(found[row.id])) for row in rows]
+        found[row.conversation_id].append(_turn(row.message, row.reply))
+    return [_conversation(row, tuple(found[row[0]])) for row in rows]
 
 
-def _turn(row: Row[*tuple[Any, ...]]) -> Turn:
-    reply = row.reply and codec.reply_from_json(json.loads(row.reply))
-    return Turn(message=codec.message_from_json(json.loads(row.message)), reply=reply)
+def _turn(message: str, reply: str | None) -> Turn:
+    said = codec.reply_from_json(json.loads(reply)) if reply else None
+    return Turn(message=codec.message_from_json(json.loads(message)), reply=said)
 
 
-def _conversation(row: Row[*tuple[Any, ...]], its_turns: tuple[Turn, ...]) -> Conversation:
+def _conversation(row: Row, its_turns: tuple[Turn, ...]) -> Conversation:
+    conversation_id, brand, channel, customer, slots, state = row
     return Conversation(
-        id=row.id,
-        brand=row.brand,
-        channel=row.channel,
-        customer=codec.customer_from_json(json.loads(row.customer)),
+        id=conversation_id,
+        brand=brand,
+        channel=channel,
+        customer=codec.customer_from_json(json.loads(customer)),
         turns=its_turns,
-        slots=json.loads(row.slots),
-        state=row.state,
+        slots=json.loads(slots),
+        state=state,
     )
 
 
