@@ -13,7 +13,7 @@ from frontdesk.bot.types import Identity
 
 RESERVED = frozenset(
     {"customer_id", "project_dir", "idempotency_key", "requested_slot", "pending_intent", "confirmation", "challenge"}
-    | {"misses", "handoff_reason", "task_slots", "next_tasks"}
+    | {"misses", "handoff_reason", "task_slots", "next_tasks", "undoable", "undo_key"}
 )
 """Slots that code alone fills."""
 
@@ -49,6 +49,10 @@ class Action(Table):
     owner: str = ""
     """The field of its records that must be the customer's id; a record without it, or another's, is refused."""
     alone: Alone = Alone()
+    undo: str = ""
+    """The action that takes a change back; a button below its report offers it. Empty: it cannot be taken back."""
+    undo_minutes: int = Field(default=30, ge=1)
+    """How long the customer may take it back by themselves, in the conversation in which it was made."""
     beside: tuple[str, ...] = ()
     """Knowledge intents whose cited answer it precedes, when a verified customer asks about a record of their own."""
 

@@ -70,6 +70,8 @@ class Messages(Table):
     not_helped_button: str = "No, it didn't"
     helped_thanks: str = "Thank you, that's good to know."
     not_helped: str = "I'm sorry it didn't. Say it in other words and I look again, or talk to a person."
+    undo_button: str = "Undo this"
+    undo_over: str = "I can't undo that here any more. One of our people can look at it with you."
     queue: str = "You are number {place} in the queue."
     """Added while people are there and others wait before; empty: nothing is said of it."""
     away: str = "Our people are away and back {opening}. I've kept your messages; a colleague answers you here then."
@@ -215,6 +217,8 @@ class Brand(Table):
                 raise ValueError(f"actions.{intent} needs undeclared slots: {', '.join(sorted(unknown))}")
             if action.read_back.startswith("utter_") and action.read_back not in self.responses:
                 raise ValueError(f"actions.{intent}.read_back: no response {action.read_back}")
+            if action.undo and not action.read_back:
+                raise ValueError(f"actions.{intent}.undo: only a change, which has a read_back, can be undone")
         if taken := RESERVED & set(self.slots):
             raise ValueError(f"slots.{min(taken)}: this name is filled by code alone")
         if (proof := self.challenge) and (set(proof.slots) - set(self.slots) or proof.opens not in ("", *proof.slots)):

@@ -13,6 +13,7 @@ from frontdesk.bot.config import Brand
 from frontdesk.bot.dialogue.cases import with_cases
 from frontdesk.bot.dialogue.clarify import person_button
 from frontdesk.bot.dialogue.tasks import answers, continued
+from frontdesk.bot.dialogue.undo import taken_back
 from frontdesk.bot.errors import StoreError
 from frontdesk.bot.guards import Check, Context, checked
 from frontdesk.bot.guards.masking import heard
@@ -149,6 +150,7 @@ class Engine:
         watch = PHRASES if answers(message, conversation, brand) else self.watch
         pressing = watch.route(message, conversation, brand)
         kept = pressing or held(message, conversation, brand) or pressed(message, conversation, brand)
+        kept = kept or taken_back(message, conversation, brand)
         if kept:
             return (kept,)
         if _wordless(message):

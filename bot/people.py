@@ -21,6 +21,7 @@ WITHOUT_PEOPLE: Mapping[str, str] = {
     "clarify_again": "I'm still not sure what you need. Could you say it another way?",
     "abstain": "I don't have that in my documents, and I'd rather not guess.",
     "not_helped": "I'm sorry it didn't. Say it in other words and I look again.",
+    "undo_over": "I can't undo that here any more.",
     "verify": "I can only talk about orders once you are signed in. Please sign in and ask me again.",
     "apology": "Something went wrong on our side. Please try again in a little while.",
 }

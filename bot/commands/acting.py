@@ -33,6 +33,7 @@ def check_actions(actions: Runner, brands: Mapping[str, Brand]) -> None:
     for name, brand in brands.items():
         named = [(f"actions.{intent}", one.action) for intent, one in brand.actions.items()]
         named += [(f"actions.{intent}", one.read_back) for intent, one in brand.actions.items() if one.read_back]
+        named += [(f"actions.{intent}.undo", one.undo) for intent, one in brand.actions.items() if one.undo]
         named += [("challenge", brand.challenge.action)] if brand.challenge else []
         for where, action in named:
             if action not in actions.names and action not in brand.responses:

@@ -21,6 +21,7 @@ from frontdesk.bot.dialogue.form import Form
 from frontdesk.bot.dialogue.identity import Known, Proof, challenge_of, known_as, may_prove
 from frontdesk.bot.dialogue.patience import Patient
 from frontdesk.bot.dialogue.tasks import NEXT, OVER, PENDING, RESERVED, RESUME, Task, open_task, opened_with
+from frontdesk.bot.dialogue.undo import UNDO, undoable
 from frontdesk.bot.dialogue.values import known_slots
 from frontdesk.bot.errors import ModelError, StoreError
 from frontdesk.bot.guards.support import figures
@@ -59,7 +60,7 @@ class AccountAnswerer:
         Raises StoreError; where no change was begun, what the actions failed with (ModelError when they took too long).
         """
         turn = _Turn(self, message, conversation, route)
-        if turn.intent not in turn.brand.actions:
+        if turn.intent not in (*turn.brand.actions, UNDO):
             return
         run = asyncio.get_running_loop().run_in_executor(self._pool, turn.play)
         try:
@@ -108,7 +109,10 @@ class _Turn:
         if self.before and not task:
             self.changes |= OVER
             self._say(self.brand.messages.unchanged if self.before.confirmation else "")
-        self._task(self.intent, task, self.resumes)
+        if self.intent == UNDO:
+            self._undo()
+        else:
+            self._task(self.intent, task, self.resumes)
         while not self.person and not self._asks() and (waiting := self._waiting()):
             (intent, values), *rest = waiting
             self.changes |= {NEXT: json.dumps(rest) if rest else None, **known_slots(values, self.brand)}
@@ -146,6 +150,24 @@ class _Turn:
             self.form = Form(**self._parts(intent, action, task), told=told)
             self._play(self.form, resumes)
 
+    def _undo(self) -> None:
+        """Take a change back for the customer who had it made, as long as that may be; else offer a person."""
+        found = undoable(self.route, self.conversation.slots, self.brand)
+        if found:
+            made, action = found
+            values = {name: str(value) for name, value in made["values"].items()}
+            route = replace(self.route, slots=values)
+            self.known = known_as(self.message, self.conversation, route, self.brand, action.identity)
+        if not found or self.known is None or self.known.id != made["customer"]:
+            self._say(self.brand.messages.undo_over)
+            self.buttons = (person_button(self.brand),)
+            return
+        self.doing = str(made["intent"])
+        undoing = action.model_copy(update={"action": action.undo, "undo": ""})
+        self.form = Form(**self._parts(self.doing, undoing, None))
+        self.form.undo(made)
+        self._told(self.form)
+
     def _parts(self, intent: str, action: Action, task: Task | None) -> dict[str, Any]:
         """What a form is made of; what was remembered in this turn counts already."""
         known = {**self.conversation.slots, **self.changes}
@@ -171,6 +193,10 @@ class _Turn:
 
     def _play(self, form: Form, resumes: bool) -> None:
         form.play(resumes=resumes)
+        self._told(form)
+
+    def _told(self, form: Form) -> None:
+        """Take in what a form said and did, once it is known to be true of this customer."""
         for one in form.said:
             self._owned(form.action, one)
         self._reported(form)
@@ -298,7 +324,7 @@ class _Turn:
 
 def _shown(button: Button) -> str:
     """What a button may tell: its title and its payload; the key of a change that is read back is our own."""
-    ours = button.payload.startswith(("/affirm", "/deny"))
+    ours = button.payload.startswith(("/affirm", "/deny", f"/{UNDO}"))
     return button.title if ours else f"{button.title} {button.payload}"
 
 

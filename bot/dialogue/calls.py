@@ -139,7 +139,7 @@ def domain(brand: Brand) -> dict[str, Any]:
     }
     if brand.challenge:
         forms[CHALLENGE_FORM] = {"required_slots": list(brand.challenge.slots)}
-    names = {a for action in brand.actions.values() for a in (action.action, action.read_back) if a}
+    names = {a for action in brand.actions.values() for a in (action.action, action.read_back, action.undo) if a}
     return {
         "config": {"store_entities_as_slots": True},
         "session_config": {"session_expiration_time": 60, "carry_over_slots_to_new_session": True},

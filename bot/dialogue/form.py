@@ -18,6 +18,7 @@ from frontdesk.bot.dialogue.acting import Acting
 from frontdesk.bot.dialogue.calls import Rejected, Said
 from frontdesk.bot.dialogue.changes import YES_LASTS, Ledger, answer_in, beyond, key_of
 from frontdesk.bot.dialogue.tasks import BESIDE, CONFIRMATION, MISSES, OVER, PENDING, REQUESTED, Task, given, upset
+from frontdesk.bot.dialogue.undo import UNDO, UNDOABLE, Made, undo_button, with_made, without
 from frontdesk.bot.dialogue.values import choice_in, corrected, known_slots, left, looks_like, slots_in, telling, whole
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.types import Button, Trigger
@@ -266,7 +267,23 @@ class Form(Acting):
         else:
             self.person = f"{self.intent}: it is not known whether the change was made"
             self.say(self.brand.messages.uncertain)
+        made = self.loop != "" and not self.person
         self._end("" if self.said or self.person else self.brand.messages.done)
+        if made and self.action.undo:
+            self._may_be_undone(waits)
+
+    def undo(self, made: Made) -> None:
+        """Take back a change that was made, once; the action is the one that undoes it."""
+        key = key_of(self.at.conversation.id, "", UNDO, {"undo_key": made["key"]})
+        self._execute({"key": key, "values": {**made["values"], "undo_key": made["key"]}})
+        self.changes[UNDOABLE] = without(self.at.conversation.slots, str(made["key"])) or None
+
+    def _may_be_undone(self, waits: Mapping[str, Any]) -> None:
+        """Offer below the report to take the change back, and remember which it was."""
+        button = undo_button(str(waits["key"]), self.brand)
+        self.said[-1] = replace(self.said[-1], buttons=(*self.said[-1].buttons, button))
+        known = {**self.at.conversation.slots, **self.changes}
+        self.changes[UNDOABLE] = with_made(known, self.intent, waits, self.brand)
 
     def _change(self, key: str, values: Mapping[str, Any]) -> None:
         self.at.slots = {**values, "idempotency_key": key}

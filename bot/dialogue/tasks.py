@@ -11,6 +11,7 @@ from typing import Any
 
 from frontdesk.bot.config import Action, Brand
 from frontdesk.bot.dialogue.changes import answer_in
+from frontdesk.bot.dialogue.undo import UNDOABLE
 from frontdesk.bot.dialogue.values import choice_in, corrected, known_slots, left, looks_like, slots_in, telling
 from frontdesk.bot.handoff import HUMAN
 from frontdesk.bot.router.languages import OTHER_LANGUAGE
@@ -24,7 +25,9 @@ BESIDE = "task_slots"
 """The slot that names what actions set for a task beside the brand's slots; it is forgotten with the task."""
 NEXT = "next_tasks"
 """The slot, also of a route, that holds what else the customer asked for: a list of [intent, values] as JSON."""
-RESERVED = frozenset({PENDING, CONFIRMATION, MISSES, BESIDE, NEXT, "challenge", "project_dir", "idempotency_key"})
+RESERVED = frozenset(
+    {PENDING, CONFIRMATION, MISSES, BESIDE, NEXT, UNDOABLE, "challenge", "project_dir", "idempotency_key", "undo_key"}
+)
 """Slots that no action may set."""
 OVER: Mapping[str, Any] = dict.fromkeys((PENDING, REQUESTED, CONFIRMATION, MISSES, BESIDE))
 

@@ -290,3 +290,35 @@ def test_a_visitor_cancels_the_order_that_was_proven_and_no_other(begin: Begin, 
     assert talk.say("yes").text.startswith("Order LL-10482 is cancelled.")
     assert order(project, "LL-10482") == "cancelled"
     assert talk.say("/change_address").text == BRAND.messages.verify
+
+
+# Taking a change back
+
+
+def test_a_return_is_called_off_until_the_parcel_is_handed_in(begin: Begin, project: Path) -> None:
+    talk = begin("C1003")
+    talk.say('/refund_request{"order_id":"LL-10462","reason":"unwanted"}')
+    (undo,) = talk.say("yes").buttons
+    said = talk.say(undo.payload)
+    assert said.text == "That's undone: you keep order LL-10462, and there is nothing to send back."
+    assert said.sentences[0].support.source == "orders/LL-10462"
+    assert rows(project, "SELECT * FROM returns") == []
+    talk.say('/refund_request{"order_id":"LL-10462","reason":"unwanted"}')
+    (again,) = talk.say("yes").buttons
+    with closing(sqlite3.connect(project / "orders.db")) as database:
+        database.execute("UPDATE orders SET status = 'returned', returned_days_ago = 0 WHERE id = 'LL-10462'")
+        database.commit()
+    assert talk.say(again.payload).text.startswith("I can't undo that any more: order LL-10462 is returned")
+    assert len(rows(project, "SELECT * FROM returns")) == 1
+
+
+def test_an_address_goes_back_to_the_one_before_and_only_from_the_last_change(begin: Begin, project: Path) -> None:
+    talk, addresses = begin("C1002"), "SELECT street FROM delivery_addresses"
+    payloads = []
+    for street in ("42 Elm Street", "7 Oak Road"):
+        talk.say(f"please change_address LL-10480 it to {street}, Portland, OR 97201")
+        payloads += [button.payload for button in talk.say("yes").buttons]
+    assert talk.say(payloads[0]).text.startswith("I can't undo that any more"), "it was changed again since"
+    assert rows(project, addresses) == [("7 Oak Road",)]
+    assert talk.say(payloads[1]).text == "That's undone: order LL-10480 goes to the address it had before."
+    assert rows(project, addresses) == [("42 Elm Street",)]

@@ -28,6 +28,9 @@ CREATE TABLE IF NOT EXISTS change_log (
 CREATE TABLE IF NOT EXISTS delivery_addresses (
     order_id TEXT PRIMARY KEY REFERENCES orders (id), street TEXT NOT NULL, town TEXT NOT NULL, postcode TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS previous_addresses (
+    idempotency_key TEXT PRIMARY KEY, street TEXT NOT NULL, town TEXT NOT NULL, postcode TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS returns (
     order_id TEXT PRIMARY KEY REFERENCES orders (id), reason TEXT NOT NULL, refund_cents INTEGER NOT NULL
 );
@@ -62,6 +65,11 @@ def returnable(order: Order, today: date) -> bool:
     return today <= last_day(order)
 
 
+def withdrawable(order: Order) -> bool:
+    """Whether a return can be called off: until its parcel is handed in."""
+    return order.status == "delivered" and order.return_started
+
+
 def last_day(order: Order) -> date:
     """The last day of an order's return period; the order must have been delivered."""
     assert order.delivered is not None
@@ -82,9 +90,13 @@ def cancel(project: Path, customer: str, number: str, key: str, today: date) -> 
 
 def send_elsewhere(project: Path, customer: str, number: str, key: str, today: date, to: Address) -> Order | None:
     """Give an order another delivery address; returns the order, or None when it is too late."""
+    before = (
+        "INSERT INTO previous_addresses SELECT ?, street, town, postcode FROM delivery_addresses WHERE order_id = ?",
+        (key, number),
+    )
     statement = "INSERT OR REPLACE INTO delivery_addresses (order_id, street, town, postcode) VALUES (?, ?, ?, ?)"
     values = (statement, (number, to.street, to.town, to.postcode))
-    return _change(project, customer, number, key, today, "address", changeable, values)
+    return _change(project, customer, number, key, today, "address", changeable, before, values)
 
 
 def start_return(
@@ -96,10 +108,38 @@ def start_return(
     return _change(project, customer, number, key, today, "return", lambda order: returnable(order, today), values)
 
 
+def undo_address(project: Path, customer: str, number: str, key: str, today: date, undone: str) -> Order | None:
+    """Send an order where it went before the change `undone`; None when it is too late or was changed since."""
+    gone = ("DELETE FROM delivery_addresses WHERE order_id = ?", (number,))
+    back = (
+        "INSERT INTO delivery_addresses SELECT ?, street, town, postcode FROM previous_addresses "
+        "WHERE idempotency_key = ?",
+        (number, undone),
+    )
+    return _change(project, customer, number, key, today, "undo", changeable, gone, back, undoes=undone)
+
+
+def undo_return(project: Path, customer: str, number: str, key: str, today: date, undone: str) -> Order | None:
+    """Withdraw the return that the change `undone` started; None when its parcel is on its way, or it is gone."""
+    gone = ("DELETE FROM returns WHERE order_id = ?", (number,))
+    return _change(project, customer, number, key, today, "undo", withdrawable, gone, undoes=undone)
+
+
 def _change(
-    project: Path, customer: str, number: str, key: str, today: date, what: str, allowed: Allowed, by: Statement
+    project: Path,
+    customer: str,
+    number: str,
+    key: str,
+    today: date,
+    what: str,
+    allowed: Allowed,
+    *by: Statement,
+    undoes: str = "",
 ) -> Order | None:
-    """Run one statement in a transaction that checks the order first; under a known key nothing is done again."""
+    """Run statements in a transaction that checks the order first; under a known key nothing is done again.
+
+    What undoes a change is done only while that change is the order's last.
+    """
     with closing(sqlite3.connect(made(project), isolation_level=None, timeout=5)) as database:
         database.executescript(_TABLES)
         database.execute("BEGIN IMMEDIATE")
@@ -107,10 +147,11 @@ def _change(
             known = database.execute("SELECT order_id FROM change_log WHERE idempotency_key = ?", (key,)).fetchone()
             if not known:
                 order = order_of(project, customer, number, today)
-                if order is None or not allowed(order):
+                if order is None or not allowed(order) or not _is_last(database, number, undoes):
                     database.execute("ROLLBACK")
                     return None
-                database.execute(*by)
+                for statement, values in by:
+                    database.execute(statement, values)
                 log = "INSERT INTO change_log (idempotency_key, order_id, what) VALUES (?, ?, ?)"
                 database.execute(log, (key, number, what))
             database.execute("COMMIT")
@@ -119,3 +160,9 @@ def _change(
                 database.execute("ROLLBACK")
             raise
     return order_of(project, customer, number, today)
+
+
+def _is_last(database: sqlite3.Connection, number: str, change: str) -> bool:
+    """Whether a change is the last of an order; none named is no condition."""
+    query = "SELECT idempotency_key FROM change_log WHERE order_id = ? ORDER BY rowid DESC LIMIT 1"
+    return not change or database.execute(query, (number,)).fetchone() == (change,)

@@ -1,13 +1,14 @@
 """What a customer may change about an order: cancel it, send it elsewhere, send it back.
 
 Each change has an action that reads it back (and says no where the help pages do) and one that makes it; the framework
-asks for the customer's yes in between and calls the second once, with an `idempotency_key`.
+asks for the customer's yes in between and calls the second once, with an `idempotency_key`. Two have a third action,
+which undoes what was done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,17 @@ from rasa_sdk.events import ActiveLoop, ConversationPaused, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from . import wording
-from .changes import Address, cancel, changeable, refund_of, returnable, send_elsewhere, start_return
+from .changes import (
+    Address,
+    cancel,
+    changeable,
+    refund_of,
+    returnable,
+    send_elsewhere,
+    start_return,
+    undo_address,
+    undo_return,
+)
 from .records import Order, order_number, order_of
 
 Events = list[dict[str, Any]]
@@ -113,6 +124,30 @@ class ActionStartReturn(Action):  # type: ignore[misc]
         return asked.tell(dispatcher, wording.return_started, allowed=allowed, instead=wording.no_return)
 
 
+class ActionUndoAddress(Action):  # type: ignore[misc]
+    """Sends an order where it went before."""
+
+    def name(self) -> str:
+        """Return the name that the settings call it by."""
+        return "action_undo_address"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """Undo the change of the address once, unless packing has started."""
+        return _Asked.by(tracker).undo(dispatcher, tracker, undo_address, wording.address_undone)
+
+
+class ActionUndoReturn(Action):  # type: ignore[misc]
+    """Calls a return off."""
+
+    def name(self) -> str:
+        """Return the name that the settings call it by."""
+        return "action_undo_return"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """Withdraw the return once, unless its parcel is on its way."""
+        return _Asked.by(tracker).undo(dispatcher, tracker, undo_return, wording.return_undone)
+
+
 class ActionReturnCase(Action):  # type: ignore[misc]
     """Says until when an order of the customer's own can be sent back: the record's part of a policy question."""
 
@@ -150,6 +185,18 @@ class _Asked(NamedTuple):
     def returnable(self, order: Order) -> bool:
         """Whether the order can be sent back today."""
         return returnable(order, self.at.date())
+
+    def undo(
+        self,
+        dispatcher: CollectingDispatcher,
+        tracker: Tracker,
+        undoing: Callable[[Path, str, str, str, date, str], Order | None],
+        words: Callable[[dict[str, Any]], str],
+    ) -> Events:
+        """Undo the change that the slot `undo_key` names, and say what came of it."""
+        undone = str(tracker.get_slot("undo_key") or "")
+        order = undoing(self.project, self.customer, self.number, self.key, self.at.date(), undone)
+        return self.tell(dispatcher, words, allowed=_always if order else _never, instead=wording.not_undone)
 
     def tell(
         self,

@@ -237,6 +237,21 @@ def can_return(facts: Mapping[str, Any]) -> str:
     )
 
 
+def address_undone(facts: Mapping[str, Any]) -> str:
+    """That the order goes where it went before."""
+    return f"That's undone: order {facts['order_id']} goes to the address it had before."
+
+
+def return_undone(facts: Mapping[str, Any]) -> str:
+    """That the return is called off."""
+    return f"That's undone: you keep order {facts['order_id']}, and there is nothing to send back."
+
+
+def not_undone(facts: Mapping[str, Any]) -> str:
+    """That there is nothing left to undo."""
+    return f"I can't undo that any more: order {facts['order_id']} is {facts['status']} and has gone its way since."
+
+
 def no_return(facts: Mapping[str, Any]) -> str:
     """Why it cannot be sent back now."""
     number = facts["order_id"]

@@ -112,6 +112,22 @@ class Move(Action):  # type: ignore[misc]
         return []
 
 
+class UndoMove(Action):  # type: ignore[misc]
+    def name(self) -> str:
+        return "action_undo_move"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Any) -> Events:
+        book = Path(tracker.get_slot("project_dir")) / "book.json"
+        lines = json.loads(book.read_text())
+        loan, change = tracker.get_slot("loan"), tracker.get_slot("undo_key")
+        if book.with_name("left the house").exists():
+            dispatcher.utter_message(text=f"{loan} has left the house.", json_message=record(loan))
+            return [ActiveLoop(None)]
+        book.write_text(json.dumps([line for line in lines if line["key"] != change]))
+        dispatcher.utter_message(text=f"{loan} goes where it went before.", json_message=record(loan))
+        return []
+
+
 class Odd(Action):  # type: ignore[misc]
     """Does what its `note` says."""
 
