@@ -60,6 +60,14 @@ def vote(conversation: Conversation, reply: Reply) -> tuple[str, str] | None:
     return (about.message.id, cast[0]) if about else None
 
 
+def told(reply: Reply) -> str:
+    """Return what a reply says besides asking whether it helped, or thanking for the answer: what may be learned."""
+    if any(route.kind == "voice" and route.intent in _VOTES for route in reply.routes):
+        return ""
+    asking = next((one.text for one in reply.sentences[-1:] if _offers(one.effect.buttons)), "")
+    return reply.text.removesuffix(asking).rstrip()
+
+
 class HelpedAnswerer:
     """Thanks for a yes, offers a person after a no; every other voice route is left as it is."""
 
@@ -86,7 +94,11 @@ def _buttons(brand: Brand) -> tuple[Button, Button]:
 
 
 def _asked(reply: Reply | None) -> bool:
-    return reply is not None and any(button.payload == f"/{HELPED}" for button in reply.buttons)
+    return reply is not None and _offers(reply.buttons)
+
+
+def _offers(buttons: Sequence[Button]) -> bool:
+    return any(button.payload == f"/{HELPED}" for button in buttons)
 
 
 def _busy(conversation: Conversation, sentences: Sequence[Sentence]) -> bool:

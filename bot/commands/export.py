@@ -17,6 +17,7 @@ import typer
 
 from frontdesk.bot.commands.output import HERE, Json, ProjectFolder
 from frontdesk.bot.errors import ConfigError
+from frontdesk.bot.helped import told
 from frontdesk.bot.project import Project
 from frontdesk.bot.types import Reply, Turn
 
@@ -60,18 +61,21 @@ def export(
 def transcripts_of(past: Past) -> Iterator[dict[str, Any]]:
     """Yield the conversation in our transcript form; `by` tells a person's turns from the bot's, `vote` the customer's.
 
-    An intent is the router's, given where it was the only one and the answer was not voted down.
+    An intent is the router's, given where it was the only one and the answer was not voted down. "Did that help?" and
+    what came of it is the vote, and no turn.
     """
     turns: list[dict[str, Any]] = []
     for each in past.seen:
         if not isinstance(each, Turn):
             turns.append({"role": "agent", "text": each.text, "by": "person"})
             continue
-        vote = _vote(past, each)
+        vote, words = _vote(past, each), told(each.reply).strip() if each.reply else ""
+        if each.reply and each.reply.text.strip() and not words:
+            continue
         intent = _intent(each.reply) if vote != "down" else None
         turns.append({"role": "customer", "text": _said(each)} | ({"intent": intent} if intent else {}))
-        if each.reply and each.reply.text.strip():
-            turns.append({"role": "agent", "text": each.reply.text, "by": "bot"} | ({"vote": vote} if vote else {}))
+        if words:
+            turns.append({"role": "agent", "text": words, "by": "bot"} | ({"vote": vote} if vote else {}))
     cast = Counter(str(value.get("value")) for value in past.votes.values())
     conversation = past.conversation
     meta = {"source": "frontdesk", "brand": conversation.brand, "channel": conversation.channel, "votes": dict(cast)}
@@ -89,7 +93,7 @@ def feedback_of(past: Past) -> Iterator[dict[str, Any]]:
         yield {
             "text": _said(each),
             "intent": _intent(each.reply),
-            "reply": each.reply.text,
+            "reply": told(each.reply),
             "vote": vote,
             **{key: value[key] for key in ("reason", "comment") if value.get(key)},
             **({"correction": correction} if correction else {}),

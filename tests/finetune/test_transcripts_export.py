@@ -29,8 +29,10 @@ class Shop:
         (folder / ".frontdesk").mkdir()
         self.store = Store(f"sqlite:///{folder / '.frontdesk' / 'frontdesk.db'}").open()
 
-    def turn(self, conversation: str, number: int, text: str, reply: str | None, intent: str = "greeting") -> None:
-        """A customer writes; the bot answers, or a person has the conversation (None)."""
+    def turn(
+        self, conversation: str, number: int, text: str, reply: str | None, intent: str = "greeting", asks: str = ""
+    ) -> None:
+        """A customer writes; the bot answers, or a person has the conversation (None); `asks` whether it helped."""
         customer = Customer(id="noor")
         ids: dict[str, Any] = {"conversation_id": conversation, "id": f"{conversation}-{number}"}
         brand = "meadow" if conversation.startswith("m") else "larkspur"
@@ -40,7 +42,11 @@ class Shop:
         pending = self.store.next(lane)
         assert pending is not None
         route = {"kind": "voice", "intent": intent, "confidence": 0.9, "reason": "test"}
-        data = None if reply is None else {"text": reply, "routes": [route], "voice": "warm@1"}
+        data: dict[str, Any] | None = None if reply is None else {"text": reply, "routes": [route], "voice": "warm@1"}
+        if data and asks:
+            button = {"title": "Yes, it did", "payload": "/helped"}
+            told = [{"text": reply}, {"text": asks, "effect": {"buttons": [button]}}]
+            data |= {"text": f"{reply} {asks}", "sentences": told, "buttons": [button]}
         self.store.close_turn(lane, pending, data, {}, None, customer, private={"trace": {}})
         self.store.release(lane)
 
@@ -68,6 +74,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     made.person("a", "Oh no. I am sorry, I will see to it.")
     made.turn("a", 4, "thank you Ada", None)
     made.person("a", "You are welcome.")
+    made.turn("a", 8, "cheers", "Always.", "thanks", asks="Did that help?")
+    made.turn("a", 9, "/helped", "Thank you, that's good to know.", "helped")
+    made.vote("a", 8, "up")
     made.turn("m-1", 1, "hey", "Hey from the meadow.")
     yield made
     made.store.close()
@@ -78,7 +87,7 @@ def test_conversations_come_back_with_who_wrote_and_what_was_voted(shop: Shop) -
     assert summary == {"what": "transcripts", "out": str(out), "conversations": 1, "rows": 1}
     (talk,) = read_transcripts([out], report=Report(), brand="larkspur")
     assert talk.meta == {
-        "source": "frontdesk", "brand": "larkspur", "channel": "web", "votes": {"up": 1, "down": 1},
+        "source": "frontdesk", "brand": "larkspur", "channel": "web", "votes": {"up": 2, "down": 1},
     }  # fmt: skip
     assert [(turn.by or turn.role, turn.text, turn.intent or turn.vote) for turn in talk.turns] == [
         ("customer", "hello", "greeting"),
@@ -90,7 +99,9 @@ def test_conversations_come_back_with_who_wrote_and_what_was_voted(shop: Shop) -
         ("person", "Oh no. I am sorry, I will see to it.", None),
         ("customer", "thank you Ada", None),
         ("person", "You are welcome.", None),
-    ]
+        ("customer", "cheers", "thanks"),
+        ("bot", "Always.", "up"),
+    ], "that the customer was asked whether it helped is not said"
 
 
 def test_a_voice_learns_from_the_up_voted_turn_and_the_persons_only(shop: Shop) -> None:
@@ -101,6 +112,7 @@ def test_a_voice_learns_from_the_up_voted_turn_and_the_persons_only(shop: Shop) 
         ("thanks", "Any time, truly."),
         ("complaint", "Oh no. I am sorry, I will see to it."),
         ("complaint", "You are welcome."),
+        ("thanks", "Always."),
     ]
     assert {pair.conversation for pair in learned} == {"a"}
     assert report.pairs == {"bot message without an up-vote": 1}
@@ -108,11 +120,12 @@ def test_a_voice_learns_from_the_up_voted_turn_and_the_persons_only(shop: Shop) 
 
 def test_votes_come_with_reasons_and_corrections_and_load_as_rows_to_evaluate_on(shop: Shop) -> None:
     out, summary = shop.export("--what", "feedback")
-    assert summary["rows"] == 2
-    liked, disliked = read_rows(out, "text", "intent", "vote")
+    assert summary["rows"] == 3
+    liked, disliked, asked = read_rows(out, "text", "intent", "vote")
     assert (liked["text"], liked["intent"], liked["reply"], liked["vote"]) == (
         "thanks", "thanks", "Any time, truly.", "up",
     )  # fmt: skip
+    assert asked["reply"] == "Always."
     assert disliked["correction"] == "Oh no. I am sorry, I will see to it."
     assert (disliked["reason"], disliked["comment"], disliked["voice"]) == ("wrong", "not lovely", "warm@1")
 
