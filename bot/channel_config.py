@@ -157,6 +157,8 @@ class Chatwoot(Table):
     """The agent bot's access token."""
     secret: SecretStr = Field(min_length=16)
     """What stands as `?secret=` in the webhook address that Chatwoot is given, at least 16 characters."""
+    signing_secret: SecretStr | None = None
+    """The agent bot's own secret in Chatwoot 4.13 and later: every request must then carry its signature, too."""
 
 
 class Channels(Table):

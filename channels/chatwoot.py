@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hmac
 import logging
+import time
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -24,6 +26,7 @@ from frontdesk.channels.footnotes import plain, sources
 from frontdesk.channels.outgoing import Outgoing
 from frontdesk.channels.problems import read_body
 from frontdesk.channels.requests import SafeRoute, dig, read_object
+from frontdesk.channels.signatures import chatwoot_signed
 from frontdesk.channels.staff import Staff
 from frontdesk.channels.staff_text import told
 
@@ -38,12 +41,15 @@ class ChatwootIntake:
     def __init__(self, desk: Desk, staff: Staff, limits: Limits, brand: str) -> None:
         self._desk, self._staff, self._limits, self._brand = desk, staff, limits, brand
 
-    async def take(self, body: Mapping[str, Any]) -> None:
-        """Commit the message in a delivery, if there is one for us; a resolved conversation is the bot's again."""
+    async def take(self, body: Mapping[str, Any], delivery: str) -> None:
+        """Commit the message in a delivery, if there is one for us; a resolved conversation is the bot's again.
+
+        What came before under the same `delivery` gives nothing back again.
+        """
         if dig(body, "event") == "conversation_resolved":
             here = await self._resolved(body)
             if here and await self._desk.conversation(here):
-                await self._staff.give_back(here, "Chatwoot")
+                await self._staff.give_back(here, "Chatwoot", via=NAME, key=delivery)
             return
         message = _message(body, self._brand, self._limits.text_chars)
         if message:
@@ -71,16 +77,25 @@ def chatwoot_router(intake: ChatwootIntake, settings: Chatwoot, limits: Limits) 
     """Return POST /webhooks/chatwoot/webhook?secret=: acknowledged once it is committed, never after it is answered."""
     router = APIRouter(route_class=SafeRoute)
     secret = settings.secret.get_secret_value().encode()
+    signing = settings.signing_secret.get_secret_value() if settings.signing_secret else ""
 
     @router.post("/webhooks/chatwoot/webhook")
     async def webhook(request: Request) -> Response:
         raw = await read_body(request, limits.body_bytes)
         if not hmac.compare_digest(request.query_params.get("secret", "").encode("utf-8", "replace"), secret):
             raise ChannelError("The secret in the address is wrong.", status=401, code="bad_secret")
-        await intake.take(read_object(raw))
+        if signing and not _signed(signing, raw, request):
+            raise ChannelError("The signature is wrong or stale.", status=401, code="bad_signature")
+        delivery = request.headers.get("x-chatwoot-delivery", "") or sha256(raw).hexdigest()
+        await intake.take(read_object(raw), delivery[:255])
         return Response(status_code=200)
 
     return router
+
+
+def _signed(secret: str, raw: bytes, request: Request) -> bool:
+    stamp, signature = (request.headers.get(f"x-chatwoot-{name}") for name in ("timestamp", "signature"))
+    return chatwoot_signed(secret, raw, stamp, signature, time.time())
 
 
 def _message(body: Mapping[str, Any], brand: str, limit: int) -> Message | None:

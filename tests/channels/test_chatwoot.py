@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from pydantic import SecretStr
 from frontdesk.bot.channel_config import Chatwoot
 from frontdesk.bot.config import Limits
 from frontdesk.bot.delivery import Delivery
+from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.types import Conversation, Message, Route, Sentence
 from frontdesk.channels.chatwoot import ChatwootIntake, ChatwootSender, chatwoot_router
 from frontdesk.channels.fakes.server import LocalServer
+from frontdesk.channels.signatures import chatwoot_signature
 from frontdesk.channels.testing import FakeDesk, FakeStaff
 from tests.bot.desks import desk_of, opened, state
 from tests.bot.test_handoff import PLAIN
@@ -89,8 +92,10 @@ def settings(url: str = "http://127.0.0.1:9") -> Chatwoot:
     return Chatwoot(url=url, token=SecretStr(TOKEN), secret=SecretStr("s" * 16))
 
 
-async def posted(http: httpx.AsyncClient, body: dict[str, Any], url: str = URL) -> int:
-    return (await http.post(url, content=json.dumps(body))).status_code
+async def posted(
+    http: httpx.AsyncClient, body: dict[str, Any], url: str = URL, headers: dict[str, str] | None = None
+) -> int:
+    return (await http.post(url, content=json.dumps(body), headers=headers)).status_code
 
 
 def test_it_is_acknowledged_while_the_answer_is_still_being_made(tmp_path: Path) -> None:
@@ -174,6 +179,56 @@ def test_a_resolved_conversation_without_messages_is_known_by_its_number_if_only
     asyncio.run(go())
 
 
+def test_a_resolved_that_is_delivered_again_later_gives_nothing_back_again(tmp_path: Path) -> None:
+    async def go() -> None:
+        desk = desk_of(tmp_path, PLAIN)
+        intake = ChatwootIntake(desk, desk.staff, Limits(), "b")
+        async with opened(desk), served(chatwoot_router(intake, settings(), Limits())) as http:
+            for number, delivery in enumerate(({}, {"x-chatwoot-delivery": "7c1"})):
+                await posted(http, incoming("a person please", 2 * number))
+                assert (await answered(desk, 2 * number + 1)).state == "waiting"
+                first = resolved(timestamp=1767225600 + number)
+                assert await posted(http, first, headers=delivery) == 200
+                assert (await state(desk, HERE)).state == "bot"
+                await posted(http, incoming("a person please", 2 * number + 1))
+                assert (await answered(desk, 2 * number + 2)).state == "waiting"
+                assert await posted(http, first, headers=delivery) == 200
+                assert (await state(desk, HERE)).state == "waiting", "it says what is long past"
+                assert await posted(http, resolved(timestamp=1767225700 + number)) == 200
+                assert (await state(desk, HERE)).state == "bot"
+
+    asyncio.run(go())
+
+
+def test_with_a_signing_secret_only_what_chatwoot_signed_just_now_counts() -> None:
+    async def go() -> None:
+        desk, secret = FakeDesk(script), "the-secret-of-the-agent-bot"
+        signing = settings().model_copy(update={"signing_secret": SecretStr(secret)})
+        intake = ChatwootIntake(desk, FakeStaff(desk), Limits(), "shop")
+        body, now = json.dumps(incoming("hello")).encode(), int(time.time())
+        stale, good = (
+            {"x-chatwoot-timestamp": str(at), "x-chatwoot-signature": chatwoot_signature(secret, body, str(at))}
+            for at in (now - 400, now)
+        )
+        wrong: tuple[dict[str, str], ...] = (
+            {},
+            {**good, "x-chatwoot-timestamp": str(now + 1)},
+            {**good, "x-chatwoot-signature": "sha256=é"},
+            {**good, "x-chatwoot-timestamp": "abc"},
+            stale,
+        )
+        async with served(chatwoot_router(intake, signing, Limits())) as http:
+            for headers in wrong:
+                sent = {name: value.encode("utf-8") for name, value in headers.items()}
+                assert (await http.post(URL, content=body, headers=sent)).status_code == 401  # type: ignore[arg-type]
+            assert await desk.conversation(HERE) is None
+            assert (await http.post(URL + "x", content=body, headers=good)).status_code == 401
+            assert (await http.post(URL, content=body, headers=good)).status_code == 200
+            assert await desk.conversation(HERE) is not None
+
+    asyncio.run(go())
+
+
 def test_what_cannot_be_kept_is_refused_so_that_a_person_there_has_it() -> None:
     async def go() -> None:
         desk = FakeDesk(script)
@@ -221,4 +276,14 @@ def test_what_is_not_for_the_bot_is_acknowledged_and_left_alone() -> None:
 async def wait(done: Any) -> None:
     async with asyncio.timeout(20):
         while not done():
+            await asyncio.sleep(0.02)
+
+
+async def answered(desk: FrontDesk, turns: int) -> Conversation:
+    """Return the conversation once so many turns of it are answered."""
+    async with asyncio.timeout(20):
+        while True:
+            found = await desk.conversation(HERE)
+            if found and sum(turn.reply is not None for turn in found.turns) == turns:
+                return found
             await asyncio.sleep(0.02)
