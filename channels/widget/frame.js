@@ -32,10 +32,12 @@ const heard = {
     else if (data.focus) write.focus();
     log.toEnd();
   },
-  close() {
+  close(data) {
     open = false;
     panel.close();
     follow();
+    // What came after the press, and before the word of it, was never seen.
+    if (came > data.at) { read -= 1; count(); }
   },
   size: (data) => { full = data.full; },
   async locale(data) {
@@ -78,6 +80,7 @@ let linked = true;
 let open = !embedded;
 let full = false;
 let unread = 0;
+let came = 0;  // when the last answer was shown in an open window
 let read = 0;
 let greeting = "";
 let tokenCame = null;
@@ -135,7 +138,7 @@ function notice() {
 }
 
 function count() {
-  if (open) { read = log.answers.size; return; }
+  if (open) { [read, came] = [log.answers.size, Date.now()]; return; }
   unread += 1;
   tell("unread", { count: unread });
 }

@@ -149,7 +149,7 @@
     hush();
     button.setAttribute("aria-expanded", String(open));
     count(0);
-    tell(open ? "open" : "close", { focus, full: small.matches, ...look() });
+    tell(open ? "open" : "close", { focus, full: small.matches, at: Date.now(), ...look() });
     if (open && !ready) timer = setTimeout(unreached, UNREACHED_MS);
     if (open && focus) frame.focus();
     if (!open && focus) button.focus();

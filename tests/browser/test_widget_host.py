@@ -111,6 +111,14 @@ def test_events_tell_the_page_what_happens_and_never_what_was_said(context: Brow
     assert page.evaluate("Object.isFrozen(window.frontdesk)")
 
 
+def test_an_answer_that_crosses_the_press_that_closes_the_chat_is_news(context: BrowserContext, shop: Shop) -> None:
+    page = embedded(context, shop, "data-open")
+    write(page, "can I return it?")
+    expect(chat(page).locator(".sources")).to_be_visible()
+    page.evaluate("Date.now = () => 0; frontdesk.close()")  # pressed before the answer came; heard of after it
+    expect(page.get_by_role("button", name="Chat with us (1 new)")).to_be_visible()
+
+
 def test_the_language_changes_at_once(context: BrowserContext, shop: Shop) -> None:
     page = embedded(context, shop, "data-open")
     write(page, "can I return it?")
