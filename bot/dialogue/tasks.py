@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from frontdesk.bot.config import Action, Brand
+from frontdesk.bot.dialogue.asides import asked_beside
 from frontdesk.bot.dialogue.changes import answer_in
 from frontdesk.bot.dialogue.undo import UNDOABLE
 from frontdesk.bot.dialogue.values import choice_in, corrected, known_slots, left, looks_like, slots_in, telling
@@ -121,6 +122,7 @@ def continued(
         return one_by_one(routes, brand)
     # a pleasantry beside the answer to a task's question is no request
     routes = tuple(route for route in routes if not (route.kind == "voice" and route.text)) or routes
+    routes = tuple(asked_beside(route, message, brand) for route in routes)
     first = routes[0]
     doubts = [replace(route, kind="clarify") if route.trigger == "clarify" else route for route in routes]
     if goes_on(message, task, brand, doubts):

@@ -289,3 +289,33 @@ def test_what_is_told_in_sentences_of_their_own_is_one_request(talk: Talk, text:
     reply = talk.say(text)
     assert ([route.kind for route in reply.routes], reply.text) == (["account"], asked)
     assert (NEXT in talk.slots) == ("LN-102" in text), "two loans are two requests"
+
+
+@pytest.mark.parametrize(
+    ("text", "wonders"),
+    [
+        ("is there a fee if I move things?", True),
+        ("One thing: do I only get one move?", True),
+        ("Just so I know, how does a move work?", True),
+        ("can a loan be moved twice?", True),
+        ("wait, may I move a loan that is overdue?", True),
+        ("could you tell me what a move costs?", True),
+        ("can I move LN-102, too?", False),
+        ("could you move the other one?", False),
+        ("can I move it?", False),
+        ("I want to move it", False),
+        ("please move LN-102", False),
+    ],
+)
+def test_a_question_that_sounds_like_a_request_begins_none_in_the_middle_of_a_task(
+    tmp_path: Path, text: str, wonders: bool
+) -> None:
+    routes = {"move": "account", "moving_policy": "knowledge"}
+    talk = Talk(desk(tmp_path), brand=BRAND.model_copy(update={"routes": routes}))
+    asked = talk.say("ask me").text
+    reply = talk.say(text)
+    assert [route.kind for route in reply.routes] == (["knowledge", "account"] if wonders else ["account"])
+    assert reply.text.endswith(asked) == wonders
+    own = Talk(desk(tmp_path / "own"), brand=talk.engine.brands["b"])
+    own.say("move 101")
+    assert (own.say(text).text == "About move. Which street?") == wonders, "nor is it an answer to the same request"
