@@ -66,8 +66,8 @@ class Delivery:
         self._bell = Bell()
         self.store.spoken.join(ANY, self._bell)
         while True:
-            for event in await self._unsent():
-                task = asyncio.create_task(self._deliver(event), name=f"frontdesk-delivery {event.id}")
+            for event, conversation in await self._unsent():
+                task = asyncio.create_task(self._deliver(event, conversation), name=f"frontdesk-delivery {event.id}")
                 self._sending.add(task)
                 task.add_done_callback(self._sent)
             await asyncio.sleep(GATHER)
@@ -77,22 +77,23 @@ class Delivery:
         self._sending.discard(task)
         self._bell.ring()  # the conversation's next event may follow
 
-    async def _unsent(self) -> list[Event]:
+    async def _unsent(self) -> list[tuple[Event, Conversation | None]]:
         free = AT_ONCE - len(self._sending)
         if free <= 0:
             return []
         try:
-            return await self.store.call(self.store.unsent, list(self.senders), free, LEASE)
+            return await asyncio.wrap_future(self.store.unsent_async(list(self.senders), free, LEASE))
         except Exception:  # whatever it is, the next look must come
             log.exception("the outbox could not be read")
             return []
 
-    async def _deliver(self, event: Event) -> None:
+    async def _deliver(self, event: Event, known: Conversation | None) -> None:
         try:
-            conversation = await self.store.call(self.store.conversation, event.conversation_id, last_turns=1)
+            of = event.conversation_id
+            conversation = known or await self.store.call(self.store.conversation, of, last_turns=1)
             if conversation:
                 await self.senders[conversation.channel].send(event, conversation)
-            await self.store.call(self.store.mark_sent, event.id)
+            await asyncio.shield(asyncio.wrap_future(self.store.mark_sent_async(event.id)))
         except Exception as error:
             seconds = float(getattr(error, "seconds", RETRY_AFTER))
             log.warning("event %d was not delivered: %s", event.id, type(error).__name__)

@@ -19,7 +19,7 @@ from frontdesk.bot.store import Dispatcher, Store, Turnwork, follow
 from frontdesk.bot.store.codec import build, plain
 from frontdesk.bot.types import Conversation, Event, Message, Receipt, Reply, Sentence
 
-TYPING, BUTTONS, STATE = 10_000, 10_001, 10_002
+BUTTONS, STATE = 10_001, 10_002
 """The places of a turn's other events; its sentences count from 0, so that a redone turn finds each again."""
 
 
@@ -29,7 +29,7 @@ class FrontDesk:
     def __init__(self, engine: Engine, store: Store, limits: Limits, *, workers: int) -> None:
         self.engine, self.store, self.limits = engine, store, limits
         self.staff = Staff(engine, store)
-        self.dispatcher = Dispatcher(store, self.answer, workers=workers, give_up=self.give_up)
+        self.dispatcher = Dispatcher(store, self.answer, workers=workers, give_up=self.give_up, typing=True)
         self.admission = Admission(limits, self.dispatcher, workers)
 
     async def start(self) -> None:
@@ -55,19 +55,13 @@ class FrontDesk:
 
         async def send(sentence: Sentence) -> Sentence:
             data = {"text": sentence.text, "citations": plain(sentence.citations)}
-            await typing
             event = await work.commit(next(numbers), "sentence", data)
             return sentence if event.data == data else build(Sentence, {**plain(sentence), **event.data})
 
         if work.message.metadata.get("noted"):
             await work.close(None, state=None)
             return
-        typing = asyncio.ensure_future(work.commit(TYPING, "typing", {}))  # while the engine begins
-        try:
-            reply = await self.engine.respond(work.message, conversation, send)
-        finally:
-            await typing
-        await self._close(work, conversation, reply)
+        await self._close(work, conversation, await self.engine.respond(work.message, conversation, send))
 
     async def give_up(self, work: Turnwork, error: Exception) -> None:
         """Close a turn that failed again and again with an apology, and hand it to a person."""

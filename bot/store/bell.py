@@ -7,6 +7,8 @@ import threading
 from contextlib import suppress
 from weakref import WeakSet
 
+from frontdesk.bot.types import Event
+
 KEYS = 500
 """From twice as many keys on, those without a bell are looked for."""
 
@@ -18,17 +20,23 @@ class Bell:
         self._loop = asyncio.get_running_loop()
         self._rung = asyncio.Event()
 
-    def ring(self) -> None:
+    def ring(self, event: Event | None = None) -> None:
         """Wake the waiting task, or the next one to wait; a closed loop hears nothing."""
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._rung.set)
+            self._loop.call_soon_threadsafe(self.hear, event)
 
-    async def wait(self, seconds: float) -> None:
-        """Return when rung, or after `seconds`."""
+    def hear(self, event: Event | None) -> None:
+        """Be rung, in the loop: by an event that was just committed, or without one."""
+        self._rung.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Return when rung, or after `seconds`; whether it was rung."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._rung.wait()
+        rung = self._rung.is_set()
         self._rung.clear()
+        return rung
 
 
 class Signal:
@@ -60,11 +68,11 @@ class Signal:
         for key in list(self._bells):
             self.tell(key)
 
-    def tell(self, key: str) -> None:
-        """Ring the bells of `key`."""
+    def tell(self, key: str, event: Event | None = None) -> None:
+        """Ring the bells of `key`, by an event that was committed after all that rang before, or without one."""
         with self._lock:
             bells = list(self._bells.get(key, ()))
             if not bells:
                 self._bells.pop(key, None)
         for bell in bells:
-            bell.ring()
+            bell.ring(event)

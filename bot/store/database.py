@@ -22,10 +22,12 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from frontdesk.bot.errors import MissingExtra, StoreError
-from frontdesk.bot.store.tables import FETCHED, metadata
+from frontdesk.bot.store.tables import ADDED, FETCHED, metadata
+from frontdesk.bot.types import Event
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
+Told = Callable[[Sequence[Event]], None]
 
 GROUP = 256
 """The most writes that share one commit."""
@@ -69,15 +71,16 @@ class Database(Protocol):
         ...
 
 
-def open_database(url: str, fetched: Collection[str] = ()) -> Database:
+def open_database(url: str, fetched: Collection[str] = (), told: Told = lambda events: None) -> Database:
     """Open the database at a SQLAlchemy `url` and make the tables; raises StoreError naming the fix.
 
-    On channels that are `fetched` customers come for what is said to them: nothing is kept to be pushed there.
+    On channels that are `fetched` customers come for what is said to them: nothing is kept to be pushed there. `told`
+    hears of the events of each transaction right after its commit, from any thread; of a SQLite file, in their order.
     """
     address = _parsed(url)
     try:
         kind = Postgres if address.get_backend_name() == "postgresql" else Sqlite
-        return kind(address, {FETCHED: frozenset(fetched)})
+        return kind(address, {FETCHED: frozenset(fetched)}, told)
     except ModuleNotFoundError:
         raise MissingExtra("psycopg", "postgres") from None
     except (SQLAlchemyError, OSError) as error:
@@ -89,8 +92,8 @@ class Sqlite:
 
     shared = False
 
-    def __init__(self, address: URL, options: Mapping[str, Any]) -> None:
-        self._where = _shown(address)
+    def __init__(self, address: URL, options: Mapping[str, Any], told: Told) -> None:
+        self._where, self._told = _shown(address), told
         self._lock = _locked(str(address.database))
         _tell_version()
         self._writer = _sqlite_engine(
@@ -179,6 +182,7 @@ class Sqlite:
         """Commit the group at once; if any member fails, commit each by itself."""
         try:
             with self._writer.begin() as connection:
+                added = connection.info[ADDED] = list[Event]()
                 results = [work(connection) for work, _ in group]
         except Exception as error:
             if len(group) == 1:
@@ -187,6 +191,7 @@ class Sqlite:
             for item in group:
                 self._commit([item])
             return
+        self._told(added)
         for (_, future), result in zip(group, results, strict=True):
             future.set_result(result)
 
@@ -196,8 +201,8 @@ class Postgres:
 
     shared = True
 
-    def __init__(self, address: URL, options: Mapping[str, Any]) -> None:
-        self._where = _shown(address)
+    def __init__(self, address: URL, options: Mapping[str, Any], told: Told) -> None:
+        self._where, self._told = _shown(address), told
         self._engine = create_engine(address, pool_size=POOL, max_overflow=POOL, pool_pre_ping=True)
         self._engine.update_execution_options(**options)
         with self._engine.begin() as connection:
@@ -232,9 +237,12 @@ class Postgres:
     def _write(self, work: Work[T]) -> T:
         try:
             with self._engine.begin() as connection:
-                return work(connection)
+                added = connection.info[ADDED] = list[Event]()
+                result = work(connection)
         except Exception as error:
             raise _failed(error, "the write was not committed", self._where) from error
+        self._told(added)
+        return result
 
 
 def _read(engine: Engine, work: Work[T], where: str) -> T:

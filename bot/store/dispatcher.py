@@ -15,7 +15,7 @@ from frontdesk.bot.errors import StoreError
 from frontdesk.bot.store.bell import Bell
 from frontdesk.bot.store.inbox import Lane, LeaseLost, Pending
 from frontdesk.bot.store.store import ARRIVALS, POLL_SECONDS, Store
-from frontdesk.bot.store.transcript import Closed
+from frontdesk.bot.store.transcript import Begun, Closed, Taken
 from frontdesk.bot.types import Conversation, Customer, Event, EventKind, Message, State
 
 LEASE_SECONDS = 6.0
@@ -38,8 +38,11 @@ log = logging.getLogger(__name__)
 class Turnwork:
     """One message to answer: what the handler reads, and where it commits what it says."""
 
-    def __init__(self, store: Store, lane: Lane, pending: Pending) -> None:
-        self.store, self.lane, self.pending = store, lane, pending
+    def __init__(
+        self, store: Store, lane: Lane, pending: Pending, known: Conversation | None = None, *, typing: bool = False
+    ) -> None:
+        self.store, self.lane, self.pending, self._typing = store, lane, pending, typing
+        self._known = known
         self.closed: Closed | None = None
 
     @property
@@ -54,7 +57,7 @@ class Turnwork:
 
     async def conversation(self) -> Conversation:
         """Return the conversation so far, without this message."""
-        found = await self.store.call(self.store.conversation, self.message.conversation_id)
+        found = self._known or await self.store.call(self.store.conversation, self.message.conversation_id)
         if found is None:
             raise StoreError("the conversation was deleted while it was answered.", where=self.message.conversation_id)
         return found
@@ -77,7 +80,7 @@ class Turnwork:
         The customer is the message's unless one is given.
         """
         closing: dict[str, Any] = {"reply": reply, "slots": slots or {}, "state": state, "private": private or {}}
-        closing["customer"] = customer or self.message.customer
+        closing |= {"customer": customer or self.message.customer, "typing": self._typing}
         self.closed = await asyncio.wrap_future(self.store.finish_async(self.lane, self.pending, **closing))
         return self.closed.event
 
@@ -97,7 +100,7 @@ class Dispatcher:
 
     A handler must close the turn. One that raises, or returns without closing, is tried again after a pause; after
     FAILURES tries (or STARTS, when it kills the process or the database refuses it) `give_up` closes the turn
-    instead, and if that fails too, a plain apology does.
+    instead, and if that fails too, a plain apology does. With `typing` whoever follows hears that a turn begins.
     """
 
     def __init__(
@@ -109,7 +112,9 @@ class Dispatcher:
         owner: str | None = None,
         give_up: GiveUp = apologise,
         lease_seconds: float = LEASE_SECONDS,
+        typing: bool = False,
     ) -> None:
+        self._typing = typing
         self._store, self._handle, self._give_up = store, handle, give_up
         self._workers, self._owner, self._lease = workers, owner or str(uuid4()), lease_seconds
         self._tasks: set[asyncio.Task[None]] = set()
@@ -149,16 +154,17 @@ class Dispatcher:
 
     async def _run(self) -> None:
         while not self._stopping:
-            for lane in await self._claim():
-                self._begin(lane)
+            for taken in await self._take():
+                self._begin(taken)
             await self._bell.wait(POLL_SECONDS)
 
-    async def _claim(self) -> list[Lane]:
+    async def _take(self) -> list[Taken]:
         free = self._workers - len(self._tasks)
         if free <= 0:
             return []
         try:
-            lanes = await asyncio.wrap_future(self._store.claim_async(self._owner, free, self._lease))
+            taking = self._store.take_async(self._owner, free, self._lease, typing=self._typing)
+            lanes = await asyncio.wrap_future(taking)
         except Exception as error:  # whatever it is, the next look must come
             log.warning("no conversation could be taken: %s", error)
             return []
@@ -166,8 +172,8 @@ class Dispatcher:
         self._all_busy = None if caught_up else self._all_busy or time.monotonic()
         return lanes
 
-    def _begin(self, lane: Lane) -> None:
-        task = asyncio.create_task(self._hold(lane), name=f"frontdesk-lane {lane.conversation_id}")
+    def _begin(self, taken: Taken) -> None:
+        task = asyncio.create_task(self._hold(taken), name=f"frontdesk-lane {taken.lane.conversation_id}")
         self._tasks.add(task)
         self.taken += 1
         task.add_done_callback(self._ended)
@@ -176,11 +182,11 @@ class Dispatcher:
         self._tasks.discard(task)
         self._bell.ring()
 
-    async def _hold(self, lane: Lane) -> None:
+    async def _hold(self, taken: Taken) -> None:
         """Drain the lane and let it go, whatever happens. A database that fails is no fault of the message."""
-        delay, failed = 0.0, False
+        lane, delay, failed = taken.lane, 0.0, False
         try:
-            if await self._drain(lane):
+            if await self._drain(lane, taken.begun):
                 return
         except asyncio.CancelledError:
             await self._let_go(lane, delay, failed)
@@ -206,25 +212,34 @@ class Dispatcher:
                     return None
                 await asyncio.sleep(POLL_SECONDS)
 
-    async def _drain(self, lane: Lane) -> bool:
+    async def _drain(self, lane: Lane, begun: Begun | None) -> bool:
         """Answer what waits, up to a BURST; whether the lane was let go with the last turn, as nothing followed."""
-        pending = await self._store.call(self._store.next, lane)
-        for done in range(BURST):
-            if pending is None or self._stopping:
-                return pending is None and done > 0
-            pending = await self._answer(Turnwork(self._store, lane, pending))
-            lane = replace(lane, starts=1, failures=0)
-        return pending is None
+        for _ in range(BURST):
+            if self._stopping:
+                return False
+            begun = begun or await self._looked_up(lane)
+            if begun is None:
+                return False
+            work = Turnwork(self._store, lane, begun.pending, begun.conversation, typing=self._typing)
+            closed = await self._answer(work)
+            if not closed.waits:
+                return True
+            begun, lane = closed.following, replace(lane, starts=1, failures=0)
+        return False
 
-    async def _answer(self, work: Turnwork) -> Pending | None:
-        """Answer one message, or give it up after too many tries; returns the conversation's next."""
+    async def _looked_up(self, lane: Lane) -> Begun | None:
+        pending = await self._store.call(self._store.next, lane)
+        return None if pending is None else Begun(pending=pending, conversation=None)
+
+    async def _answer(self, work: Turnwork) -> Closed:
+        """Answer one message, or give it up after too many tries; returns how its turn was closed."""
         began = time.monotonic()
         try:
             if work.attempt > FAILURES or work.lane.starts > STARTS:
                 raise RuntimeError("this message was started several times and never answered")
             await self._handle(work)
             self.turn_seconds += (time.monotonic() - began - self.turn_seconds) / LATELY
-            return self._next(work)
+            return self._closed(work)
         except StoreError:
             raise
         except Exception as error:
@@ -233,22 +248,22 @@ class Dispatcher:
             log.exception("a message of conversation %s is given up", work.message.conversation_id)
             return await self._end(work, error)
 
-    async def _end(self, work: Turnwork, error: Exception) -> Pending | None:
+    async def _end(self, work: Turnwork, error: Exception) -> Closed:
         try:
             await self._give_up(work, error)
-            return self._next(work)
+            return self._closed(work)
         except StoreError:
             raise
         except Exception:
             log.exception("give_up failed in conversation %s", work.message.conversation_id)
             await apologise(work, error)
-            return self._next(work)
+            return self._closed(work)
 
-    def _next(self, work: Turnwork) -> Pending | None:
-        """Return what follows `work`; raises when its turn was left open."""
+    def _closed(self, work: Turnwork) -> Closed:
+        """Return how `work` was closed; raises when its turn was left open."""
         if work.closed is None:
             raise RuntimeError("the handler returned without closing the turn")
-        return work.closed.following
+        return work.closed
 
     def _beat(self) -> None:
         """Renew the leases from a thread, so that a busy event loop does not lose them."""

@@ -236,13 +236,19 @@ def claim(connection: Connection, owner: str, limit: int, lease_seconds: float) 
 
 
 _OPEN = and_(inbox.c.conversation_id == bindparam("of"), inbox.c.closed_at.is_(None))
+_WAITS = Statement(select(inbox.c.id).where(_OPEN).limit(1))
 _OLDEST = Statement(select(inbox.c.id, inbox.c.body).where(_OPEN).order_by(inbox.c.id).limit(1))
+
+
+def waits(connection: Connection, lane: Lane) -> bool:
+    """Whether the lane has a message without a turn."""
+    return _WAITS.one(connection, {"of": lane.conversation_id}) is not None
 
 
 def oldest(connection: Connection, lane: Lane) -> Pending | None:
     """Return the lane's oldest message without a turn."""
     row = _OLDEST.one(connection, {"of": lane.conversation_id})
-    return row and Pending(inbox_id=row[0], message=codec.message_from_json(json.loads(row[1])))
+    return None if row is None else Pending(inbox_id=row[0], message=codec.message_from_json(json.loads(row[1])))
 
 
 _HELD = and_(

@@ -18,11 +18,11 @@ from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.store import codec
 from frontdesk.bot.store.inbox import INSERT, Lane, Pending, hold
 from frontdesk.bot.store.statements import Row, Statement
-from frontdesk.bot.store.tables import FETCHED, conversations, lanes, outbox
+from frontdesk.bot.store.tables import ADDED, FETCHED, conversations, lanes, outbox
 from frontdesk.bot.types import Event, EventKind
 
-DONE_SEQ = -1
-"""The place of a turn's `done` event; the engine numbers its own from 0 up."""
+DONE_SEQ, TYPING_SEQ = -1, 10_000
+"""The places of a turn's `done` and `typing` events; the engine numbers its own from 0 up."""
 
 _EVENT = (outbox.c.id, outbox.c.conversation_id, outbox.c.message_id, outbox.c.kind, outbox.c.data)
 
@@ -90,12 +90,16 @@ def _add(connection: Connection, ids: Mapping[str, Any], kind: EventKind, data: 
         "sends": 0,
     }
     row = _adding(connection.dialect.name).one(connection, {**ids, **values})
-    return None if row is None else _event(row)
+    if row is None:
+        return None
+    event = _event(row)
+    connection.info.setdefault(ADDED, []).append(event)
+    return event
 
 
 @cache
 def _adding(dialect: str) -> Statement:
-    given = {column.name: bindparam(column.name) for column in outbox.c if column.name != "id"}
+    given: dict[str, Any] = {column.name: bindparam(column.name) for column in outbox.c if column.name != "id"}
     adding = INSERT[dialect](outbox).values(**given).on_conflict_do_nothing(index_elements=["inbox_id", "seq"])
     return Statement(adding.returning(*_EVENT))
 

@@ -23,12 +23,11 @@ from frontdesk.bot.store.bell import Signal
 from frontdesk.bot.store.database import Database, T, Work, open_database
 from frontdesk.bot.store.inbox import Lane, Pending, Room
 from frontdesk.bot.store.ledger import StoreLedger
-from frontdesk.bot.store.transcript import Closed
+from frontdesk.bot.store.transcript import Closed, Taken
 from frontdesk.bot.types import Conversation, Customer, Event, EventKind, Message, Receipt, State
 
 P = ParamSpec("P")
 R = TypeVar("R")
-S = TypeVar("S", Event, Closed)
 
 CALLERS = 32
 """Threads that wait for the database on behalf of the event loop."""
@@ -62,7 +61,7 @@ class Store:
 
     def open(self) -> Self:
         """Make the tables and take the file's lock; raises StoreError when another server has it."""
-        self._database, self.ending = open_database(self.url, self._fetched), False
+        self._database, self.ending = open_database(self.url, self._fetched, self._told), False
         if self._database.shared:
             self._watch = threading.Thread(target=self._listen, name="frontdesk-store-watch", daemon=True)
             self._watch.start()
@@ -127,11 +126,13 @@ class Store:
 
     def claim(self, owner: str, limit: int, lease_seconds: float) -> list[Lane]:
         """Take up to `limit` conversations with waiting messages that nobody holds."""
-        return self.claim_async(owner, limit, lease_seconds).result()
+        return self._write(partial(inbox.claim, owner=owner, limit=limit, lease_seconds=lease_seconds))
 
-    def claim_async(self, owner: str, limit: int, lease_seconds: float) -> Future[list[Lane]]:
-        """Return at once; the future resolves after the commit."""
-        return self._opened().submit(partial(inbox.claim, owner=owner, limit=limit, lease_seconds=lease_seconds))
+    def take_async(self, owner: str, limit: int, lease_seconds: float, *, typing: bool = False) -> Future[list[Taken]]:
+        """Claim, and begin with what waits; with `typing` followers hear of it. Resolves after the commit."""
+        return self._opened().submit(
+            partial(transcript.take, owner=owner, limit=limit, lease_seconds=lease_seconds, typing=typing)
+        )
 
     def next(self, lane: Lane) -> Pending | None:
         """Return the lane's oldest message without a turn."""
@@ -159,7 +160,7 @@ class Store:
         self, lane: Lane, pending: Pending, seq: int, kind: EventKind, data: Mapping[str, Any]
     ) -> Future[Event]:
         """Return at once; the future resolves after the commit."""
-        return self._saying(partial(outbox.commit, lane=lane, pending=pending, seq=seq, kind=kind, data=data))
+        return self._opened().submit(partial(outbox.commit, lane=lane, pending=pending, seq=seq, kind=kind, data=data))
 
     def close_turn(
         self,
@@ -179,11 +180,13 @@ class Store:
         """
         closing: dict[str, Any] = {"reply": reply, "slots": slots, "state": state, "customer": customer}
         closing["private"] = private or {}
-        return self._saying(partial(transcript.close_turn, lane=lane, pending=pending, **closing)).result()
+        return self._write(partial(transcript.close_turn, lane=lane, pending=pending, **closing))
 
-    def finish_async(self, lane: Lane, pending: Pending, **closing: Any) -> Future[Closed]:
-        """Close the turn as `close_turn` does, and look what follows or let the lane go; return at once."""
-        return self._saying(partial(transcript.close_and_go_on, lane=lane, pending=pending, **closing))
+    def finish_async(self, lane: Lane, pending: Pending, *, typing: bool = False, **closing: Any) -> Future[Closed]:
+        """Close the turn as `close_turn` does, and begin what follows or let the lane go; return at once."""
+        return self._opened().submit(
+            partial(transcript.close_and_go_on, lane=lane, typing=typing, pending=pending, **closing)
+        )
 
     # Conversations
 
@@ -254,7 +257,7 @@ class Store:
 
     def post(self, conversation_id: str, kind: EventKind, data: Mapping[str, Any]) -> Event:
         """Commit an event outside a turn (a person's `sentence`, a change of `state`), with its own message id."""
-        return self._saying(partial(outbox.post, conversation_id=conversation_id, kind=kind, data=data)).result()
+        return self._write(partial(outbox.post, conversation_id=conversation_id, kind=kind, data=data))
 
     def events(self, conversation_id: str, after: int = 0, limit: int = 100) -> list[Event]:
         """Return the next events after position `after`, in order."""
@@ -269,13 +272,22 @@ class Store:
 
         Each is offered again after `lease_seconds` (also after a crash) unless `mark_sent`, so send within that time.
         """
-        return self._write(
-            partial(outbox.take_unsent, channels=list(channels), limit=limit, lease_seconds=lease_seconds)
-        )
+        return [event for event, _ in self.unsent_async(channels, limit, lease_seconds).result()]
+
+    def unsent_async(
+        self, channels: Collection[str], limit: int, lease_seconds: float
+    ) -> Future[list[tuple[Event, Conversation | None]]]:
+        """Return at once; each event comes with its conversation and the last turn, None where that must be read."""
+        taking = partial(transcript.take_unsent, channels=list(channels), limit=limit, lease_seconds=lease_seconds)
+        return self._opened().submit(taking)
 
     def mark_sent(self, event_id: int) -> None:
         """Note that the platform has the event; the conversation's next one may follow."""
-        self._write(partial(outbox.mark_sent, event_id=event_id))
+        self.mark_sent_async(event_id).result()
+
+    def mark_sent_async(self, event_id: int) -> Future[None]:
+        """Return at once; the future resolves after the commit."""
+        return self._opened().submit(partial(outbox.mark_sent, event_id=event_id))
 
     def postpone(self, event_id: int, delay: float) -> None:
         """Offer an event that could not be sent again in `delay` seconds (the platform's Retry-After)."""
@@ -296,19 +308,12 @@ class Store:
     def _write(self, work: Work[T]) -> T:
         return self._opened().submit(work).result()
 
-    def _saying(self, work: Work[S]) -> Future[S]:
-        """Commit an event, and tell of it as soon as it is committed."""
-        saying = self._opened().submit(work)
-        saying.add_done_callback(self._told)
-        return saying
-
-    def _told(self, saying: Future[Event] | Future[Closed]) -> None:
-        if saying.cancelled() or saying.exception():
-            return
-        said = saying.result()
-        event = said.event if isinstance(said, Closed) else said
-        self.spoken.tell(event.conversation_id)
-        if event.kind in ("done", "state"):
+    def _told(self, events: Sequence[Event]) -> None:
+        """Tell of events that were just committed; where others write too, they are only pointed at."""
+        shared = self._database is None or self._database.shared
+        for event in events:
+            self.spoken.tell(event.conversation_id, None if shared else event)
+        if any(event.kind in ("done", "state") for event in events):
             self.spoken.tell(ANY)
 
     def _listen(self) -> None:

@@ -26,6 +26,9 @@ ID_CHARS = 255
 FETCHED = "frontdesk_fetched"
 """The option of a connection that names the channels whose customers fetch what is said to them."""
 
+ADDED = "frontdesk_added"
+"""Where a connection keeps the events that its transaction adds, to be told of once it is committed."""
+
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
 metadata = MetaData()

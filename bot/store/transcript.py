@@ -6,6 +6,7 @@ Every function takes a connection and runs inside one transaction.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,12 @@ from frontdesk.bot.store.tables import outbox as events
 from frontdesk.bot.types import Conversation, Customer, Event, Message, State, Turn
 
 HELD: tuple[State, ...] = ("waiting", "human")
+LAST_TURNS = 20
+"""How many turns of a conversation its next message is answered with."""
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
+"""What reading a row raises that another program has damaged."""
+
+log = logging.getLogger(__name__)
 
 
 def close_turn(
@@ -46,20 +53,58 @@ def close_turn(
 
 
 @dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A message that is about to be answered, and the conversation so far, without it."""
+
+    pending: Pending
+    conversation: Conversation | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A lane that a worker has now, and what it begins with; None where that must be looked at by itself."""
+
+    lane: Lane
+    begun: Begun | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Closed:
-    """The `done` event of a turn, and the message that follows it; without one the lane was let go."""
+    """The `done` event of a turn; where nothing `waits` the lane was let go, else `following` is as in `Taken`."""
 
     event: Event
-    following: Pending | None
+    waits: bool = False
+    following: Begun | None = None
 
 
-def close_and_go_on(connection: Connection, lane: Lane, **closing: Any) -> Closed:
-    """Close a turn as `close_turn` does and look what follows; the lane of a conversation that is done is let go."""
+def take(connection: Connection, owner: str, limit: int, lease_seconds: float, typing: bool) -> list[Taken]:
+    """Claim lanes and begin with the oldest message of each; with `typing` everybody is told that it is begun."""
+    lanes = inbox.claim(connection, owner, limit, lease_seconds)
+    return [Taken(lane=lane, begun=_begun(connection, lane, typing)) for lane in lanes]
+
+
+def _begun(connection: Connection, lane: Lane, typing: bool) -> Begun | None:
+    """Return what a lane begins with; None for nothing, or where that cannot be read: others go on all the same."""
+    try:
+        pending = inbox.oldest(connection, lane)
+        found = attended(connection, lane.conversation_id, LAST_TURNS) if pending else None
+    except UNREADABLE:
+        log.exception("what waits in conversation %s cannot be read", lane.conversation_id)
+        return None
+    if pending is None:
+        return None
+    if typing and not pending.message.metadata.get("noted"):
+        outbox.add_once(connection, pending, outbox.TYPING_SEQ, "typing", {})
+    return Begun(pending=pending, conversation=found)
+
+
+def close_and_go_on(connection: Connection, lane: Lane, typing: bool, **closing: Any) -> Closed:
+    """Close a turn as `close_turn` does and begin the next; the lane of a conversation that is done is let go."""
     event = close_turn(connection, lane, **closing)
-    following = inbox.oldest(connection, lane)
-    if following is None:
-        inbox.let_go(connection, lane)
-    return Closed(event=event, following=following)
+    if inbox.waits(connection, lane):
+        return Closed(event=event, waits=True, following=_begun(connection, lane, typing))
+    inbox.let_go(connection, lane)
+    return Closed(event=event)
 
 
 def _add_turn(connection: Connection, pending: Pending, reply: Mapping[str, Any] | None) -> None:
@@ -147,6 +192,21 @@ def attended(connection: Connection, conversation_id: str, last_turns: int) -> C
         return None
     handoff = handoffs.last_of(connection, conversation_id)
     return replace(found, handoff=handoff, ahead=handoffs.ahead(connection, found.brand, handoff))
+
+
+def take_unsent(connection: Connection, **taking: Any) -> list[tuple[Event, Conversation | None]]:
+    """Take what is to be pushed, see outbox.take_unsent, each with its conversation and the last of its turns.
+
+    None for a conversation that cannot be read: the others are pushed all the same.
+    """
+
+    def place(event: Event) -> Conversation | None:
+        try:
+            return one(connection, event.conversation_id, 1)
+        except UNREADABLE:
+            return None
+
+    return [(event, place(event)) for event in outbox.take_unsent(connection, **taking)]
 
 
 def waiting(connection: Connection, last_turns: int) -> list[Conversation]:
