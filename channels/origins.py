@@ -53,12 +53,38 @@ def _guard(handler: Handler, origins: frozenset[str]) -> Handler:
         origin = request.headers.get("origin", "")
         if origin and origin not in origins and not same_host(origin, request):
             return problem(403, "origin_not_allowed", "This page may not use the bot.", HINT, {"Vary": "Origin"})
-        response = await answered(handler(request))
-        response.headers.add_vary_header("Origin")
+        response = _readable(await answered(handler(request)), origin, origins)
         response.headers.setdefault("Cache-Control", "no-store")
-        if origin in origins:
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "Retry-After"
         return response
 
     return guarded_handler
+
+
+def shared(origins: frozenset[str]) -> type[APIRoute]:
+    """Return a route class whose answers the pages of `origins` may read; nobody is refused, errors are problems."""
+
+    class SharedRoute(APIRoute):
+        def get_route_handler(self) -> Handler:
+            handler = super().get_route_handler()
+
+            async def shared_handler(request: Request) -> Response:
+                return _readable(await answered(handler(request)), request.headers.get("origin", ""), origins)
+
+            return shared_handler
+
+    return SharedRoute
+
+
+async def preflight() -> Response:
+    """Answer a browser's CORS question; the route class says to whom."""
+    allowed = "Authorization, Content-Type, Last-Event-ID"
+    headers = {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Allow-Headers": allowed}
+    return Response(status_code=204, headers=headers | {"Access-Control-Max-Age": "600"})
+
+
+def _readable(response: Response, origin: str, origins: frozenset[str]) -> Response:
+    response.headers.add_vary_header("Origin")
+    if origin in origins:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+    return response

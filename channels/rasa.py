@@ -7,7 +7,7 @@ writes, so its customers are anonymous; and it cannot push, so what a person wri
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -19,8 +19,9 @@ from frontdesk.bot.errors import ChannelError, Overloaded, StoreError
 from frontdesk.bot.types import Customer, Event, Message, Receipt
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.footnotes import marked, plain, sources
+from frontdesk.channels.origins import check_origins, preflight, shared
 from frontdesk.channels.problems import RETRY_SECONDS, read_body
-from frontdesk.channels.requests import SafeRoute, read_object
+from frontdesk.channels.requests import read_object
 from frontdesk.channels.turns import LAST, collect
 
 STATUS_HEADER = "X-Frontdesk-Status"
@@ -30,9 +31,13 @@ LONGEST_ID = 240
 RasaMessage = dict[str, Any]
 
 
-def rasa_router(desk: Desk, limits: Limits, brand: str, messages: Messages) -> APIRouter:
-    """Return the routes under /webhooks/rest; `messages` are the brand's words for when there is no reply."""
-    router = APIRouter(prefix="/webhooks/rest", route_class=SafeRoute)
+def rasa_router(desk: Desk, limits: Limits, brand: str, messages: Messages, origins: Iterable[str] = ()) -> APIRouter:
+    """Return the routes under /webhooks/rest; `messages` are the brand's words for when there is no reply.
+
+    Pages of `origins` may read the answers, as with Rasa's `--cors`. Raises ConfigError for what is no origin.
+    """
+    router = APIRouter(prefix="/webhooks/rest", route_class=shared(check_origins(origins)))
+    router.add_api_route("/webhook", preflight, methods=["OPTIONS"], response_model=None)
 
     @router.get("/")
     async def health() -> dict[str, str]:

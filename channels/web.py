@@ -19,7 +19,7 @@ from frontdesk.channels.desk import Desk
 from frontdesk.channels.files import File, Files
 from frontdesk.channels.frame import frame_routes
 from frontdesk.channels.identity import HostTokens, may_enter, new_conversation_id, visitor
-from frontdesk.channels.origins import check_origins, guarded
+from frontdesk.channels.origins import check_origins, guarded, preflight
 from frontdesk.channels.problems import busy, parse, read_body
 from frontdesk.channels.quotas import Visitors, too_much
 from frontdesk.channels.requests import clean
@@ -255,15 +255,8 @@ def web_router(
     router.add_api_route("/api/conversations/{conversation_id}", chat.read, methods=["GET"], response_model=None)
     path = "/api/conversations/{conversation_id}/events"
     router.add_api_route(path, chat.events, methods=["GET"], response_model=None)
-    router.add_api_route("/api/{path:path}", _preflight, methods=["OPTIONS"], response_model=None)
+    router.add_api_route("/api/{path:path}", preflight, methods=["OPTIONS"], response_model=None)
     router.include_router(frame_routes(brands, default_brand, origins, megabytes, route))
     shown = demo if settings.demo else None
     router.include_router(demo_routes(brands[default_brand], tokens, shown, limits.body_bytes, route))
     return router
-
-
-async def _preflight() -> Response:
-    """Answer a browser's CORS question; the origin was checked before."""
-    allowed = "Authorization, Content-Type, Last-Event-ID"
-    headers = {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Allow-Headers": allowed}
-    return Response(status_code=204, headers=headers | {"Access-Control-Max-Age": "600"})

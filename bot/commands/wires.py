@@ -75,7 +75,7 @@ def _mount_rasa(app: FastAPI, desk: FrontDesk, project: Project, router: Router 
 
     settings, rasa, brand = project.settings, project.settings.channels.rasa, project.settings.brand_id
     messages, origins = settings.brands[brand].messages, settings.channels.web.allowed_origins
-    app.include_router(rasa_router(desk, settings.limits, brand, messages))
+    app.include_router(rasa_router(desk, settings.limits, brand, messages, origins))
     app.include_router(conversations_router(desk, rasa, settings.limits))
     if rasa.socketio:
         from frontdesk.channels.rasa_socketio import socket_app

@@ -27,7 +27,7 @@ WebChat.default({selector: "#webchat", socketUrl: location.origin, socketPath: "
   embedded: true, params: {storage: "session"}}, null)
 </script>"""
 CHATROOM_PAGE = """<!doctype html><title>A shop</title><div id="chat"></div><script src="/widget.js"></script><script>
-new Chatroom({host: location.origin, title: "Larkspur Lane", container: document.querySelector("#chat")}).openChat()
+new Chatroom({host: "http://" + location.hash.slice(1), title: "Larkspur Lane", container: document.querySelector("#chat")}).openChat()
 </script>"""
 
 
@@ -47,11 +47,10 @@ def test_rasa_webchat_talks_to_us(browser: Browser, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not CHATROOM.is_file(), reason="needs FRONTDESK_RASA_CHATROOM, the bundle of chatroom from npm")
 def test_chatroom_talks_to_us(browser: Browser, tmp_path: Path) -> None:
-    desk = scripted()
-    app = page_of(CHATROOM_PAGE, CHATROOM)
-    app.include_router(rasa_router(desk, Limits(), "shop", Messages()))
-    with LocalServer(app) as server, browser.new_page() as page:
-        talk(page, server.url, desk, "#chat input[type=text]")
+    desk, bot = scripted(), FastAPI(openapi_url=None)
+    with LocalServer(page_of(CHATROOM_PAGE, CHATROOM)) as shop, LocalServer(bot) as server, browser.new_page() as page:
+        bot.include_router(rasa_router(desk, Limits(), "shop", Messages(), [shop.url]))
+        talk(page, f"{shop.url}/#{server.url.removeprefix('http://')}", desk, "#chat input[type=text]")
         page.screenshot(path=os.environ.get("FRONTDESK_SHOT", str(tmp_path / "chatroom.png")))
 
 

@@ -164,3 +164,26 @@ def test_health() -> None:
             return (await client.get("/webhooks/rest/")).json()
 
     assert asyncio.run(go()) == {"status": "ok"}
+
+
+def test_pages_of_the_allowed_origins_may_read_the_answers_and_nobody_is_refused() -> None:
+    async def go() -> list[Any]:
+        shop = "https://shop.example"
+        async with served(rasa_router(scripted(), Limits(), "shop", Messages(), [shop])) as client:
+            asked = await client.options(URL, headers={"Origin": shop, "Access-Control-Request-Method": "POST"})
+            said = [
+                await client.post(URL, content='{"sender": "u1", "message": "hi"}', headers={"Origin": origin})
+                for origin in (shop, "https://elsewhere.example")
+            ]
+            wrong = await client.post(URL, content="[]", headers={"Origin": shop})
+            return [asked, *said, wrong]
+
+    asked, ours, theirs, wrong = asyncio.run(go())
+    assert [one.status_code for one in (asked, ours, theirs, wrong)] == [204, 200, 200, 400]
+    allowed = "access-control-allow-origin"
+    assert [one.headers.get(allowed) for one in (asked, ours, theirs, wrong)] == [
+        *["https://shop.example"] * 2,
+        None,
+        "https://shop.example",
+    ]
+    assert asked.headers["access-control-allow-headers"].count("Content-Type") == 1
