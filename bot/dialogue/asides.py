@@ -15,8 +15,8 @@ _WONDERS = re.compile(
     r"(?:who|whom|whose|what|when|where|which|why|how|wh(?:at|ere|en|o)'?s|is|are|was|were|do|does|did|has|have|"
     r"(?:will|would|should|shall|must) (?:i|it|this|that|they|there|the|my|your)|"
     r"(?:can|could|would) you (?:please )?(?:tell|explain|say|remind)|"
-    r"(?:can|could|may|might) (?!you\b)(?!.*(?:\b(?:my|mine|it|this|these|those|them|the|one|too|also|instead|"
-    r"as well|another|else)\b|\d))|"
+    r"(?:can|could|may|might) (?!you\b)(?!.*(?:\b(?:my|mine|it|this|these|those|them|too|also|instead|as well|"
+    r"another|other|else|the(?! \w+ (?:of|on|for) an?\b))\b|\d))|"
     r"(?:tell|remind) me|(?:i(?:'d| would)? (?:just )?(?:like|want|need|have) to know|i wonder|i'?m wondering)|"
     r"any idea)\b",
     re.IGNORECASE,

@@ -90,7 +90,7 @@ class Situation:
                 "slots": known,
                 "latest_message": latest_message(self.message, self.route),
                 "latest_input_channel": self.message.channel,
-                "events": [*history(self.conversation), *heard(self.message, self.route), *self.events, *fresh],
+                "events": [*self._before(), *heard(self.message, self.route), *self.events, *fresh],
                 "paused": self.conversation.state != "bot",
                 "followup_action": None,
                 "active_loop": {"name": self.loop} if self.loop else {},
@@ -99,6 +99,13 @@ class Situation:
             "domain": domain(self.brand),
             "version": VERSION,
         }
+
+    def _before(self) -> list[dict[str, Any]]:
+        """The earlier turns, then the values they left behind: an action can tell which one was taken back."""
+        left = self.conversation.slots
+        known = [name for name in self.brand.slots if left.get(name) is not None]
+        slots = [{"event": "slot", "timestamp": None, "name": name, "value": left[name]} for name in known]
+        return [*history(self.conversation), *slots]
 
 
 def latest_message(message: Message, route: Route) -> dict[str, Any]:

@@ -56,11 +56,13 @@ class Form(Acting):
         if self.task and ((answer == "leave" and not chosen) or (waits and answer == "no")):
             self._end(self.brand.messages.unchanged if waits else self.brand.messages.dropped)
             return
+        known = dict(self.at.slots)
         taken = self._take(resumes) if not (waits and answer) else {}
         if waits and answer == "yes" and self._counts(waits):
             self._execute(waits)
             return
         found = self._found(taken)
+        self._keep_left({name: known.get(name) for name, value in taken.items() if value is None})
         missed = bool(self.task and not found and not resumes and not (waits and answer))
         if self.loop == "":
             self._end("")
@@ -79,6 +81,12 @@ class Form(Acting):
         kept = any(value is None or self.at.slots.get(name) is not None for name, value in taken.items())
         added = {name: value for name, value in self.changes.items() if value is not None and name != REQUESTED}
         return kept or any(value != before.get(name) for name, value in added.items())
+
+    def _keep_left(self, gone: Mapping[str, Any]) -> None:
+        """Leave what the customer left, though the form's own `extract_` finds it again: then it is asked for."""
+        again = [name for name, value in gone.items() if value is not None and self.at.slots.get(name) == value]
+        self.at.slots.update(dict.fromkeys(again))
+        self.changes |= dict.fromkeys(again)
 
     def _take(self, resumes: bool) -> dict[str, Any]:
         """Take the values of the message; returns what is new among the task's slots, None for a value that was left.

@@ -47,9 +47,9 @@ _FEW = 4
 _FILLING = frozenset(
     re.findall(
         r"\w+",
-        "a an and be can could d for from have here hi i id in is it its like m mean meant mine my nr no number of ok "
-        "okay one or please rather s so sorry sure thank thanks that the then think this to um use was with would yes "
-        "you",
+        "a an and be can could d for from have here hi i id in is it its just like ll m mean meant mine my nr no "
+        "number of ok okay one only or please rather s so sorry sure thank thanks that the then think this to um use "
+        "ve was with would yes you",
     )
 )
 """Words beside a value that ask for nothing."""
@@ -226,9 +226,21 @@ def goes_on(message: Message, task: Task, brand: Brand, routes: Sequence[Route])
         return not question or first.intent == task.intent
     free = task.requested in brand.slots and brand.slots[task.requested].text and not question
     proves = brand.challenge is not None and task.requested in brand.challenge.slots
-    return (free and (proves or kinds <= {"clarify", "knowledge"})) or (
+    return (free and (proves or kinds <= {"clarify", "knowledge"} or _for_the_same(routes, text, task, brand))) or (
         len(routes) == 1 and _unsure_or_same(first, task, question)
     )
+
+
+def _for_the_same(routes: Sequence[Route], text: str, task: Task, brand: Brand) -> bool:
+    """Whether a short message that sounds like another request only gives what this one asked for: "use PayPaal".
+
+    That request would ask for the same, and the message names nothing else that it needs.
+    """
+    action = brand.actions.get(routes[0].intent)
+    if len(routes) > 1 or action is None or task.requested not in action.slots:
+        return False
+    told = [word for word in _words(text) if word not in _FILLING]
+    return len(told) <= _FEW and set(given(text, routes[0], brand)) <= {task.requested}
 
 
 def _unsure_or_same(route: Route, task: Task, question: bool) -> bool:

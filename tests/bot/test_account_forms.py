@@ -301,6 +301,7 @@ def test_what_is_told_in_sentences_of_their_own_is_one_request(talk: Talk, text:
         ("wait, may I move a loan that is overdue?", True),
         ("could you tell me what a move costs?", True),
         ("can I move LN-102, too?", False),
+        ("could I move the date of a loan?", True),
         ("could you move the other one?", False),
         ("can I move it?", False),
         ("I want to move it", False),
@@ -319,3 +320,48 @@ def test_a_question_that_sounds_like_a_request_begins_none_in_the_middle_of_a_ta
     own = Talk(desk(tmp_path / "own"), brand=talk.engine.brands["b"])
     own.say("move 101")
     assert (own.say(text).text == "About move. Which street?") == wonders, "nor is it an answer to the same request"
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("odd of a kind", True),
+        ("odd LN-102", False),
+        ("please do something quite odd for once, not this", False),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:No method 'extract_note'")
+def test_a_short_answer_that_sounds_like_a_request_for_the_same_is_an_answer(
+    tmp_path: Path, text: str, taken: bool
+) -> None:
+    talk = Talk(desk(tmp_path))
+    talk.say("ask me")
+    assert talk.say("A gift").text == "And the note?"
+    reply = talk.say(text)
+    assert (reply.routes[0].intent == "asked") == taken
+    assert ("note odd of a kind" in reply.text) == taken
+
+
+def test_what_a_form_finds_again_is_not_what_the_customer_left(tmp_path: Path) -> None:
+    class Finds:
+        """Actions whose form finds the one loan it knows, whatever the customer says."""
+
+        def __init__(self) -> None:
+            self.inner, self.seen = desk(tmp_path), list[dict[str, Any]]()
+
+        names = property(lambda self: self.inner.names)
+
+        def has(self, name: str) -> bool:
+            return self.inner.has(name)
+
+        def run(self, call: Any) -> Any:
+            if call["next_action"] != "validate_move_form":
+                return self.inner.run(call)
+            self.seen = [event for event in call["tracker"]["events"] if event["event"] == "slot"]
+            return {"events": [{"event": "slot", "name": "loan", "value": "LN-101"}], "responses": []}
+
+    actions = Finds()
+    talk = Talk(actions)
+    assert talk.say("move 101").text == "Which street?"
+    assert talk.say("no, the other loan").text == "Which loan?"
+    assert actions.seen[0]["value"] == "LN-101", "what was left stands in the events"

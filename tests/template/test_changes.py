@@ -322,3 +322,15 @@ def test_an_address_goes_back_to_the_one_before_and_only_from_the_last_change(be
     assert rows(project, addresses) == [("7 Oak Road",)]
     assert talk.say(payloads[1]).text == "That's undone: order LL-10480 goes to the address it had before."
     assert rows(project, addresses) == [("42 Elm Street",)]
+
+
+def test_the_other_order_is_another_one(begin: Begin) -> None:
+    talk = begin("C1002")
+    assert talk.say('/cancel_order{"order_id":"LL-10480"}').text.startswith("I'd cancel order LL-10480")
+    other = talk.say("no, the other order")
+    assert other.text == "Which order do you mean?"
+    titles = [button.title for button in other.buttons]
+    assert titles and not [title for title in titles if "LL-10480" in title]
+    status = begin("C1001", name="status")
+    assert status.say("/order_status").text.startswith("Order LL-10423")
+    assert "LL-10423" not in status.say("order_status of the other order").text

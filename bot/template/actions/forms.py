@@ -13,7 +13,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from . import wording
 from .changes import changeable, returnable
-from .records import Order, customer_of, order_number, order_of, orders_of
+from .records import Order, customer_of, left_order, order_number, order_of, orders_of
 
 CHOICES = 5
 """The most orders offered as buttons."""
@@ -156,9 +156,12 @@ class ActionVerifyOrder(Action):  # type: ignore[misc]
 
 
 def _likely(tracker: Tracker) -> list[Order]:
-    """The customer's orders that the open form can be about; all of them when it can be about none."""
-    today = datetime.now(UTC).date()
-    orders = orders_of(_project(tracker), tracker.get_slot("customer_id"), today)
+    """The customer's orders that the open form can be about; all of them when it can be about none.
+
+    One that was just left ("no, the other order") is not meant.
+    """
+    today, gone = datetime.now(UTC).date(), left_order(tracker.events, tracker.get_slot("order_id"))
+    orders = [one for one in orders_of(_project(tracker), tracker.get_slot("customer_id"), today) if one.id != gone]
     if tracker.active_loop_name == "start_return_form":
         return [order for order in orders if returnable(order, today)] or list(orders)
     return [order for order in orders if changeable(order)] or [o for o in orders if o.open] or list(orders)

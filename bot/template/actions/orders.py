@@ -18,7 +18,7 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from . import wording
-from .records import Order, order_number, order_of, orders_of
+from .records import Order, left_order, order_number, order_of, orders_of
 
 CHOICES = 5
 """The most orders offered as buttons or listed at once."""
@@ -96,13 +96,14 @@ class ActionRefundStatus(Action):  # type: ignore[misc]
 
 
 class _Asked(NamedTuple):
-    """What the slots say: whose orders, which one, where they are kept, when it was asked, and of which days."""
+    """What the slots say: whose orders, which one, where, when it was asked, of which days, and which was left."""
 
     customer: str | None
     order: object
     project: Path
     at: datetime
     days: tuple[date, date] | None
+    left: str | None
 
     @classmethod
     def by(cls, tracker: Tracker) -> _Asked:
@@ -110,7 +111,8 @@ class _Asked(NamedTuple):
         slots = tracker.slots
         customer = slots.get("customer_id")
         days = _days(slots.get("date"))
-        return cls(customer or None, slots.get("order_id"), Path(slots["project_dir"]), datetime.now(UTC), days)
+        order, folder = slots.get("order_id"), Path(slots["project_dir"])
+        return cls(customer or None, order, folder, datetime.now(UTC), days, left_order(tracker.events, order))
 
     def placed(self, orders: Sequence[Order]) -> list[Order]:
         """Return the orders placed on the days that were named; none when no days were."""
@@ -144,7 +146,8 @@ def _choose(dispatcher: CollectingDispatcher, asked: _Asked, intent: str) -> Eve
     Days may be those of a delivery: where nothing was placed on them, the status of an open order is told all the same.
     """
     assert asked.customer is not None
-    orders = orders_of(asked.project, asked.customer, asked.at.date())
+    own = orders_of(asked.project, asked.customer, asked.at.date())
+    orders = [order for order in own if order.id != asked.left] or own
     placed, still_open = asked.placed(orders), [order for order in orders if order.open]
     if asked.days and not placed and orders and intent != "order_status":
         dispatcher.utter_message(text=wording.NONE_THEN)

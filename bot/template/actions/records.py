@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -70,6 +70,12 @@ def order_number(text: object) -> str | None:
     """The order number in `text` in its canonical form (LL-10423), or None when it is not one."""
     found = ORDER_NUMBER.fullmatch(text) if isinstance(text, str) else None
     return f"LL-{found.group(1)}" if found else None
+
+
+def left_order(events: Iterable[Mapping[str, Any]], chosen: object) -> str | None:
+    """The order that the customer has just left ("no, the other one"): it was talked about, and none is chosen now."""
+    known = [event.get("value") for event in events if event.get("event") == "slot" and event.get("name") == "order_id"]
+    return None if chosen or not known else order_number(known[-1])
 
 
 def orders_of(project: Path, customer_id: str, today: date) -> tuple[Order, ...]:
