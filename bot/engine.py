@@ -20,6 +20,7 @@ from frontdesk.bot.guards.masking import heard
 from frontdesk.bot.guards.safety import Watch
 from frontdesk.bot.handoff import fresh, handing, held, reachable, triggered
 from frontdesk.bot.helped import pressed, question
+from frontdesk.bot.router.doubt import asked_first
 from frontdesk.bot.text import joined
 from frontdesk.bot.types import (
     Answerer,
@@ -132,7 +133,8 @@ class Engine:
         """
         draft = Draft()
         collect(draft.calls)
-        routes = await asyncio.to_thread(self.routers[message.brand].route, message, conversation)
+        brand, found = self.brands[message.brand], self.routers[message.brand].route
+        routes = [documents_first(one, brand) for one in await asyncio.to_thread(found, message, conversation)]
         for route in [one for one in routes if one.kind in ("voice", "knowledge")]:
             draft.routes = (*draft.routes, replace(route, otherwise=None))
             async for sentence in self._passed(message, conversation, route, draft):
@@ -157,7 +159,8 @@ class Engine:
             return ()
         found = self.routers[message.brand].route(message, conversation)
         routes = continued(message, conversation, brand, found)
-        return with_cases(triggered(routes, brand), message, conversation, brand)
+        decided = with_cases(triggered(routes, brand), message, conversation, brand)
+        return tuple(documents_first(route, brand) for route in decided)
 
     async def _answered(
         self, message: Message, conversation: Conversation, route: Route, draft: Draft
@@ -234,6 +237,14 @@ _UNREAD = Route(kind="clarify", intent="", confidence=1.0, reason="a file that c
 def _wordless(message: Message) -> bool:
     """Whether a file is all that came: its channel then writes its kind in brackets."""
     return bool(message.metadata.get("file")) and message.text == f"[{message.metadata['file']}]"
+
+
+def documents_first(route: Route, brand: Brand) -> Route:
+    """Return what asks the documents before what is in doubt, where they may know; else the route."""
+    if not route.wanted or route.otherwise or route.trigger not in (None, "clarify"):
+        return route
+    known = (name for name, _ in route.alternatives if brand.routes.get(name) == "knowledge")
+    return replace(asked_first(route, next(known, route.intent)), trigger=None)
 
 
 def failed(error: Exception) -> Route:

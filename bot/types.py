@@ -82,6 +82,7 @@ class Route:
     slots: Mapping[str, str] = field(default_factory=dict)
     text: str = ""  # the part of the message that this is about; empty: all of it
     otherwise: Route | None = None  # where it goes when this route has nothing to say
+    wanted: float = 0.0  # in doubt: how sure documents must be to answer first; 0: as ever, or they are not asked
     trigger: Trigger | None = None  # why a person is needed, where that is more than the intent's own route
 
 

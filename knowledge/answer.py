@@ -110,7 +110,8 @@ class Extractive:
         asked, found = retrieved.asked, retrieved.found
         selection = self._selector.select(asked.index, found.question, found.hits)
         confidence = self._confidences.current if self._confidences else Confidence.shipped()
-        probability, threshold = confidence.probability(selection.features), confidence.threshold
+        probability = confidence.probability(selection.features)
+        threshold = max(confidence.threshold, asked.question.wanted)
         if probability < threshold:
             selection = selection.empty(f"not sure enough: {probability:.2f}, wanted {threshold:.2f}")
         elif selection.conflicts and self._disagreements:

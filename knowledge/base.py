@@ -210,7 +210,8 @@ class Knowledge:
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
         """Yield cited sentences, each as soon as it is checked; none when the documents do not answer (abstain)."""
-        question = Question(text=message.text, history=_said(conversation, message), scope=_scope(message))
+        said = _said(conversation, message)
+        question = Question(text=message.text, history=said, scope=_scope(message), wanted=route.wanted)
         released: asyncio.Queue[Sentence | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 

@@ -32,11 +32,15 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What is asked, the texts said before it, oldest first, and on whose behalf."""
+    """What is asked, the texts said before it, oldest first, and on whose behalf.
+
+    `wanted` is how sure an answer must be where the asker has doubts of their own; below a base's threshold it is void.
+    """
 
     text: str
     history: tuple[str, ...] = ()
     scope: Scope = field(default_factory=Scope)
+    wanted: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

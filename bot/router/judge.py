@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from frontdesk.bot.router.bars import Bars, Ranked, Stakes, fit_bars, likeliest
 from frontdesk.bot.router.features import readable as can_be_read
+from frontdesk.bot.router.model import Judged as Example
 from frontdesk.bot.router.model import Model
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE
 from frontdesk.bot.types import Encoder, Kind, Route
@@ -97,6 +98,14 @@ class Judge:
             reason = f"{reason}; {kind} intents together at {share:.2f} (bar {bars.together[kind]:.2f})"
             return Route(kind=kind, intent=first, confidence=share, reason=reason)
         return Route(kind="clarify", intent=intent, confidence=confidence, reason=f"unsure: {reason}")
+
+    def doubted(self) -> list[Example]:
+        """Return the examples that would be asked back, by what was predicted of them when they were held out."""
+        model = self._serving()
+        threshold, bars = model.calibration.confidence_threshold, self._bars(model)
+        asked = [one for one in model.held if one.ranked]
+        routed = [self._route(one.ranked, one.outside, threshold, bars[self._stakes.keyed(one.text)]) for one in asked]
+        return [one for one, route in zip(asked, routed, strict=True) if route.kind == "clarify"]
 
     def known(self, ranked: Ranked) -> float:
         """Return what the intents of knowledge have together."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from frontdesk.bot.router.bars import Stakes
+from frontdesk.bot.router.doubt import Doubt, asked_first, evidence
 from frontdesk.bot.router.entities import Entities
 from frontdesk.bot.router.features import clean
 from frontdesk.bot.router.judge import EVEN, Judge, Judged
@@ -177,17 +178,24 @@ class Router:
         """Whether a route is in doubt: one that asks back, and the voice for what may be a question of fact."""
         if route.kind == "voice" and not judged.sure:
             return asks(judged.text) and self._judge.known(judged.ranked) > self._stakes.error
-        return route.kind == "clarify"
+        return route.kind == "clarify" or (route.kind == "handoff" and route.intent == OUT_OF_SCOPE)
 
     def _known_first(self, judged: Judged, route: Route) -> Route:
-        """Where the doubt is about a question, the documents are asked before the customer is."""
-        known = [name for name, _ in judged.ranked if self._judge.routes.get(name) == "knowledge"]
-        mostly = 2 * self._judge.known(judged.ranked) > sum(sure for _, sure in judged.ranked)
-        asked = asks(judged.text) and not self._stakes.keyed(judged.text)  # no document knows a customer's record
-        if not known or not (asked or (mostly and route.intent != OUT_OF_SCOPE)):
+        """Where the documents may answer what is in doubt they are asked before the customer is.
+
+        What is no question may also be told to an open task: the engine asks the documents when nothing else takes it.
+        """
+        routes, asked = self._judge.routes, asks(judged.text)
+        known = next((name for name, _ in judged.ranked if routes.get(name) == "knowledge"), "")
+        if not known or self._stakes.keyed(judged.text):  # no document knows a customer's record
             return route
-        reason = f"the documents are asked first; {route.reason}"
-        return replace(route, kind="knowledge", intent=known[0], reason=reason, otherwise=route)
+        if route.kind != "voice":
+            doubt = Doubt.shipped()
+            wanted = doubt.wanted(*evidence(judged.ranked, judged.outside, routes))
+            if wanted > doubt.reach:
+                return route
+            route = replace(route, wanted=wanted)
+        return asked_first(route, known) if asked else route
 
     def likeliest(self, texts: Sequence[str], among: Collection[str]) -> list[str]:
         """Return, per text, the likeliest intent of those in `among`; ValueError when the model knows none of them."""

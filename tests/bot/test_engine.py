@@ -245,6 +245,16 @@ class TestSeveralRoutes:
         assert sent == ["You have 45 days."]
         assert [(r.kind, r.otherwise) for r in reply.routes] == [("knowledge", None)]
 
+    def test_what_is_in_doubt_is_asked_of_the_documents_before_the_customer(self) -> None:
+        doubt = replace(route("clarify", alternatives=(("returns", 0.5),)), wanted=0.6)
+        knowledge = Scripted(cited("You have 45 days."))
+        reply, sent = respond("sending back, days", doubt, {"knowledge": knowledge})
+        assert sent == ["You have 45 days."]
+        assert [r.kind for r in reply.routes] == ["knowledge"]
+        reply, sent = respond("sending back, days", doubt, {"knowledge": Scripted()})
+        assert sent == [BRAND.messages.clarify]
+        assert [r.kind for r in reply.routes] == ["clarify"]
+
     def test_a_button_of_a_clarified_part_answers_that_part(self) -> None:
         asked_back = Reply(text="?", routes=(replace(route("clarify"), text="and the kettle?"),))
         before = Turn(message=message("hello there. and the kettle?"), reply=asked_back)

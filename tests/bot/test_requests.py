@@ -115,6 +115,14 @@ def test_in_doubt_about_a_question_the_documents_are_asked_first(ask: Ask) -> No
     assert "documents are asked first" in route.reason
 
 
+def test_in_doubt_about_what_is_no_question_the_documents_may_be_asked_later(ask: Ask) -> None:
+    (route,) = ask("the blanket left fluff on my couch")
+    assert route.kind == "clarify"
+    assert 0 < route.wanted < 1
+    (route,) = ask("the one in LL-10423 left fluff on my couch")
+    assert route.wanted == 0
+
+
 def test_the_same_choices_are_never_offered_twice() -> None:
     def told(*routes: Route) -> Conversation:
         turns = [Turn(message=message("x"), reply=Reply(text="", routes=(route,))) for route in routes]

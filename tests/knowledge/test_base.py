@@ -22,10 +22,10 @@ from tests.knowledge.knowledge_samples import KETTLE, RETURNS, SHIPPING, Hashing
 Opened = Callable[..., Knowledge]
 
 
-def ask(knowledge: Knowledge, text: str) -> list[Sentence]:
+def ask(knowledge: Knowledge, text: str, wanted: float = 0.0) -> list[Sentence]:
     customer = Customer(id="c")
     message = Message(text=text, conversation_id="v", brand="b", channel="test", customer=customer, id="m")
-    route = Route(kind="knowledge", intent="x", confidence=1.0, reason="test")
+    route = Route(kind="knowledge", intent="x", confidence=1.0, reason="test", wanted=wanted)
 
     async def collect() -> list[Sentence]:
         conversation = Conversation(id="v", brand="b")
@@ -96,6 +96,15 @@ def test_answers_are_verbatim_cited_and_say_nothing_off_topic(project: Path, ope
     assert ask(knowledge, "do you sell bicycles?") == []
     assert ask(knowledge, "") == []
     assert ask(knowledge, "\ud800 \x00 ?!") == []
+
+
+def test_a_doubt_of_the_askers_own_raises_the_threshold_and_never_lowers_it(project: Path, opened: Opened) -> None:
+    knowledge = opened()
+    knowledge.ingest(project)
+    answers, silent = "how many days do I have to return unused items?", "do you sell bicycles?"
+    assert ask(knowledge, answers, wanted=0.1) == ask(knowledge, answers)
+    assert ask(knowledge, answers, wanted=0.999) == []
+    assert ask(knowledge, silent, wanted=0.001) == []
 
 
 def test_a_table_row_answers(project: Path, opened: Opened) -> None:
