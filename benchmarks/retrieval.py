@@ -1,4 +1,4 @@
-"""Retrieval side by side: ours, LangChain + Chroma as its documentation shows, plain bm25s.
+"""Retrieval side by side: ours, LangChain + Chroma as its documentation shows, bm25s with and without stop words.
 
 `python -m benchmarks.retrieval [SET ...]` prints one JSON object per set: recall@1/5/20 with 95 % intervals, MRR,
 milliseconds a question (the question's vector included), seconds to make the index; and for the largest set what the
@@ -160,22 +160,26 @@ def langchain(documents: Sequence[Row], folder: Path) -> Search:
     )
 
 
-def keywords(documents: Sequence[Row], folder: Path) -> Search:
+def keywords(documents: Sequence[Row], folder: Path, stopwords: str | list[str] = "en") -> Search:
     """bm25s as its readme shows it: English stop words, whole documents."""
     import bm25s
 
     index = bm25s.BM25()
-    index.index(
-        bm25s.tokenize([whole(row) for row in documents], stopwords="en", show_progress=False), show_progress=False
-    )
+    texts = [whole(row) for row in documents]
+    index.index(bm25s.tokenize(texts, stopwords=stopwords, show_progress=False), show_progress=False)
     ids, most = [row["id"] for row in documents], min(20, len(documents))
 
     def search(row: Row) -> list[str]:
-        asked = bm25s.tokenize(row["question"], stopwords="en", show_progress=False)
+        asked = bm25s.tokenize(row["question"], stopwords=stopwords, show_progress=False)
         found, _ = index.retrieve(asked, k=most, show_progress=False)
         return [ids[at] for at in found[0]]
 
     return search
+
+
+def plain_keywords(documents: Sequence[Row], folder: Path) -> Search:
+    """BM25 over all words, with no stop words left out."""
+    return keywords(documents, folder, stopwords=[])
 
 
 def whole(row: Row) -> str:
@@ -242,7 +246,7 @@ def compared(name: str) -> dict[str, Any]:
             short = [row for row in rows if len(row["question"]) <= 300]
             if short:
                 result["beside_chroma"] = beside_chroma(knowledge, short)
-        for arm, make in {"langchain_chroma": langchain, "bm25s": keywords}.items():
+        for arm, make in {"langchain_chroma": langchain, "bm25s": keywords, "plain_bm25": plain_keywords}.items():
             began = time.perf_counter()
             try:
                 search = make(documents, folder)
