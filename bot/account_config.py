@@ -13,7 +13,7 @@ from frontdesk.bot.types import Identity
 
 RESERVED = frozenset(
     {"customer_id", "project_dir", "idempotency_key", "requested_slot", "pending_intent", "confirmation", "challenge"}
-    | {"misses", "handoff_reason", "task_slots", "next_tasks", "undoable", "undo_key"}
+    | {"misses", "handoff_reason", "task_slots", "next_tasks", "undoable", "undo_key", "left_values"}
 )
 """Slots that code alone fills."""
 

@@ -19,6 +19,9 @@ VERSION = "3.21.1"
 CHALLENGE_FORM = "challenge_form"
 """The form in which a customer proves who they are; `validate_challenge_form` may check and find its slots."""
 
+LEFT = "left_values"
+"""The slot that holds, while a task is open, the values of its form that the customer left: "no, the other order"."""
+
 Result = Mapping[str, Any]
 """`{"events": [...], "responses": [...]}` as it comes from an action."""
 
@@ -102,10 +105,10 @@ class Situation:
 
     def _before(self) -> list[dict[str, Any]]:
         """The earlier turns, then the values they left behind: an action can tell which one was taken back."""
-        left = self.conversation.slots
-        known = [name for name in self.brand.slots if left.get(name) is not None]
-        slots = [{"event": "slot", "timestamp": None, "name": name, "value": left[name]} for name in known]
-        return [*history(self.conversation), *slots]
+        slots = {**(self.conversation.slots.get(LEFT) or {}), **self.conversation.slots}
+        known = [name for name in self.brand.slots if slots.get(name) is not None]
+        left = [{"event": "slot", "timestamp": None, "name": name, "value": slots[name]} for name in known]
+        return [*history(self.conversation), *left]
 
 
 def latest_message(message: Message, route: Route) -> dict[str, Any]:

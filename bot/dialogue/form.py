@@ -15,7 +15,7 @@ from typing import Any
 
 from frontdesk.bot.config import Action
 from frontdesk.bot.dialogue.acting import Acting
-from frontdesk.bot.dialogue.calls import Rejected, Said
+from frontdesk.bot.dialogue.calls import LEFT, Rejected, Said
 from frontdesk.bot.dialogue.changes import YES_LASTS, Ledger, answer_in, beyond, key_of
 from frontdesk.bot.dialogue.tasks import BESIDE, CONFIRMATION, MISSES, OVER, PENDING, REQUESTED, Task, given, upset
 from frontdesk.bot.dialogue.undo import UNDO, UNDOABLE, Made, undo_button, with_made, without
@@ -62,7 +62,7 @@ class Form(Acting):
             self._execute(waits)
             return
         found = self._found(taken)
-        self._keep_left({name: known.get(name) for name, value in taken.items() if value is None})
+        self._keep_left(known, taken)
         missed = bool(self.task and not found and not resumes and not (waits and answer))
         if self.loop == "":
             self._end("")
@@ -82,11 +82,17 @@ class Form(Acting):
         added = {name: value for name, value in self.changes.items() if value is not None and name != REQUESTED}
         return kept or any(value != before.get(name) for name, value in added.items())
 
-    def _keep_left(self, gone: Mapping[str, Any]) -> None:
-        """Leave what the customer left, though the form's own `extract_` finds it again: then it is asked for."""
-        again = [name for name, value in gone.items() if value is not None and self.at.slots.get(name) == value]
+    def _keep_left(self, known: Mapping[str, Any], taken: Mapping[str, Any]) -> None:
+        """Leave what the customer left in this task, though the form's own `extract_` finds it again: it is asked for.
+
+        `known` are the values before this message, `taken` what it gives or, as None, leaves.
+        """
+        before = (self.at.conversation.slots.get(LEFT) or {}) if self.task else {}
+        new = {name: known[name] for name, value in taken.items() if value is None and known.get(name) is not None}
+        gone = {name: value for name, value in before.items() if taken.get(name) is None} | new
+        again = [name for name, value in gone.items() if self.at.slots.get(name) == value]
         self.at.slots.update(dict.fromkeys(again))
-        self.changes |= dict.fromkeys(again)
+        self.changes |= dict.fromkeys(again) | ({LEFT: gone or None} if gone != before else {})
 
     def _take(self, resumes: bool) -> dict[str, Any]:
         """Take the values of the message; returns what is new among the task's slots, None for a value that was left.

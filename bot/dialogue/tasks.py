@@ -11,6 +11,7 @@ from typing import Any
 
 from frontdesk.bot.config import Action, Brand
 from frontdesk.bot.dialogue.asides import asked_beside
+from frontdesk.bot.dialogue.calls import LEFT
 from frontdesk.bot.dialogue.changes import answer_in
 from frontdesk.bot.dialogue.undo import UNDOABLE
 from frontdesk.bot.dialogue.values import choice_in, corrected, known_slots, left, looks_like, slots_in, telling
@@ -27,10 +28,22 @@ BESIDE = "task_slots"
 NEXT = "next_tasks"
 """The slot, also of a route, that holds what else the customer asked for: a list of [intent, values] as JSON."""
 RESERVED = frozenset(
-    {PENDING, CONFIRMATION, MISSES, BESIDE, NEXT, UNDOABLE, "challenge", "project_dir", "idempotency_key", "undo_key"}
+    {
+        PENDING,
+        CONFIRMATION,
+        MISSES,
+        BESIDE,
+        NEXT,
+        LEFT,
+        UNDOABLE,
+        "challenge",
+        "project_dir",
+        "idempotency_key",
+        "undo_key",
+    }
 )
 """Slots that no action may set."""
-OVER: Mapping[str, Any] = dict.fromkeys((PENDING, REQUESTED, CONFIRMATION, MISSES, BESIDE))
+OVER: Mapping[str, Any] = dict.fromkeys((PENDING, REQUESTED, CONFIRMATION, MISSES, BESIDE, LEFT))
 
 RESUME = "resume_task"
 """The intent of the route that repeats a task's question after something else was answered."""

@@ -365,3 +365,7 @@ def test_what_a_form_finds_again_is_not_what_the_customer_left(tmp_path: Path) -
     assert talk.say("move 101").text == "Which street?"
     assert talk.say("no, the other loan").text == "Which loan?"
     assert actions.seen[0]["value"] == "LN-101", "what was left stands in the events"
+    assert talk.say("how long does it take?").text == "About delivery_time. Which loan?"
+    assert actions.seen[0]["value"] == "LN-101"
+    talk.say("never mind")
+    assert not {"left_values", "loan"} & set(talk.slots)
