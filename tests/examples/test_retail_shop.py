@@ -159,6 +159,8 @@ def test_items_are_changed_only_once(retail: Any, folder: Path) -> None:
         ("1 and 3", ["7000000011", "7000000002"]),
         ("a rug", ["7000000011"]),
         ("the teapot", []),
+        ("the grene latern and the rug", ["7000000011", "7000000002"]),
+        ("I'm sending back the lantren, the green one", ["7000000002"]),
     ],
 )
 def test_articles_are_found_in_what_a_customer_says(retail: Any, folder: Path, text: str, found: list[str]) -> None:
@@ -181,6 +183,8 @@ def test_one_of_two_alike_is_unclear(retail: Any, folder: Path) -> None:
         ("a green one instead of the red", {"color": {"green"}}),
         ("not waterproof", {"waterproof": {"no"}}),
         ("the nicest you have", {}),
+        ("grene, with a battrey", {"color": {"green"}, "fuel": {"battery"}}),
+        ("waterprof yes", {"waterproof": {"yes"}}),
     ],
 )
 def test_wishes_are_read_against_the_variants(retail: Any, folder: Path, text: str, asked: dict[str, Any]) -> None:

@@ -6,8 +6,10 @@ By rules over the customer's own records alone: a word counts only where it name
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from rapidfuzz.distance import OSA
 
 from .shop import Item, Options, Product, Variant
 
@@ -30,11 +32,41 @@ _SAME = {
     **{"wifi": "wi fi", "tshirt": "t shirt", "tee": "t shirt", "ereader": "e reader"},
 }
 
+_COMMON = frozenset(
+    _TOKEN.findall(
+        "about after again also another back because before change charge could each every first from have items just "
+        "like make maybe might more much need never only order orders other over place please price quite ready really "
+        "return right send sent should since some still take than thank thanks that their them then there these they "
+        "thing things think this those three under until want what when where which while whole will with would wrong "
+        "your"
+    )
+)
+"""Words that are near to some option's name, and mean themselves."""
+
 
 def plain(text: str) -> list[str]:
     """Return the words of a text in one form each: lower case, units and spellings alike, hyphens apart."""
     words = _TOKEN.findall(text.casefold().replace("’", "'").replace("'", ""))
     return " ".join(_SAME.get(word, word) for word in words).split()
+
+
+def meant(words: Sequence[str], known: Iterable[str]) -> list[str]:
+    """Return the words, each that is not known replaced by the only known one that it can be a slip of.
+
+    One slip is a letter too many, missing, wrong or swapped, never the first; words of eight letters may have two.
+    A common word, and one as short as what it is near to, is what it is: "back" is not "black".
+    """
+    names = {word for word in known if len(word) > 3 and word.isalpha()}
+    return [word if word in names else _nearest_word(word, names) or word for word in words]
+
+
+def _nearest_word(word: str, known: Collection[str]) -> str:
+    most = 0 if len(word) < 4 or not word.isalpha() or word in _COMMON else 1 if len(word) < 8 else 2
+    longer = [one for one in known if one[0] == word[0] and (len(one) > 4 or len(word) > 4)]
+    slips = {one: OSA.distance(word, one) for one in longer} if most else {}
+    least = min(slips.values(), default=most + 1)
+    near = [one for one, count in slips.items() if count == least <= most]
+    return near[0] if len(near) == 1 else ""
 
 
 # Articles of an order
@@ -107,10 +139,11 @@ def _clauses(text: str, items: Sequence[Item]) -> list[tuple[str, list[Item]]]:
 
 def _products(clause: str, items: Sequence[Item]) -> list[list[Item]]:
     """The articles by product that a clause names: in full, else by the last word where that is all it says."""
-    words = " ".join(_singular(word) for word in plain(clause))
     by_name: dict[str, list[Item]] = {}
     for item in items:
         by_name.setdefault(item.name, []).append(item)
+    named = {_singular(word) for name in by_name for word in plain(name)}
+    words = " ".join(meant([_singular(word) for word in plain(clause)], named))
     full = [name for name in by_name if _within(" ".join(_singular(w) for w in plain(name)), words)]
     if full:
         return [by_name[name] for name in full]
@@ -165,7 +198,8 @@ def wished(known: Sequence[Options], text: str) -> list[tuple[str, str]]:
     for options in known:
         for name, value in options.items():
             values.setdefault(name, set()).add(value)
-    words = plain(text)
+    sayable = {word for name, found in values.items() for told in (name, *found) for word in plain(told)}
+    words = meant(plain(text), sayable)
     found = [*_switches(words, values), *_valued(words, values)]
     return list(dict.fromkeys(found))
 

@@ -47,7 +47,7 @@ class OrderForm(Told):
     def validate_order_id(
         self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain
     ) -> Slots:
-        """Take the number of one of the customer's own orders with which this may be done."""
+        """Take the number of one of the customer's own orders; whether this may be done with it, the read-back says."""
         number = order_in(str(value))
         with asked(tracker) as about:
             order = Asked(
@@ -56,15 +56,23 @@ class OrderForm(Told):
         if order is None:
             dispatcher.utter_message(text=f"I can't find order {number or value} among your orders.")
             return {"order_id": None}
-        if why := self.against(order):
-            dispatcher.utter_message(
-                text=why, json_message=wording.record("orders", order.id, wording.order_fields(order))
-            )
-            return {"order_id": None}
         only = {"items": [order.items[0].item_id]} if self.takes_items and len(order.items) == 1 else {}
         return {"order_id": order.id, **only}
 
     takes_items = False
+
+    async def required_slots(
+        self, domain_slots: list[str], dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain
+    ) -> list[str]:
+        """Ask for nothing more about an order with which it cannot be done: the read-back then says why."""
+        return [] if self.refused(tracker) else domain_slots
+
+    def refused(self, tracker: Tracker) -> bool:
+        """Whether the policy is against this change of the order that was named."""
+        if not tracker.get_slot("order_id") or not tracker.get_slot("customer_id"):
+            return False
+        with asked(tracker) as about:
+            return bool(about.order and self.against(about.order))
 
     def validate_items(self, value: Any, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain) -> Slots:
         """Take the articles that an answer names, together with those found before; ask which where two are alike."""
@@ -168,6 +176,8 @@ class ValidateChangeItems(OrderForm, FormValidationAction):  # type: ignore[misc
         self, domain_slots: list[str], dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain
     ) -> list[str]:
         """Ask for one wish per chosen article."""
+        if self.refused(tracker):
+            return []
         chosen = tracker.slots.get("items")
         wishes = (
             [f"wish_{number + 1}" for number in range(min(len(chosen), LONGEST))] if isinstance(chosen, list) else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .finding import plain
+from .finding import meant, plain
 from .shop import GIFT_CARD, Address, Method
 
 _ORDER = re.compile(r"#?\bW[ -]?(\d{7})\b|(?<![\w.-])(\d{7})(?![\w-])", re.IGNORECASE)
@@ -41,8 +41,12 @@ def names(text: str, first: str, last: str) -> bool:
 
 def methods_in(text: str, methods: Sequence[Method], original: str = "") -> list[Method]:
     """Return the customer's payment methods that a text may mean; `original` is the id of the one an order has."""
-    words, said = plain(text), text.casefold()
-    if exact := [one for one in methods if one.id.casefold() in said or (one.last_four and one.last_four in words)]:
+    brands = {one.brand.casefold() for one in methods if one.brand}
+    words = meant(plain(text), {"paypal", "original", "gift", "card", "credit", "balance", *brands})
+    said = " ".join(words)
+    if exact := [
+        one for one in methods if one.id.casefold() in text.casefold() or (one.last_four and one.last_four in words)
+    ]:
         return exact
     if re.search(r"\b(?:original|originally|same (?:way|card|method|payment)|way i paid|i paid with)\b", said):
         return [one for one in methods if one.id == original]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,6 +45,24 @@ def original(about: Asked) -> Method | None:
     return next((one for one in about.user.methods if order and one.id == paid_with(order)), None)
 
 
+POSSIBLE = (
+    ("return_items", "Return something", against_returning),
+    ("change_items", "Exchange something or change the items of an order", against_swapping),
+    ("cancel_order", "Cancel an order", against_cancelling),
+    ("change_order_address", "Change where an order is sent", against_altering),
+    ("change_payment", "Change how an order is paid", against_altering),
+)
+"""What can be done with an order, with its words on a button, and what says no."""
+
+
+def possible(order: Order) -> list[dict[str, str]]:
+    """Return a button for each change that can be made of an order."""
+    chosen = json.dumps({"order_id": order.id}, separators=(",", ":"))
+    return [
+        {"title": title, "payload": f"/{intent}{chosen}"} for intent, title, against in POSSIBLE if not against(order)
+    ]
+
+
 class ReadBack:
     """Says what a change would do and asks for a yes; what the policy is against is refused instead."""
 
@@ -60,7 +79,8 @@ class ReadBack:
             text, fields = ("", {}) if why else self.plan(about)
             order = about.order
         if why:
-            dispatcher.utter_message(text=why)
+            facts = wording.record("orders", order.id, wording.order_fields(order)) if order else None
+            dispatcher.utter_message(text=why, json_message=facts, buttons=possible(order) if order else [])
             return [ActiveLoop(None)]
         row = order.id if order else str(tracker.get_slot("customer_id"))
         policy = {"status": order.status, "total": wording.total(order) / 100} if order else {}
