@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from frontdesk.bot.config import Brand
-from frontdesk.bot.dialogue.tasks import open_task
+from frontdesk.bot.dialogue.tasks import RESUME, open_task
 from frontdesk.bot.handoff import BACK, HUMAN, LEAVE, fresh
 from frontdesk.bot.types import Conversation, Message, Reply, Route, Trigger, Turn
 
@@ -67,7 +67,8 @@ def _why(conversation: Conversation, brand: Brand) -> tuple[str, ...]:
 
 def _tried(reply: Reply, brand: Brand) -> list[str]:
     """Return one line per route: what the bot did about it."""
-    return [_did(route, reply, _title(route.intent, brand)) for route in reply.routes if route.kind != "handoff"]
+    routes = [route for route in reply.routes if route.kind != "handoff" and route.intent != RESUME]
+    return [_did(route, reply, _title(route.intent, brand)) for route in routes]
 
 
 def _did(route: Route, reply: Reply, about: str) -> str:

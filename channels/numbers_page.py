@@ -23,6 +23,7 @@ TRIGGERS = {
     "clarify": "was not understood again and again",
     "risky": "in doubt about something risky",
     "safety": "pressing",
+    "agent": "taken by a colleague",
 }
 
 
@@ -313,5 +314,5 @@ def _voices(voices: Sequence[Mapping[str, Any]]) -> Html:
 
 def _listed(title: str, names: Sequence[str], rows: Sequence[Html]) -> Html:
     head = el("thead", el("tr", [el("th", name, scope="col") for name in names]))
-    table = el("table", head, el("tbody", rows), class_="counted")
+    table = el("div", el("table", head, el("tbody", rows), class_="counted"), class_="sideways", tabindex="0")
     return el("section", el("h2", title), table if rows else el("p", "None.", class_="hint"), class_="card")

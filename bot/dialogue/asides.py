@@ -6,12 +6,16 @@ import re
 from dataclasses import replace
 
 from frontdesk.bot.config import Brand
-from frontdesk.bot.router.manner import asks
+from frontdesk.bot.router.manner import asks, requests
 from frontdesk.bot.types import Message, Route
 
+_LEAD = re.compile(
+    r"(?:(?:hi|hello|hey|ok(?:ay)?|so|and|but|also|or|well|oh|um+|hm+|wait|sorry|please|just|if|first)\b[\s,.!:-]*)*"
+    r"(?P<said>[^?.:!]{1,40}?[,.:!–-]+\s+)?(?:(?:and|but|so|or|if|just)\b[\s,]*)*",
+    re.IGNORECASE,
+)
+"""What may stand before a question: "by the way," and its like."""
 _WONDERS = re.compile(
-    r"^(?:(?:hi|hello|hey|ok(?:ay)?|so|and|but|also|or|well|oh|um+|wait|sorry|please|just|one|quick|(?:a )?question|"
-    r"first|thing|another|by the way|(?:so|just so) (?:i|we) know|before (?:that|i \w+|we \w+))\b[\s,.!:-]*)*"
     r"(?:who|whom|whose|what|when|where|which|why|how|wh(?:at|ere|en|o)'?s|is|are|was|were|do|does|did|has|have|"
     r"(?:will|would|should|shall|must) (?:i|it|this|that|they|there|the|my|your)|"
     r"(?:can|could|would) you (?:please )?(?:tell|explain|say|remind)|"
@@ -21,7 +25,14 @@ _WONDERS = re.compile(
     r"any idea)\b",
     re.IGNORECASE,
 )
-"""How a message begins that wants to be told something; "can I return it, too?" wants it done."""
+"""How a question begins that wants to be told something; "can I return it, too?" wants it done."""
+
+
+def _wonders(text: str) -> bool:
+    """Whether a message is a question that only wants to be told, behind a few words that want nothing themselves."""
+    lead = _LEAD.match(text)
+    begins = {0, lead.end()} if lead and not requests(lead["said"] or "") else {0}
+    return asks(text) and any(_WONDERS.match(text, at) for at in begins)
 
 
 def asked_beside(route: Route, message: Message, brand: Brand) -> Route:
@@ -32,7 +43,7 @@ def asked_beside(route: Route, message: Message, brand: Brand) -> Route:
     text, action = route.text or message.text, brand.actions.get(route.intent)
     if route.kind != "account" or action is None or not action.read_back or text.startswith("/"):
         return route
-    if not (asks(text) and _WONDERS.match(text)) or "knowledge" not in brand.routes.values():
+    if not _wonders(text) or "knowledge" not in brand.routes.values():
         return route
     near = (intent for intent, _ in route.alternatives if brand.routes.get(intent) == "knowledge")
     reason = f"only asks about {route.intent} in the middle of a task; {route.reason}"

@@ -298,7 +298,8 @@ def repeats(text: str, task: Task, brand: Brand) -> bool:
         return False
     offered = set(_words(task.question)) - _FILLING
     telling = [word for word in _words(text) if word not in _FILLING]
-    return 2 * sum(word in offered for word in telling) > len(telling)
+    again = sum(word in offered for word in telling)
+    return again > 0 and 2 * again >= len(telling) + asks(text)
 
 
 def _words(text: str) -> list[str]:
