@@ -33,7 +33,7 @@ _KEPT = 64
 
 
 class _Recent:
-    """The vectors of the last single texts, by their tokens: guard and router ask for that of one message in turn."""
+    """The views of the last single texts, by their tokens: guard and router ask for that of one message in turn."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -84,27 +84,34 @@ class MiniLM:
         with self._lock:
             if self._session is None:
                 self._tokenizer = tokenizer()
-                path = self._cache / f"{self.fingerprint}.onnx"
+                path = self._cache / f"{self.fingerprint}-views.onnx"
                 graph = _tuned(self._layers) if self._layers else kept(path, _export)
                 self._session = session(graph, self._threads)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector per text, shape (len(texts), 384), float32; raises ModelError."""
-        vectors = np.zeros((len(texts), WIDTH), dtype=np.float32)
+        return np.ascontiguousarray(self.views(texts)[:, :WIDTH])
+
+    def views(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return each text's vector and beside it the highest state of its words, dimension by dimension.
+
+        Shape (len(texts), 768), float32, from one reading; raises ModelError.
+        """
+        found = np.zeros((len(texts), 2 * WIDTH), dtype=np.float32)
         if not len(texts):
-            return vectors
+            return found
         self.load()
         ids = [e.ids for e in self._tokenizer.encode_batch([_clean(text) for text in texts])]
         alone = len(ids) == 1  # beside others a vector differs in its last bits: only single texts are shared
         if alone and (known := self._recent.find(ids[0])) is not None:
-            vectors[0] = known
-            return vectors
+            found[0] = known
+            return found
         for rows in batches([len(row) for row in ids]):
             tokens, mask = padded([ids[row] for row in rows])
-            vectors[rows] = self._session.run(["vector"], {"ids": tokens, "mask": mask})[0]
+            found[rows] = self._session.run(["views"], {"ids": tokens, "mask": mask})[0]
         if alone:
-            self._recent.keep(ids[0], vectors[0])
-        return vectors
+            self._recent.keep(ids[0], found[0])
+        return found
 
     def knows(self, word: str) -> bool:
         """Whether `word`, in lower case, is one of the words that the encoder reads whole."""

@@ -23,6 +23,8 @@ SECOND = 2
 """The first kind of token that belongs to the second text of a pair."""
 _OPSET, _BLOCK = 20, 64
 _MASKED = -10000.0
+_SPECIAL = 102
+"""The last number of a token that is no word: padding, unknown, beginning and end."""
 
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -76,10 +78,12 @@ def quantise(weight: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np
 
 
 def build(weights: Weights, token_layers: Sequence[int] = ()) -> onnx.ModelProto:
-    """Return the graph: `ids`, `mask` (int64, batch × tokens) -> `vector` (float32, batch × 384, unit length).
+    """Return the graph: `ids`, `mask` (int64, batch × tokens) -> `views` (float32, batch × 768).
 
-    With `token_layers` the output is `states` instead, those layers' token states side by side (float32,
-    batch × tokens × 384 · layers); layer 0 is the embeddings, and no layer above the highest is computed.
+    The first half of a view is the mean of the last layer's states, unit length, the second the highest value of each
+    dimension over the words (max pooling); 0 without words. With `token_layers` the output is `states` instead, those
+    layers' token states side by side (float32, batch × tokens × 384 · layers); layer 0 is the embeddings, and no layer
+    above the highest is computed.
     """
     from onnx import TensorProto
 
@@ -92,8 +96,8 @@ def build(weights: Weights, token_layers: Sequence[int] = ()) -> onnx.ModelProto
     if token_layers:
         graph.op("Concat", *(states[layer] for layer in token_layers), axis=-1)
         return _model(graph, "states", ["batch", "tokens", WIDTH * len(token_layers)])
-    graph.op("Identity", _pool(graph, states[-1], kept))
-    return _model(graph, "vector", ["batch", WIDTH])
+    graph.op("Concat", _pool(graph, states[-1], kept), _peaks(graph, states[-1], kept), axis=1)
+    return _model(graph, "views", ["batch", 2 * WIDTH])
 
 
 def build_pair(
@@ -210,3 +214,17 @@ def _pool(graph: Graph, hidden: str, kept: str) -> str:
     column = graph.op("Unsqueeze", kept, graph.ints(2))
     total = graph.op("ReduceSum", graph.op("Mul", hidden, column), graph.ints(1), keepdims=0)
     return str(graph.op("LpNormalization", total, axis=-1, p=2))
+
+
+def _peaks(graph: Graph, hidden: str, kept: str) -> str:
+    """The highest value of each dimension over the words; 0 without words."""
+    from onnx import TensorProto
+
+    words = graph.op(
+        "Mul", graph.op("Cast", graph.op("Greater", "ids", graph.ints(_SPECIAL)), to=TensorProto.FLOAT), kept
+    )
+    others = graph.op("Sub", words, graph.constant(np.array([1.0], dtype=np.float32)))
+    lower = graph.op("Mul", others, graph.constant(np.array([-_MASKED], dtype=np.float32)))
+    masked = graph.op("Add", hidden, graph.op("Unsqueeze", lower, graph.ints(2)))
+    found = graph.op("ReduceMax", words, graph.ints(1), keepdims=1)
+    return str(graph.op("Mul", graph.op("ReduceMax", masked, graph.ints(1), keepdims=0), found))

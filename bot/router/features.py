@@ -1,4 +1,4 @@
-"""What the router reads in a text: a cleaned copy, and its word and character n-grams weighted by rarity."""
+"""What the router reads in a text: a cleaned copy, its n-grams weighted by rarity, and what an encoder sees in it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from math import exp, log, sqrt
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from frontdesk.bot.types import Encoder
 
 Floats = NDArray[np.float32]
 
@@ -123,3 +126,23 @@ class NGrams:
             if len(self._known) < _REMEMBERED and len(part) <= _LONG_PART:
                 self._known[part] = found
         return found
+
+
+@runtime_checkable
+class Views(Encoder, Protocol):
+    """An encoder that sees more in a text than its vector: beside it the highest state of its words."""
+
+    def views(self, texts: Sequence[str]) -> Floats:
+        """Return vectors and these peaks side by side, n × (2 · dimension), from one reading."""
+        ...
+
+
+def seen(texts: Sequence[str], encoder: Encoder, *, peaks: bool) -> Floats:
+    """Return the vectors of cleaned texts, with their peaks where they are wanted and the encoder has them."""
+    return encoder.views(texts) if peaks and isinstance(encoder, Views) else encoder.encode(texts)
+
+
+def away(peaks: Floats, centre: Floats) -> Floats:
+    """Return which way peaks lie from the centre, unit length."""
+    apart = peaks - centre
+    return np.asarray(apart / np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-9), dtype=np.float32)

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frontdesk.bot.router.calibrate import HeldOut, Ints, fit_temperature
-from frontdesk.bot.router.features import Floats, NGrams, has_letters
+from frontdesk.bot.router.features import Floats, NGrams, away, has_letters
 from frontdesk.bot.router.model import SENTENCE_WEIGHT, Head, Reading, nearness, softmax
 
 _ENOUGH_OUTSIDE = 20
 """Out-of-scope examples from which on they are a class of their own."""
-_MANY = 4000
+_HARDLY_ANY, _MANY = 2000, 4000
 _GROUPS = 3
 _STRENGTH, _QUICK_STRENGTH, _SOFT_STRENGTH = 0.3, 0.6, 10.0
 _BLENDS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -27,9 +27,10 @@ _SEPARATOR = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Cleaned texts, their vectors (n × dimension) and labels: the number in `labels`, -1 for out of scope.
+    """Cleaned texts, what the encoder sees in them and labels: the number in `labels`, -1 for out of scope.
 
-    `names` are the vectors of the labels' names (labels × dimension); none where examples are many.
+    `vectors` are n × dimension; `peaked` where their second half are peaks. `names` is what the encoder sees in the
+    labels' names (labels × dimension); none where examples are many.
     """
 
     texts: tuple[str, ...]
@@ -37,6 +38,21 @@ class Table:
     truth: Ints
     labels: tuple[str, ...]
     names: Floats
+    peaked: bool = False
+
+    @property
+    def sentences(self) -> Floats:
+        """The sentence vectors alone."""
+        return self.vectors[:, : self._width]
+
+    @property
+    def peaks(self) -> Floats:
+        """The peaks; without columns where there are none."""
+        return self.vectors[:, self._width :]
+
+    @property
+    def _width(self) -> int:
+        return int(self.vectors.shape[1]) // (2 if self.peaked else 1)
 
     def part(self, rows: NDArray[np.bool_]) -> Table:
         """Return the rows where `rows` is true."""
@@ -64,6 +80,11 @@ def spoken(label: str) -> str:
 def few(texts: Sequence[str]) -> bool:
     """Whether examples are few enough for what helps only then: names, and a softmax regression beside the SVM."""
     return len(texts) <= _MANY
+
+
+def very_few(texts: Sequence[str]) -> bool:
+    """Whether examples are so few that a second view of them, their peaks, helps."""
+    return len(texts) <= _HARDLY_ANY
 
 
 def has_outside(table: Table) -> bool:
@@ -131,8 +152,8 @@ def fit_blend(table: Table) -> float:
     head = fit_head(learn, outside=False)
     plain = head.read(asked.texts, asked.vectors).plain
     known = learn.part(learn.truth >= 0).named()
-    soft, bias = _softmax(known.vectors, known.truth, seen)
-    more, truth = asked.vectors @ soft + bias, np.searchsorted(seen, asked.truth)
+    soft, bias, centre = _soft(known, seen)
+    more, truth = _dense(asked, centre) @ soft + bias, np.searchsorted(seen, asked.truth)
 
     def loss(blend: float) -> float:
         scores = (plain + blend * more).astype(np.float32)
@@ -170,10 +191,11 @@ def _beside_others(table: Table, rows: Ints) -> Floats:
     Among as many examples as the finished head has: the more there are, the nearer is the nearest.
     """
     strange = np.flatnonzero(table.truth < 0)
-    near = nearness(table.vectors[rows], table.vectors[strange])
+    vectors = table.sentences
+    near = nearness(vectors[rows], vectors[strange])
     for place in np.flatnonzero(table.truth[rows] < 0):
         row = rows[place]
-        near[place] = nearness(table.vectors[[row]], table.vectors[strange[strange != row]])[0]
+        near[place] = nearness(vectors[[row]], vectors[strange[strange != row]])[0]
     return near
 
 
@@ -196,8 +218,8 @@ def part_of(held: HeldOut, kept: NDArray[np.bool_]) -> HeldOut:
 def fit_head(table: Table, *, outside: bool, blend: float = 0.0) -> Head:
     """Fit one-against-rest SVMs (squared hinge): on n-grams and sentence vectors together, and on n-grams alone.
 
-    Where examples are few, each label's name is one more. To the first are added `blend` times the scores of a softmax
-    regression on the vectors; both are linear in them.
+    Where examples are few, each label's name is one more. To the first are added `blend` times the scores of softmax
+    regressions on the vectors and on the peaks; all are linear in them.
     """
     inside = table.truth >= 0
     used = (table if outside else table.part(inside)).named()
@@ -205,10 +227,13 @@ def fit_head(table: Table, *, outside: bool, blend: float = 0.0) -> Head:
     classes = np.append(seen, -1) if outside else seen
     ngrams = NGrams.fit(used.texts)
     grams = _sparse(used.texts, ngrams)
-    weights, bias = _svm(_with_vectors(grams, used.vectors), used.truth, classes, _STRENGTH)
+    weights, bias = _svm(_with_vectors(grams, used.sentences), used.truth, classes, _STRENGTH)
+    centre = np.zeros(0, dtype=np.float32)
     if blend:
-        soft, soft_bias = _softmax(used.vectors, used.truth, classes)
-        weights[len(ngrams.rarity) :] += np.float32(blend / SENTENCE_WEIGHT) * soft
+        soft, soft_bias, centre = _soft(used, classes)
+        width = used.sentences.shape[1]
+        weights[len(ngrams.rarity) :] += np.float32(blend / SENTENCE_WEIGHT) * soft[:width]
+        weights = np.vstack([weights, np.float32(blend) * soft[width:]])
         bias = bias + np.float32(blend) * soft_bias
     quick, quick_bias = _svm(grams, used.truth, classes, _QUICK_STRENGTH)
     return Head(
@@ -220,8 +245,9 @@ def fit_head(table: Table, *, outside: bool, blend: float = 0.0) -> Head:
         quick_bias=quick_bias,
         directions=np.zeros((len(seen), 0), dtype=np.float32),
         offsets=np.zeros(len(seen), dtype=np.float32),
-        inside=table.vectors[inside],
-        outside=table.vectors[~inside] if outside else table.vectors[:0],
+        inside=table.sentences[inside],
+        outside=table.sentences[~inside] if outside else table.sentences[:0],
+        centre=centre,
     )
 
 
@@ -244,6 +270,19 @@ def _svm(data: Any, truth: Ints, classes: Ints, strength: float) -> tuple[Floats
     from sklearn.svm import LinearSVC
 
     return _linear(LinearSVC(C=strength, tol=1e-2, random_state=0).fit(data, truth), classes)
+
+
+def _soft(table: Table, classes: Ints) -> tuple[Floats, Floats, Floats]:
+    """Weights and bias of softmax regressions on the vectors and on the peaks, added up, and the peaks' centre."""
+    centre = table.peaks.mean(axis=0)
+    parts = [table.sentences, away(table.peaks, centre)][: 2 if table.peaked else 1]
+    weights, biases = zip(*(_softmax(part, table.truth, classes) for part in parts), strict=True)
+    return np.vstack(weights), np.sum(biases, axis=0, dtype=np.float32), centre
+
+
+def _dense(table: Table, centre: Floats) -> Floats:
+    """What the weights of `_soft` are for."""
+    return np.hstack([table.sentences, away(table.peaks, centre)])
 
 
 def _softmax(vectors: Floats, truth: Ints, classes: Ints) -> tuple[Floats, Floats]:

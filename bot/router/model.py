@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from frontdesk.bot.router.features import Floats, NGrams
+from frontdesk.bot.router.features import Floats, NGrams, away, seen
 from frontdesk.bot.router.spelling import Spelling, Vocabulary
 from frontdesk.bot.types import Encoder
 
@@ -54,7 +54,8 @@ class Head:
 
     `weights` is (n-grams + dimension) × labels and `quick` n-grams × labels, each with one more column when `outside`
     (vectors of out-of-scope examples) is not empty: that column scores out of scope itself. `inside` are the vectors of
-    the examples. `directions` is labels × dimension of the tuned encoder; without one it has no columns.
+    the examples. `directions` is labels × dimension of the tuned encoder; without one it has no columns. With a
+    `centre`, the mean of the examples' peaks, peaks are read too, and `weights` has as many rows more.
     """
 
     labels: tuple[str, ...]
@@ -67,12 +68,21 @@ class Head:
     offsets: Floats
     inside: Floats
     outside: Floats
+    centre: Floats
+
+    @property
+    def peaked(self) -> bool:
+        """Whether peaks are read."""
+        return len(self.centre) > 0
 
     def read(self, texts: Sequence[str], vectors: Floats, tuned: Floats | None = None) -> Reading:
-        """Return scores and hints for cleaned texts and their sentence vectors (n × dimension)."""
-        top = len(self.ngrams.rarity)
+        """Return scores and hints for cleaned texts and what the encoder sees in them (`seen`)."""
+        top, width = len(self.ngrams.rarity), self.inside.shape[1]
+        vectors, peaks = vectors[:, :width], vectors[:, width:]
         sparse = [values @ self.weights.take(columns, axis=0) for columns, values in self.ngrams.rows(texts)]
-        dense = SENTENCE_WEIGHT * vectors @ self.weights[top:]
+        dense = SENTENCE_WEIGHT * vectors @ self.weights[top : top + width]
+        if self.peaked:
+            dense += away(peaks, self.centre) @ self.weights[top + width :]
         scores = np.asarray(sparse, dtype=np.float32).reshape(dense.shape) + dense + self.bias
         hints = [nearness(vectors, self.inside), np.asarray([self.ngrams.unknown(text) for text in texts])]
         if len(self.outside):
@@ -272,10 +282,10 @@ class Model:
     def weigh(self, texts: Sequence[str], encoder: Encoder) -> Verdict:
         """Judge cleaned texts by all there is, whatever n-grams are sure of."""
         tuned = self.tuned.encode(texts) if self.tuned else None
-        return self.calibration.judge(self.head.read(texts, encoder.encode(texts), tuned))
+        return self.calibration.judge(self.head.read(texts, seen(texts, encoder, peaks=self.head.peaked), tuned))
 
 
-_ARRAYS = ("weights", "bias", "quick", "quick_bias", "directions", "offsets", "inside", "outside")
+_ARRAYS = ("weights", "bias", "quick", "quick_bias", "directions", "offsets", "inside", "outside", "centre")
 
 
 def pack(head: Head) -> bytes:
@@ -291,5 +301,6 @@ def unpack(data: bytes, labels: tuple[str, ...]) -> Head:
     with np.load(BytesIO(data), allow_pickle=False) as arrays:
         held = {name: arrays[name] for name in arrays.files}
     names = held.pop("names").tobytes().decode("utf-8").split("\n")
+    held.setdefault("centre", np.zeros(0, dtype=np.float32))  # routers trained before peaks were read have none
     ngrams = NGrams(column={name: k for k, name in enumerate(names)}, rarity=held.pop("rarity"))
     return Head(labels=labels, ngrams=ngrams, **held)

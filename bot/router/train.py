@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from frontdesk.bot.intervals import wilson
 from frontdesk.bot.router.calibrate import HeldOut, calibrate
-from frontdesk.bot.router.features import clean
+from frontdesk.bot.router.features import Views, clean, seen
 from frontdesk.bot.router.gate import examine
 from frontdesk.bot.router.heads import (
     Table,
@@ -28,6 +28,7 @@ from frontdesk.bot.router.heads import (
     part_of,
     plans,
     spoken,
+    very_few,
 )
 from frontdesk.bot.router.model import ENCODER, LIKELY, Calibration, Head, Judged, Model, overruled
 from frontdesk.bot.router.model import Verdict as Judgement
@@ -193,13 +194,14 @@ def _table(rows: Sequence[Example], encoder: Encoder, step: Progress) -> Table:
     labels = tuple(sorted({row.intent for row in rows} - {OUT_OF_SCOPE}))
     number = {label: k for k, label in enumerate(labels)}
     texts = tuple(clean(row.text) for row in rows)
-    vectors = []
+    peaked, vectors = very_few(texts) and isinstance(encoder, Views), []
     for start in range(0, len(texts), 256):
         step("reading examples", start, len(texts))
-        vectors.append(encoder.encode(texts[start : start + 256]))
+        vectors.append(seen(texts[start : start + 256], encoder, peaks=peaked))
     truth = np.asarray([number.get(row.intent, -1) for row in rows], dtype=np.int64)
-    names = encoder.encode([spoken(label) for label in labels if few(texts)])
-    return Table(texts=texts, vectors=np.concatenate(vectors), truth=truth, labels=labels, names=names)
+    names = seen([spoken(label) for label in labels if few(texts)], encoder, peaks=peaked)
+    found = np.concatenate(vectors)
+    return Table(texts=texts, vectors=found, truth=truth, labels=labels, names=names, peaked=peaked)
 
 
 def _report(model: Model, trial: Trial, examples: Examples) -> dict[str, Any]:

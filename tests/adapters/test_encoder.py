@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from frontdesk.adapters import encoder as module
-from frontdesk.adapters.encoder import MiniLM
+from frontdesk.adapters.encoder import MiniLM, TokenStates
 from frontdesk.adapters.minilm_graph import quantise
 from frontdesk.bot.errors import ModelError
 
@@ -65,6 +65,16 @@ def test_the_words_of_one_message_are_computed_once(encoder: MiniLM, monkeypatch
     assert computed == [1, 2], "what is computed beside others differs in the last bits"
 
 
+def test_beside_a_vector_stand_the_highest_states_of_its_words(encoder: MiniLM, cache: Path) -> None:
+    views = encoder.views([*TEXTS[:4], ""])
+    assert views.shape == (5, 768)
+    assert (views[:, :384] == encoder.encode([*TEXTS[:4], ""])).all()
+    for text, view in zip(TEXTS[:4], views, strict=False):
+        (read,) = TokenStates(cache, (5, 6)).read([text])
+        assert view[384:] == pytest.approx(read.states[:, 384:].max(axis=0), abs=1e-4)
+    assert not views[4, 384:].any()
+
+
 def test_bad_text_is_encoded_not_refused(encoder: MiniLM) -> None:
     assert np.isfinite(encoder.encode(["\ud800 half a pair", "x" * 100_000, "\x00\x07", "شحن 配送 заказ"])).all()
 
@@ -84,7 +94,7 @@ def test_int8_stays_close_to_the_float_model(encoder: MiniLM) -> None:
 
 def test_a_second_start_uses_the_cache_and_a_damaged_one_is_made_anew(encoder: MiniLM, cache: Path) -> None:
     before = encoder.encode(TEXTS[:1])
-    graph = cache / f"{encoder.fingerprint}.onnx"
+    graph = cache / f"{encoder.fingerprint}-views.onnx"
     written = graph.stat().st_mtime_ns
     assert (MiniLM(cache).encode(TEXTS[:1]) == before).all()
     assert graph.stat().st_mtime_ns == written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from zlib import crc32
 
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.router import quick, tuning
 from frontdesk.bot.router.calibrate import Ints
-from frontdesk.bot.router.model import ENCODER, Model
+from frontdesk.bot.router.heads import Table, fit_head
+from frontdesk.bot.router.model import ENCODER, Model, pack, unpack
 from frontdesk.bot.router.nlu import Example
 from frontdesk.bot.router.train import Trial, fit, train_router
 from frontdesk.bot.router.tuning import Tuned, kept_back
@@ -194,3 +196,33 @@ class TestTuned:
         (folder / "nlu.yml").write_text("\n".join(lines))
         report = train_router(folder / "nlu.yml", Hashed(), max_error=0.05, out=folder / "out", tuner=means)
         return report.tuned
+
+
+def test_with_few_examples_peaks_are_read_too_and_kept_with_the_head() -> None:
+    texts = tuple(row.text for row in ROWS)
+    truth = np.asarray([sorted(STEMS).index(row.intent) for row in ROWS])
+    views = np.hstack([Hashed().encode(texts), Hashed(b"peaks").encode(texts) + 1])
+    names = np.zeros((4, 128), dtype=np.float32)
+    table = Table(texts=texts, vectors=views, truth=truth, labels=tuple(sorted(STEMS)), names=names, peaked=True)
+    head = fit_head(table, outside=False, blend=0.3)
+    assert head.peaked
+    assert len(head.weights) == len(head.ngrams.rarity) + 128
+    assert head.inside.shape[1] == 64
+    kept, asked = unpack(pack(head), head.labels), texts[::40]
+    scores = kept.read(asked, views[::40]).scores
+    assert (scores.argmax(axis=1) == truth[::40]).all()
+    assert (scores == head.read(asked, views[::40]).scores).all()
+    others = np.hstack([views[::40, :64], views[::40, 64:][::-1]])
+    assert (scores != kept.read(asked, others).scores).all(), "peaks have their say"
+
+
+def test_a_head_of_before_peaks_is_read_as_it_was(fitted: tuple[Model, Trial], tmp_path: Path) -> None:
+    head = fitted[0].head
+    with np.load(BytesIO(pack(head))) as arrays:
+        np.savez(tmp_path / "old.npz", **{name: arrays[name] for name in arrays.files if name != "centre"})
+    old = unpack((tmp_path / "old.npz").read_bytes(), head.labels)
+    assert not old.peaked
+    vectors = Hashed().encode(["track my lamp order"])
+    assert (
+        old.read(["track my lamp order"], vectors).scores == head.read(["track my lamp order"], vectors).scores
+    ).all()
