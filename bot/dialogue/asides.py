@@ -31,7 +31,8 @@ _WONDERS = re.compile(
 def _wonders(text: str) -> bool:
     """Whether a message is a question that only wants to be told, behind a few words that want nothing themselves."""
     lead = _LEAD.match(text)
-    begins = {0, lead.end()} if lead and not requests(lead["said"] or "") else {0}
+    wants = lead and lead["said"] and requests(text[: lead.end()])
+    begins = {0, lead.end()} if lead and not wants else {0}
     return asks(text) and any(_WONDERS.match(text, at) for at in begins)
 
 

@@ -197,12 +197,15 @@ def _told_together(routes: tuple[Route, ...], brand: Brand) -> tuple[Route, ...]
 
     "Return the rug. It is order 7" is one request; "cancel order 7 and cancel order 8" are two.
     """
-    task = next(route for route in routes if _asks_back(route, brand))
+    tasks = [route for route in routes if _asks_back(route, brand)]
+    whole_ones = (one for one in tasks if not any(_part_of(one, other, brand) for other in tasks))
+    task = next(whole_ones, tasks[0])
 
     def same(route: Route) -> bool:
         doubt = route.kind == "clarify" or route.trigger == "clarify"
         agrees = all(task.slots.get(name, value) == value for name, value in route.slots.items())
-        return route is not task and (doubt or (route.intent == task.intent and agrees))
+        own = route.intent == task.intent or _part_of(route, task, brand)
+        return route is not task and (doubt or (own and agrees))
 
     others = [route for route in routes if route is not task and not same(route)]
     about = [route for route in routes if route is task or same(route)]
@@ -210,6 +213,16 @@ def _told_together(routes: tuple[Route, ...], brand: Brand) -> tuple[Route, ...]
     slots = {name: value for route in (*reversed(about), task) for name, value in route.slots.items()}
     whole = replace(task, text=text, slots=slots)
     return tuple(whole if route is task else route for route in routes if route is task or route in others)
+
+
+def _part_of(route: Route, other: Route, brand: Brand) -> bool:
+    """Whether a short sentence that sounds like a request only tells what another asks for anyway: "use card 9779"."""
+    one, whole = brand.actions.get(route.intent), brand.actions.get(other.intent)
+    if one is None or whole is None or one is whole or route.kind != "account" or not route.text:
+        return False
+    told = [word for word in _words(route.text) if word not in _FILLING]
+    own_words = any(brand.slots[name].text for name in one.slots)
+    return own_words and len(told) <= _FEW and set(one.slots) < set(whole.slots)
 
 
 def _asks_back(route: Route, brand: Brand) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from frontdesk.bot.account_config import Action
 from frontdesk.bot.config import Concern
 from frontdesk.bot.dialogue.actions import Actions
 from frontdesk.bot.dialogue.tasks import NEXT, PENDING, REQUESTED
@@ -289,6 +290,17 @@ def test_what_is_told_in_sentences_of_their_own_is_one_request(talk: Talk, text:
     reply = talk.say(text)
     assert ([route.kind for route in reply.routes], reply.text) == (["account"], asked)
     assert (NEXT in talk.slots) == ("LN-102" in text), "two loans are two requests"
+
+
+@pytest.mark.parametrize("text", ["ask me;odd note please", "odd note please;ask me"])
+def test_a_sentence_that_sounds_like_a_smaller_request_is_part_of_the_larger_one(tmp_path: Path, text: str) -> None:
+    asked = Action(action="action_said", slots=("kind", "note"))
+    talk = Talk(desk(tmp_path), brand=BRAND.model_copy(update={"actions": {**BRAND.actions, "asked": asked}}))
+    assert [route.intent for route in talk.say(text).routes] == ["asked"]
+    assert NEXT not in talk.slots
+    own = Talk(desk(tmp_path / "own"))
+    own.say(text)
+    assert NEXT in own.slots, "where nothing of it is asked for, it is a request of its own"
 
 
 @pytest.mark.parametrize(
