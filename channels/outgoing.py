@@ -1,5 +1,6 @@
 """Posting to a platform: what was taken, what must be tried again, and what nobody can know.
 
+By aiohttp, for a post with httpx costs several times what storing its reply does.
 Slack and Telegram have no key that makes a post idempotent. Each part of a reply is therefore remembered once the
 platform took it, and a part whose answer was lost is sent once more, never twice: the customer may then read it twice,
 but is not left without it; or, where the settings say so, it is left at that. Such posts are counted.
@@ -12,9 +13,12 @@ import logging
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from ssl import SSLContext
 from typing import Any
 
-import httpx
+import aiohttp
+from httpx import create_ssl_context
 
 from frontdesk.bot.types import Event
 from frontdesk.channels.delivery import Retry
@@ -25,8 +29,8 @@ log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 8.0
 _SHORTEST_WAIT, _LONGEST_WAIT, _USUAL_WAIT = 0.1, 3600.0, 2.0
 _REMEMBERED = 10_000
-_CONNECTIONS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_CONNECTIONS, _IDLE_SECONDS = 100, 3.0  # many servers close what idles for 5 s
+_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 class Doubtful(Exception):
@@ -50,7 +54,7 @@ class Outgoing:
     def __init__(self, platform: str, *, repeats: bool = True) -> None:
         self.counts: Counter[str] = Counter()
         self._platform, self._repeats = platform, repeats
-        self._client: httpx.AsyncClient | None = None
+        self._session: aiohttp.ClientSession | None = None
         self._progress: OrderedDict[tuple[str, int], Progress] = OrderedDict()
 
     async def send_parts(
@@ -85,32 +89,35 @@ class Outgoing:
 
         Raises Retry (429, 5xx, no connection) or Doubtful.
         """
-        timeout, sent = httpx.Timeout(TIMEOUT_SECONDS, read=seconds), dict(headers or {})
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS + seconds, connect=TIMEOUT_SECONDS, sock_read=seconds)
+        sent = dict(headers or {})
         if not isinstance(body, bytes):
             body, sent = json.dumps(body).encode(), {"Content-Type": "application/json", **sent}
+        posting = self._opened().post(url, data=body, headers=sent, timeout=timeout, allow_redirects=False)
         try:
-            answer = await self._opened().post(url, content=body, headers=sent, timeout=timeout)
+            async with posting as answer:
+                said = _object(await answer.read())
         except _NOT_SENT as error:
             raise Retry(_USUAL_WAIT, f"{self._platform} cannot be reached ({type(error).__name__})") from None
-        except httpx.TransportError as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise Doubtful(type(error).__name__) from None
-        if answer.status_code == 429 or answer.status_code >= 500:
-            raise Retry(_wait(answer), f"{self._platform} answered {answer.status_code}")
-        return answer.status_code, _object(answer)
+        if answer.status == 429 or answer.status >= 500:
+            wait = _wait(said.get("parameters"), answer.headers.get("Retry-After", ""))
+            raise Retry(wait, f"{self._platform} answered {answer.status}")
+        return answer.status, said
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client:
-            await self._client.aclose()
-            self._client = None
+        if self._session:
+            await self._session.close()
+            self._session = None
 
-    def _opened(self) -> httpx.AsyncClient:
-        if self._client is None:
-            # Telegram's token is in the address, and httpx logs every address at INFO.
-            for name in ("httpx", "httpcore"):
-                logging.getLogger(name).setLevel(logging.WARNING)
-            self._client = httpx.AsyncClient(limits=_CONNECTIONS)
-        return self._client
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS, ssl=_certificates())
+            cookies = aiohttp.DummyCookieJar()
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=cookies, trust_env=True)
+        return self._session
 
     def _progress_of(self, event: Event) -> Progress:
         progress = self._progress.setdefault((event.conversation_id, event.id), Progress())
@@ -126,19 +133,24 @@ class Outgoing:
             raise Retry(_USUAL_WAIT, f"{self._platform}: the answer to a message was lost")
 
 
-def _wait(answer: httpx.Response) -> float:
-    """The wait the platform asks for, in seconds: Slack in a header, Telegram in the body."""
-    asked = _object(answer).get("parameters")
-    value = dig(asked, "retry_after") if isinstance(asked, dict) else answer.headers.get("retry-after", "")
+@cache
+def _certificates() -> SSLContext:
+    """Return what a platform's certificate is checked against, read once."""
+    return create_ssl_context()
+
+
+def _wait(asked: object, header: str) -> float:
+    """The wait the platform asks for, in seconds: Slack in a header, Telegram in the body's parameters."""
+    value = dig(asked, "retry_after") if isinstance(asked, dict) else header
     try:
         return min(max(float(value), _SHORTEST_WAIT), _LONGEST_WAIT)
     except ValueError:
         return _USUAL_WAIT
 
 
-def _object(answer: httpx.Response) -> dict[str, Any]:
+def _object(body: bytes) -> dict[str, Any]:
     try:
-        value = answer.json()
+        value = json.loads(body)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

@@ -38,8 +38,8 @@ UPDATES = ("message", "callback_query")
 _CONFLICT_SECONDS = 30.0
 _TYPING_AT_ONCE = 8
 """To how many customers `typing` is shown; in a rush, or while Telegram is slow, the others do without."""
-TYPING_SECONDS, LONGEST_TYPING_SECONDS = 4.0, 60.0
-"""Until `typing` is shown again, and how long at most."""
+QUICK_SECONDS, TYPING_SECONDS, LONGEST_TYPING_SECONDS = 0.4, 4.0, 60.0
+"""When `typing` is shown first, as a reply that is there sooner needs none; until again; and how long at most."""
 
 
 class TelegramIntake:
@@ -165,8 +165,10 @@ class TelegramSender:
 
     name = "telegram"
 
-    def __init__(self, settings: Telegram, typing_seconds: float = TYPING_SECONDS) -> None:
-        self.api, self._typing_seconds = TelegramApi(settings), typing_seconds
+    def __init__(
+        self, settings: Telegram, typing_seconds: float = TYPING_SECONDS, quick: float = QUICK_SECONDS
+    ) -> None:
+        self.api, self._typing_seconds, self._quick = TelegramApi(settings), typing_seconds, quick
         self._presses: set[asyncio.Task[None]] = set()
         self._typings: set[asyncio.Task[None]] = set()
 
@@ -203,11 +205,12 @@ class TelegramSender:
 
     async def _typing(self, chat: str, desk: Desk, receipt: Receipt) -> None:
         """Show `typing` again and again (each lasts five seconds), unless a person has the conversation."""
-        known = await desk.conversation(receipt.conversation_id)
-        if known and known.state != "bot":
-            return
         reply = asyncio.create_task(_replied(desk, receipt))
         try:
+            await asyncio.wait({reply}, timeout=self._quick)
+            known = None if reply.done() else await desk.conversation(receipt.conversation_id)
+            if known and known.state != "bot":
+                return
             while not reply.done():
                 await self._hint("sendChatAction", {"chat_id": chat, "action": "typing"})
                 await asyncio.wait({reply}, timeout=self._typing_seconds)

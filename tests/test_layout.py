@@ -46,6 +46,7 @@ MAY_IMPORT = {
     "wiring": {"vocabulary", "core", "adapters", "knowledge", "channels", "finetune", "wiring"},
 }
 EDGES = {
+    "aiohttp": {"channels"},
     "chromadb": {"knowledge"},
     "langchain": {"knowledge"},
     "langchain_core": {"knowledge"},

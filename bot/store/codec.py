@@ -22,13 +22,25 @@ _BLANK: Mapping[Any, Callable[[], Any]] = {str: str, int: int, float: float, boo
 
 def plain(value: Any) -> Any:
     """Return `value` as JSON types: dataclasses and mappings as dicts, sequences as lists, times in ISO 8601."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if names := _names(cast(Any, kind)):
+        return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """Return the fields of a dataclass; none of any other type."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
 
 
 def dumps(value: Any) -> str:

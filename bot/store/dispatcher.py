@@ -179,8 +179,10 @@ class Dispatcher:
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
+        """Look again where conversations were left for want of workers; of those let go, `_let_go` tells."""
         self._tasks.discard(task)
-        self._bell.ring()
+        if self._all_busy is not None:
+            self._bell.ring()
 
     async def _hold(self, taken: Taken) -> None:
         """Drain the lane and let it go, whatever happens. A database that fails is no fault of the message."""
@@ -206,7 +208,8 @@ class Dispatcher:
         """Release the lane, as soon as the database lets us: until then its lease is renewed."""
         while True:
             try:
-                return await self._store.call(self._store.release, lane, delay, failed=failed)
+                await self._store.call(self._store.release, lane, delay, failed=failed)
+                return self._bell.ring()
             except StoreError:
                 if self._stopping:
                     return None

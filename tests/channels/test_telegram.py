@@ -300,10 +300,10 @@ def test_bold_is_counted_in_utf16_units_and_survives_a_cut() -> None:
 
 
 def test_typing_is_shown_until_the_reply_is_there() -> None:
-    fake, desk = FakeTelegram(), FakeDesk(offers_long, pause=0.5)
+    fake, desk = FakeTelegram(), FakeDesk(offers_long, pause=1.0)
 
     async def go(api_url: str) -> None:
-        sender = TelegramSender(settings(fake, api_url), typing_seconds=0.05)
+        sender = TelegramSender(settings(fake, api_url), typing_seconds=0.05, quick=0.1)
         intake = TelegramIntake(desk, Limits(), "shop", sender)
         await intake.take(fake.message("hi"))
         await done(desk, "telegram:7")
@@ -372,7 +372,10 @@ def test_the_token_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
 
 async def _send_nowhere(fake: FakeTelegram) -> None:
     sender = TelegramSender(settings(fake))
-    await sender.send(event_with({"text": "hi"}, "telegram:7"), Conversation(id="telegram:7", brand="shop"))
+    try:
+        await sender.send(event_with({"text": "hi"}, "telegram:7"), Conversation(id="telegram:7", brand="shop"))
+    finally:
+        await sender.close()
 
 
 def test_a_revoked_token_waits_for_the_operator() -> None:
