@@ -145,9 +145,28 @@ _SURE: Mapping[Concern, tuple[str, ...]] = {
         r"trash)\b",
         r"\b(?:scum|vermin|subhuman|inbred|waste of oxygen)\b",
         r"\b(?:hate|lock(?:ed)? up|gass?ed|served by|talk to|get rid of) (?:all |the |one of those |a |any |"
-        r"those )*(?:blacks?|"
+        r"those )*(?:blacks|"
         r"black (?:people|man|woman)|jews?|muslims?|gays?|indians?|immigrants?|foreigners?|gyps(?:y|ies)|women)\b",
         r"\bgo back (?:to )?where you came from\b|\bdirty (?:foreigners?|jews?|gyps(?:y|ies)|arabs?|mexicans?)\b",
+        r"\b(?:homos?|dykes?|poofters?|shemales?|towelheads?|ragheads?|wetbacks?|skanks?|retarded)\b",
+        r"\b(?:your kind|(?:blacks|jews|muslims|gays|homos|indians|immigrants|foreigners) like you) "
+        r"(?:should(?:n'?t| not)?|belongs?|ought|crawl|(?:don'?t|doesn'?t) (?:belong|deserve)|always (?:steals?|lies?|"
+        r"cheats?)|never learns?)\b",
+        r"\b(?:crawl|go|get) back to (?:the (?:jungle|trees|sewer|swamp)\b|your (?:own )?(?:country|cave|hole)"
+        r"(?=\s*(?:$|[,.!?;]|and\b|you\b)))",
+        r"\bwomen (?:shouldn'?t|should not|have no business)\b.{0,20}\b(?:run|work|drive|vote|think|serv|allowed)|"
+        r"\btake (?:advice|orders|help) from (?:any |some |a )?(?:gays?|jews?|blacks|muslims?|immigrants?|foreigners?|"
+        r"women|woman)\b",
+        r"\byou(?:'re| are| a)? (?:(?:stupid|fat|old|little|absolute|total|lazy|silly|filthy|dirty) )?"
+        r"(?:dumb|stupid|ugly|fat|filthy|dirty|brainless|little|lazy|old|silly) "
+        r"(?:little |old |ugly )?(?:cows?|pigs?|hags?|slags?|tramps?|swine|sow|tarts?)(?=\s*(?:$|[,.!?;]))|"
+        r"\bshut (?:your|ya|ur) (?:filthy|dirty|stupid|fat|ugly) (?:mouth|face|trap)\b",
+        r"\b(?:your|ur) (?:(?:big|nice|sweet|hot|tight|little|pretty|sexy) )?(?:tits|boobs|pussy|breasts(?! of))\b|"
+        r"\byou (?:have|got) (?:\w+ )?(?:tits|boobs)\b|\byou wear(?:ing)? (?:any |a )?(?:panties|knickers|bra\b|"
+        r"underwear)|\b(?:see|suck|touch|show you) (?:my|this) (?:\w+ )?(?:dick|cock|pussy)\b|"
+        r"\bsit on my (?:lap|face)\b",
+        r"\b(?:i'?d|i would|i want to|i wanna|let me|i'?m gonna|i'?ll) (?:love to |like to |so |totally )?"
+        r"(?:bang|shag|bone|do) you\b(?! (?:a|an|the|some|any|one|over|know|my|this|that|in|proud)\b)",
     ),
     "medical": (
         r"\b(?:can|should|may|could) i (?:still )?(?:take|give|stop (?:taking|my)|skip)\b.{0,40}\b(?:pills?|medic\w+|"

@@ -68,6 +68,23 @@ def test_what_was_written_later_is_mostly_found_and_plain_messages_are_left_alon
     assert sum(bool(watch.found(text)) for text in real) >= 0.8 * len(real)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nobody asked you, you stupid cow",
+        "women shouldn't be allowed to run a shop",
+        "go back to your country and let a real person answer",
+        "I don't take advice from gays",
+        "come sit on my lap sweetheart",
+        "are you wearing panties",
+        "your kind always steals",
+        "shut your filthy mouth, peasant",
+    ],
+)
+def test_abuse_of_many_kinds_is_told_by_its_words(text: str) -> None:
+    assert Watch().found(text) == ("harassment", "a phrase")
+
+
 def test_what_only_sounds_like_it_is_mostly_left_alone(watch: Watch) -> None:
     found = [text for text in HELD_OUT["ordinary"] if watch.found(text)]
     assert len(found) <= 0.15 * len(HELD_OUT["ordinary"]), found
@@ -77,6 +94,10 @@ def test_what_only_sounds_like_it_is_mostly_left_alone(watch: Watch) -> None:
     "text",
     [
         "this kettle will be the death of me",
+        "thank you for your kind words, and do me a favour: the cow goes back to the shop",
+        "is your underwear made of cotton, and could I take advice from a black friend of mine",
+        "I was served by a black lady, and I'd do you a favour in return",
+        "do you have the mug with lazy cows or old pigs on it",
         "please kill the order",
         "my child broke it",
         "is this legal to import?",
