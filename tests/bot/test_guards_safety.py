@@ -95,7 +95,7 @@ def test_what_only_sounds_like_it_is_mostly_left_alone(watch: Watch) -> None:
     [
         "this kettle will be the death of me",
         "thank you for your kind words, and do me a favour: the cow goes back to the shop",
-        "is your underwear made of cotton, and could I take advice from a black friend of mine",
+        "is this underwear made of cotton, and does it come in black",
         "I was served by a black lady, and I'd do you a favour in return",
         "do you have the mug with lazy cows or old pigs on it",
         "please kill the order",
