@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -28,6 +28,13 @@ SPENT = {
     "cost": "cost",
 }
 """The columns of what language models read, wrote and cost."""
+LISTS: Mapping[str, Sequence[str]] = {
+    "reasons": ("trigger", "intent", "n"),
+    "voices": ("voice", "messages", "satisfied_n", "satisfied_of"),
+    "models": ("model", "provider", "calls", "tokens_in", "tokens_out", "cost", "uncounted"),
+}
+"""The other tables, with their columns."""
+TABLES = ("days", *LISTS)
 YEARS = range(2000, 9999)
 """The years that are shown: days before and after the asked ones are days too."""
 
@@ -51,12 +58,17 @@ class NumbersPages:
         return page(numbers_page(report, self.brands, session, trouble), HEADERS, 422 if trouble else 200)
 
     async def table(self, request: Request) -> Response:
-        """GET /admin/numbers.csv: a row per day, each share with how many of how many."""
+        """GET /admin/numbers.csv: a row per day, each share with how many of how many; ?what= names another list."""
         self.operator.admin(request)
+        what = request.query_params.get("what", "days")
+        if what not in TABLES:
+            fix = f"Choose one of {', '.join(TABLES)}."
+            raise ChannelError("There is no such table.", fix=fix, status=422, code="unknown_table")
         report = await self._report(request)
-        name = f"numbers-{report['since']}-{report['last']}.csv"
+        name = f"numbers-{what}-{report['since']}-{report['last']}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-        return Response(table_of(report), media_type="text/csv; charset=utf-8", headers=headers)
+        table = table_of(report) if what == "days" else list_of(report[what], LISTS[what])
+        return Response(table, media_type="text/csv; charset=utf-8", headers=headers)
 
     async def _report(self, request: Request | None) -> Mapping[str, Any]:
         asked = dict(request.query_params) if request else {}
@@ -96,6 +108,18 @@ def table_of(report: Mapping[str, Any]) -> str:
         writer.writerow(
             [day["day"], *counts, *shares, *times, _cell(day["seconds"]), *spent, _cell(day["spent_decided"])]
         )
+    return out.getvalue()
+
+
+def list_of(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    """Return reasons, voices or models as CSV; a name like `satisfied_n` is a part of the share `satisfied`."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(names)
+    for row in rows:
+        shares = {f"{key}_{part}": share[part] for key, share in row.items() if key in SHARES for part in ("n", "of")}
+        found = {**row, **shares}
+        writer.writerow([found[name] if isinstance(found[name], str) else _cell(found[name]) for name in names])
     return out.getvalue()
 
 

@@ -86,6 +86,8 @@ SHARES: Mapping[str, tuple[str, str]] = {
     ),
     "satisfied": ("Thumbs up", "Thumbs up of all thumbs: customer satisfaction as far as customers told."),
 }
+CSV = {"days": "by day", "reasons": "reasons", "voices": "voices", "models": "models"}
+"""What can be downloaded, with its name on the page."""
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Taking part", ("involved", "alone", "handed_over")),
     ("Verified resolution", ("said_so", "no_return")),
@@ -124,11 +126,15 @@ def _form(report: Report, brands: Mapping[str, str]) -> Html:
         choice("Brand", "brand", every, report["brand"]) if len(brands) > 1 else None,
         choice("Away counts as helped after", "days", AWAY, kept["days"]),
         el("button", "Show"),
-        el("a", "Download CSV", href=f"/admin/numbers.csv?{urlencode(kept)}"),
+        el("p", "Download CSV: ", [_csv_link(what, title, kept) for what, title in CSV.items()]),
         method="get",
         action="/admin/numbers",
         class_="card ask",
     )
+
+
+def _csv_link(what: str, title: str, kept: Mapping[str, str]) -> list[object]:
+    return [el("a", title, href=f"/admin/numbers.csv?{urlencode({**kept, 'what': what})}"), " "]
 
 
 def _summary(whole: Mapping[str, Any]) -> Html:

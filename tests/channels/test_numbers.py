@@ -152,7 +152,8 @@ def test_the_page_says_what_each_figure_means_and_rests_on() -> None:
         "asked for a person",
         "warm@3",
         "2026-01-02: the bot alone 1",
-        "/admin/numbers.csv?brand=b&amp;since=2026-01-01&amp;until=2026-01-10&amp;days=3",
+        "/admin/numbers.csv?brand=b&amp;since=2026-01-01&amp;until=2026-01-10&amp;days=3&amp;what=days",
+        "days=3&amp;what=voices",
     ):
         assert said in text, said
     assert "<b>human</b>" not in text
@@ -212,7 +213,22 @@ def test_the_csv_has_a_row_per_day_with_what_each_share_rests_on() -> None:
     assert rows[2]["first_response_p95_seconds"] == "3"
     spent = [rows[2][name] for name in ("tokens_in", "tokens_out", "tokens_in_process", "uncounted_calls", "cost")]
     assert spent == ["7200", "160", "7", "3", "4"]
-    assert 'filename="numbers-2026-01-01-2026-01-03.csv"' in answer.headers["content-disposition"]
+    assert 'filename="numbers-days-2026-01-01-2026-01-03.csv"' in answer.headers["content-disposition"]
+
+
+@pytest.mark.parametrize(
+    ("what", "row"),
+    [
+        ("reasons", {"trigger": "asked", "intent": "<b>human</b>", "n": "2"}),
+        ("voices", {"voice": "warm@3", "satisfied_of": "2"}),
+        ("models", {"model": "m-large", "uncounted": "3"}),
+    ],
+)
+def test_reasons_voices_and_models_are_csv_too(what: str, row: dict[str, str]) -> None:
+    answer = get(f"/admin/numbers.csv?what={what}")
+    found = list(csv.DictReader(io.StringIO(answer.text)))
+    assert any(row.items() <= one.items() for one in found), found
+    assert get("/admin/numbers.csv?what=secrets").status_code == 422
 
 
 def test_a_chart_leaves_out_what_is_not_known() -> None:
