@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from ssl import SSLContext
 from typing import Any
+from urllib.request import getproxies
 
 import aiohttp
 from httpx import create_ssl_context
@@ -115,8 +116,9 @@ class Outgoing:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS, ssl=_certificates())
-            cookies = aiohttp.DummyCookieJar()
-            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=cookies, trust_env=True)
+            # Proxies are looked for once: aiohttp takes a thread to do so for each post.
+            cookies, proxies = aiohttp.DummyCookieJar(), bool(getproxies())
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=cookies, trust_env=proxies)
         return self._session
 
     def _progress_of(self, event: Event) -> Progress:

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 
 from frontdesk.bot.config import Brand, Limits, Web
 from frontdesk.bot.errors import ChannelError, Overloaded
-from frontdesk.bot.types import Conversation, Customer, Event, Message, Receipt
+from frontdesk.bot.types import Conversation, Customer, Event, Message, Receipt, State
 from frontdesk.channels.demo import Demo, demo_routes
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.files import File, Files
@@ -62,7 +62,8 @@ class WebChat:
         if receipt.conversation_id != message.conversation_id:
             await self._check_repeat(body, receipt, customer)
         if "text/event-stream" in request.headers.get("accept", ""):
-            return streaming(self._turn(receipt, resume))
+            state = known.state if known else "bot"
+            return streaming(self._turn(receipt, resume, None if receipt.duplicate else state))
         return await self._whole(receipt)
 
     async def events(self, conversation_id: str, request: Request) -> Response:
@@ -188,11 +189,14 @@ class WebChat:
         }
         return JSONResponse(shown, 200 if reply else 202)
 
-    async def _turn(self, receipt: Receipt, resume: int | None) -> AsyncIterator[bytes]:
-        """Yield who and where, then this turn's events, or all since `resume`, up to the turn's last."""
-        conversation = await self.desk.conversation(receipt.conversation_id)
+    async def _turn(self, receipt: Receipt, resume: int | None, state: State | None) -> AsyncIterator[bytes]:
+        """Yield who and where, then this turn's events, or all since `resume`, up to the turn's last.
+
+        `state` is the conversation's, None where that is not known.
+        """
+        conversation = None if state else await self.desk.conversation(receipt.conversation_id)
         names = {"conversation_id": receipt.conversation_id, "message_id": receipt.message_id}
-        yield frame("state", names | {"state": conversation.state if conversation else "bot"})
+        yield frame("state", names | {"state": state or (conversation.state if conversation else "bot")})
         events = self._of_turn(receipt, resume)
         last = frames_of(
             events,
