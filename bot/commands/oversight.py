@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from frontdesk.adapters.graphs import user_cache
+from frontdesk.bot.engine import documents_first
 from frontdesk.bot.types import Conversation, Customer, Message, Route, now
 from frontdesk.channels.oversight import (
     Asked,
@@ -37,16 +38,19 @@ if TYPE_CHECKING:
 def explain(
     bot: Bot, brand: str, question: str, audience: Audience = "customers", history: tuple[str, ...] = ()
 ) -> Explained:
-    """Answer a question from a brand's documents and say how; blocking."""
-    asked = Question(text=question, history=history, scope=Scope(audience=audience))
-    return explained(bot.knowledge.of(brand).explain(asked), routed(bot, brand, question))
+    """Answer a question from a brand's documents and say how; blocking. They must be as sure as the router wants."""
+    routes = routed(bot, brand, question)
+    wanted = routes[0].wanted if len(routes) == 1 else 0.0
+    asked = Question(text=question, history=history, scope=Scope(audience=audience), wanted=wanted)
+    return explained(bot.knowledge.of(brand).explain(asked), routes)
 
 
 def routed(bot: Bot, brand: str, text: str) -> tuple[Route, ...]:
     """Return where the router sends a message that opens a conversation."""
     who = Customer(id="operator")
     message = Message(text=text, conversation_id="explain", brand=brand, channel="admin", customer=who, id="explain")
-    return bot.engine.routers[brand].route(message, Conversation(id="explain", brand=brand, customer=who))
+    found = bot.engine.routers[brand].route(message, Conversation(id="explain", brand=brand, customer=who))
+    return tuple(documents_first(route, bot.engine.brands[brand]) for route in found)
 
 
 def explained(found: Explanation, routes: tuple[Route, ...] = ()) -> Explained:
