@@ -15,6 +15,7 @@ from .changes import (
     against_altering,
     against_cancelling,
     against_refund_to,
+    against_repaying,
     against_returning,
     against_swapping,
     difference,
@@ -31,7 +32,7 @@ AGAINST: Mapping[str, Callable[[Order], str]] = {
     "return_items_form": against_returning,
     "change_items_form": against_swapping,
     "change_order_address_form": against_altering,
-    "change_payment_form": against_altering,
+    "change_payment_form": against_repaying,
 }
 
 

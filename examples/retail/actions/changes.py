@@ -102,10 +102,17 @@ def against_refund_to(order: Order, method: Method) -> str:
     return "A refund can only go to the original payment method or to a gift card."
 
 
+def against_repaying(order: Order) -> str:
+    """Return why the payment of an order cannot be changed, whatever the method."""
+    if len(order.payments) != 1 or order.payments[0].kind != "payment":
+        return against_altering(order) or f"The payment of order {order.id} was changed once already."
+    return against_altering(order)
+
+
 def against_payment(order: Order, method: Method) -> str:
     """Return why an order cannot be paid with another method."""
-    if len(order.payments) != 1 or order.payments[0].kind != "payment":
-        return f"The payment of order {order.id} was changed once already."
+    if why := against_repaying(order):
+        return why
     if method.id == paid_with(order):
         return f"Order {order.id} is paid that way already."
     return against_paying(method, order.payments[0].amount_cents)

@@ -17,6 +17,7 @@ from .changes import (
     against_paying,
     against_payment,
     against_refund_to,
+    against_repaying,
     against_returning,
     against_swapping,
     against_variant,
@@ -276,7 +277,7 @@ class ValidateChangePayment(OrderForm, FormValidationAction):  # type: ignore[mi
     """Paying an order another way: the order and the new method."""
 
     form = "change_payment"
-    against = staticmethod(against_altering)
+    against = staticmethod(against_repaying)
 
     def against_method(self, about: Asked, method: Method) -> str:
         """The method must be another one, and a gift card must cover the order."""

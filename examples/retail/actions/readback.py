@@ -18,6 +18,7 @@ from .changes import (
     against_paying,
     against_payment,
     against_refund_to,
+    against_repaying,
     against_returning,
     against_swapping,
     against_variant,
@@ -50,7 +51,7 @@ POSSIBLE = (
     ("change_items", "Exchange something or change the items of an order", against_swapping),
     ("cancel_order", "Cancel an order", against_cancelling),
     ("change_order_address", "Change where an order is sent", against_altering),
-    ("change_payment", "Change how an order is paid", against_altering),
+    ("change_payment", "Change how an order is paid", against_repaying),
 )
 """What can be done with an order, with its words on a button, and what says no."""
 
@@ -202,7 +203,7 @@ class ReadBackChangePayment(ReadBack, Action):  # type: ignore[misc]
         """Only pending orders, only another method, and a gift card that covers it."""
         method = about.method
         return order_and(
-            about, lambda o: against_altering(o) or (against_payment(o, method) if method else "Which method?")
+            about, lambda o: against_repaying(o) or (against_payment(o, method) if method else "Which method?")
         )
 
     def plan(self, about: Asked) -> Plan:
