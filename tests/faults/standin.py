@@ -15,7 +15,7 @@ from typing import Any, cast
 import uvicorn
 from fastapi import FastAPI
 
-from frontdesk.bot.app import _mount_health
+from frontdesk.bot.app import OWN_TRACES_ONLY, _mount_health
 from frontdesk.bot.commands.lifespan import Running
 from frontdesk.bot.commands.platforms import platforms_of
 from frontdesk.bot.commands.retention import Retention
@@ -104,7 +104,7 @@ def app_of(project: Project, engine: Any, *, deliver: bool = True) -> FastAPI:
     ways = [platform.ways(desk) for platform in platforms.values()]
     senders = {name: platform.sender for name, platform in platforms.items() if deliver}
     running = Running(desk, senders, [way.listener for way in ways if way.listener], [Retention(project, store)])
-    app = FastAPI(lifespan=running.lifespan)
+    app = FastAPI(lifespan=running.lifespan, telemetry=OWN_TRACES_ONLY)
     app.state.drain, app.state.desk = running.drain, desk
     for webhook in [way.webhook for way in ways if way.webhook]:
         app.include_router(webhook)
