@@ -4,8 +4,8 @@
 arm, trained and asked on the same development rows of ../shared/data: accuracy in scope and its difference to ours with
 a paired-bootstrap 95 % interval, out-of-scope recall and AUROC, calibration error, milliseconds a message (ours: by
 tier too), seconds and peak memory of training. Every arm turns away what its score says is out of scope, with the limit
-of `conformal_limit`: at most 5 % of as many in-scope rows as it was fitted on, and 20 such limits hold with 95 % certainty. Each arm runs in a
-process of its own, one thread, one after the other.
+of `conformal_limit`: at most 5 % of as many in-scope rows as it was fitted on, with 95 % certainty for 20 such limits
+together. Each arm runs in a process of its own, one thread, one after the other.
 
 semantic-router is not among the project's packages: `pip install --target FOLDER semantic-router==1.1.1`, and name the
 folder; without it the arm is left out and named. It reads our int8 MiniLM through its own encoder interface.
