@@ -1,7 +1,6 @@
 """Slack's Web API as this project uses it: a call, and its errors in plain words.
 
-Plain httpx posts of the methods that slack_sdk wraps: its async client needs aiohttp, and a post must not be repeated
-unseen.
+Plain posts of the methods that slack_sdk wraps, as none must be repeated unseen.
 Source: https://docs.slack.dev/apis/web-api/
 """
 

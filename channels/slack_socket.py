@@ -1,7 +1,7 @@
 """Slack's Socket Mode: we open a WebSocket, Slack sends its events over it, and each is acknowledged once stored.
 
 `websockets` and not slack_sdk's client: that one gives every envelope a task of its own, so that two messages of a
-conversation may be stored in the wrong order, and its async half needs aiohttp.
+conversation may be stored in the wrong order.
 Source: https://docs.slack.dev/apis/events-api/using-socket-mode/
 """
 

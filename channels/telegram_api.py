@@ -1,6 +1,6 @@
 """Telegram's Bot API as this project uses it: a call, and who the bot is.
 
-Plain httpx: a handful of methods is used, and neither aiogram nor python-telegram-bot stores an update before it
+Plain posts: a handful of methods is used, and neither aiogram nor python-telegram-bot stores an update before it
 acknowledges it. Source: https://core.telegram.org/bots/api
 """
 

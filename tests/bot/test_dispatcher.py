@@ -116,6 +116,25 @@ def test_two_dispatchers_share_the_work_and_no_message_is_answered_twice(store: 
     assert seen["two"]
 
 
+def test_a_conversation_that_was_damaged_keeps_no_other_waiting(store: Store) -> None:
+    put(store, message(0, "damaged"), message(0, "whole"))
+    put(store, message(1, "whole"))
+    store.do(lambda c: c.exec_driver_sql("update conversation set slots = '{' where id = 'damaged'"), "damaged")
+
+    async def handle(work: Turnwork) -> None:
+        await work.conversation()
+        await echo(work)
+
+    run(store, handle, lambda: len(texts(store, "whole")) == 2)
+    assert store.counts()["pending"] == 1
+
+
+def test_whoever_follows_hears_that_a_turn_begins(store: Store) -> None:
+    put(store, message(0), message(1))
+    run(store, echo, typing=True)
+    assert [event.kind for event in store.events("c")] == ["typing", "sentence", "done"] * 2
+
+
 def test_a_message_put_while_idle_starts_at_once(store: Store) -> None:
     async def dispatch() -> list[float]:
         started: asyncio.Queue[float] = asyncio.Queue()

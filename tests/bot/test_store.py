@@ -332,6 +332,43 @@ def test_a_follower_hears_the_past_and_then_each_new_event(store: Store) -> None
     assert store.last_position("c") == heard[-1].id
 
 
+def test_a_follower_misses_nothing_of_what_many_say_at_once(store: Store) -> None:
+    put(store, message())
+    answer(store)
+
+    async def listen() -> list[int]:
+        events, heard = follow(store, "c"), list[int]()
+        saying = [asyncio.create_task(store.call(store.post, "c", "typing", {"n": n})) for n in range(300)]
+        while len(heard) < 301:
+            heard.append((await asyncio.wait_for(anext(events), 30)).id)
+        await asyncio.gather(*saying)
+        await events.aclose()
+        return heard
+
+    assert asyncio.run(listen()) == [event.id for event in store.events("c", limit=1000)]
+
+
+def test_what_is_committed_is_handed_to_a_follower_without_a_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def listen(store: Store) -> list[str]:
+        looks, look = list[int](), store.events
+        monkeypatch.setattr(store, "events", lambda *at: looks.append(1) or look(*at))
+        events = follow(store, "c")
+        await anext(events)
+        for n in range(3):
+            await store.call(store.post, "c", "typing", {"n": n})
+        heard: list[str] = [(await asyncio.wait_for(anext(events), 10)).kind for _ in range(3)]
+        await events.aclose()
+        assert len(looks) == 1
+        return heard
+
+    with Store(f"sqlite:///{tmp_path}/store.db") as store:
+        put(store, message())
+        answer(store)
+        assert asyncio.run(listen(store)) == ["typing"] * 3
+
+
 def test_whom_nobody_follows_any_more_takes_no_room(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path}/store.db")
 
