@@ -352,8 +352,13 @@ def test_what_is_committed_is_handed_to_a_follower_without_a_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def listen(store: Store) -> list[str]:
-        looks, look = list[int](), store.events
-        monkeypatch.setattr(store, "events", lambda *at: looks.append(1) or look(*at))
+        looks, look = list[Any](), store.events
+
+        def counted(*at: Any) -> list[Event]:
+            looks.append(at)
+            return look(*at)
+
+        monkeypatch.setattr(store, "events", counted)
         events = follow(store, "c")
         await anext(events)
         for n in range(3):
