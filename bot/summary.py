@@ -8,6 +8,7 @@ from typing import Any
 
 from frontdesk.bot.config import Brand
 from frontdesk.bot.dialogue.tasks import RESUME, open_task
+from frontdesk.bot.dialogue.undo import UNDO
 from frontdesk.bot.handoff import BACK, HUMAN, LEAVE, fresh
 from frontdesk.bot.types import Conversation, Message, Reply, Route, Trigger, Turn
 
@@ -76,6 +77,8 @@ def _did(route: Route, reply: Reply, about: str) -> str:
         return (
             f"Answered from the documents: {about}" if reply.citations else f"Found nothing in the documents: {about}"
         )
+    if route.intent == UNDO:
+        return "Took a change back" if reply.actions else "Was asked to take a change back, which was too late"
     if route.kind == "account":
         return f"Looked at the account: {about}" if reply.actions else f"Asked for what {about} needs"
     return f"Asked back: {about}" if route.kind == "clarify" else f"Answered itself: {about}"

@@ -12,6 +12,7 @@ from frontdesk.bot.account_config import Action
 from frontdesk.bot.config import Brand
 from frontdesk.bot.dialogue.changes import MemoryLedger
 from frontdesk.bot.dialogue.undo import UNDO, UNDOABLE
+from frontdesk.bot.summary import summary
 from frontdesk.bot.types import Customer
 from tests.bot.talking import BRAND, Talk, book, desk
 
@@ -117,6 +118,14 @@ def test_an_open_form_is_left_and_no_values_are_kept_that_should_not_be(talk: Ta
     talk.say("move 102")
     talk.say(payload)
     assert book(tmp_path) == [] and "pending_intent" not in talk.slots
+
+
+def test_people_read_what_was_taken_back(talk: Talk) -> None:
+    payload = moved(talk)
+    talk.say(payload)
+    talk.say(payload)
+    tried = summary(talk.conversation, UNDOING)["tried"]
+    assert tried[-2:] == ("Took a change back", "Was asked to take a change back, which was too late")
 
 
 def test_a_refused_change_offers_nothing_to_take_back(talk: Talk) -> None:
