@@ -114,6 +114,10 @@ def _replies(pairs: Iterable[Pair], brand: Brand) -> dict[str, tuple[str, ...]]:
 
 
 def _marked(example: Example, brand: Brand) -> bool:
-    """Whether an example has a slot: marked in the file, or of the shape that the settings give it."""
+    """Whether an example has a slot: marked in the file, or of the shape that the settings give it.
+
+    A slot without a pattern has none, and what a whole answer looks like says nothing about other messages.
+    """
     named = any(entity.name in brand.slots for entity in example.entities)
-    return named or any(re.search(slot.pattern, example.text) for slot in brand.slots.values())
+    shapes = [slot.pattern for slot in brand.slots.values() if slot.pattern and not slot.text]
+    return named or any(re.search(shape, example.text) for shape in shapes)

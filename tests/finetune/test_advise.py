@@ -182,6 +182,13 @@ def test_slots_and_replies_are_gathered_by_intent() -> None:
     assert hello.replies == ("Hello, call {{support_phone}} any time.",)
 
 
+def test_a_slot_of_any_shape_marks_no_message() -> None:
+    slots = {"date": {}, "town": {"text": True, "pattern": r"[^\W\d][^\d]{1,80}"}, "order_id": {"pattern": r"A-\d{5}"}}
+    brand = Brand.model_validate({"name": "Acme", "slots": slots})
+    rows = [Example(text="hello there", intent="hello"), Example(text="status of A-12345", intent="status")]
+    assert [one.marked for one in dossiers(rows, brand)] == [(), ("status of A-12345",)]
+
+
 def test_spread_takes_from_all_over() -> None:
     assert spread(list(range(100)), 4) == [0, 25, 50, 75]
     assert spread([1, 2], 4) == [1, 2]
