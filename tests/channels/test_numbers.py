@@ -157,6 +157,7 @@ def test_the_page_says_what_each_figure_means_and_rests_on() -> None:
     ):
         assert said in text, said
     assert "<b>human</b>" not in text
+    assert text.count('<div class="sideways" tabindex="0"><table') == text.count('<table class="counted">') > 0
     assert not re.search(r"\sstyle=|<script|\son\w+=", text)
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 

@@ -60,6 +60,7 @@ _PAYLOADS: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("order_details", {"order_id": "{o}", "customer_id": "{i}", "identity": "token"}),
     ("cancel_order", {"order_id": "{o}", "customer_id": "{i}", "confirmation": "yes"}),
     ("order_status", {"challenge": '{"customer_id": "{i}", "value": "{o}"}', "order_id": "{o}"}),
+    ("undo_change", {"change": "{o}", "customer_id": "{i}", "order_id": "{o}"}),
     ("return_case", {"order_id": "{o}", "project_dir": "/", "customer_id": "{i}"}),
 )
 
