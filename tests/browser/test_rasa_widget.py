@@ -27,7 +27,8 @@ WebChat.default({selector: "#webchat", socketUrl: location.origin, socketPath: "
   embedded: true, params: {storage: "session"}}, null)
 </script>"""
 CHATROOM_PAGE = """<!doctype html><title>A shop</title><div id="chat"></div><script src="/widget.js"></script><script>
-new Chatroom({host: "http://" + location.hash.slice(1), title: "Larkspur Lane", container: document.querySelector("#chat")}).openChat()
+new Chatroom({host: "http://" + location.hash.slice(1), title: "Larkspur Lane",
+  container: document.querySelector("#chat")}).openChat()
 </script>"""
 
 
