@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from frontdesk.bot.config import Brand
 from frontdesk.bot.dialogue.cases import with_cases
 from frontdesk.bot.dialogue.clarify import person_button
-from frontdesk.bot.dialogue.tasks import answers, continued
+from frontdesk.bot.dialogue.continuing import answers, continued
 from frontdesk.bot.dialogue.undo import taken_back
 from frontdesk.bot.errors import StoreError
 from frontdesk.bot.guards import Check, Context, checked

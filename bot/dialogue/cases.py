@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from frontdesk.bot.config import Action, Brand
+from frontdesk.bot.dialogue.continuing import given
 from frontdesk.bot.dialogue.identity import known_as
-from frontdesk.bot.dialogue.tasks import given
 from frontdesk.bot.dialogue.values import slots_in
 from frontdesk.bot.types import Conversation, Message, Route
 

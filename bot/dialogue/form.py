@@ -17,7 +17,8 @@ from frontdesk.bot.config import Action
 from frontdesk.bot.dialogue.acting import Acting
 from frontdesk.bot.dialogue.calls import LEFT, Rejected, Said
 from frontdesk.bot.dialogue.changes import YES_LASTS, Ledger, answer_in, beyond, key_of
-from frontdesk.bot.dialogue.tasks import BESIDE, CONFIRMATION, MISSES, OVER, PENDING, REQUESTED, Task, given, upset
+from frontdesk.bot.dialogue.continuing import given, upset
+from frontdesk.bot.dialogue.tasks import BESIDE, CONFIRMATION, MISSES, OVER, PENDING, REQUESTED, Task
 from frontdesk.bot.dialogue.undo import UNDO, UNDOABLE, Made, undo_button, with_made, without
 from frontdesk.bot.dialogue.values import choice_in, corrected, known_slots, left, looks_like, slots_in, telling, whole
 from frontdesk.bot.errors import ModelError

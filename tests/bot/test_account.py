@@ -14,8 +14,9 @@ from frontdesk.bot.account_config import Challenge
 from frontdesk.bot.config import Action, Brand, Slot
 from frontdesk.bot.dialogue.account import AccountAnswerer
 from frontdesk.bot.dialogue.actions import Actions
+from frontdesk.bot.dialogue.continuing import continued
 from frontdesk.bot.dialogue.identity import known_as
-from frontdesk.bot.dialogue.tasks import PENDING, REQUESTED, continued
+from frontdesk.bot.dialogue.tasks import PENDING, REQUESTED
 from frontdesk.bot.errors import ConfigError, ModelError
 from frontdesk.bot.types import Conversation, Customer, Identity, Message, Reply, Route, Sentence, Turn
 
