@@ -202,7 +202,7 @@ def test_the_numbers_count_what_was_said_and_fit_a_phone(page: Page, served: Ser
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_label("Away counts as helped after")).to_have_value("1")
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download CSV").click()
+        page.get_by_role("link", name="by day").click()
     rows = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
     assert rows[0].startswith("day,cases,messages")
     assert len(rows) == 31
