@@ -43,7 +43,7 @@ from frontdesk.bot.router.nlu import read_nlu
 from frontdesk.bot.router.route import Router, load_router
 from frontdesk.bot.store import Store
 from frontdesk.bot.text import said
-from frontdesk.bot.types import Encoder
+from frontdesk.bot.types import Conversation, Customer, Encoder, Message
 from frontdesk.bot.usage import NAMELESS
 from frontdesk.finetune.transcripts import Pair
 from frontdesk.knowledge.bases import KnowledgeBases, told
@@ -79,6 +79,10 @@ class Speaking(Speaker, Protocol):
         ...
 
 
+STRANGE = "Wo finde ich euch?"
+"""A message for which the router also loads what tells languages."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bot:
     """The loaded parts of one project."""
@@ -95,8 +99,11 @@ class Bot:
         """Load what the first message would otherwise wait for."""
         self.encoder.encode(["hello"])
         self.knowledge.warm_up()
-        for brand in self.project.settings.brands.values():
+        for name, brand in self.project.settings.brands.items():
             self.voices.warm_up(brand.voice)
+            nobody = Customer(id="")
+            message = Message(id="", text=STRANGE, conversation_id="", brand=name, channel="", customer=nobody)
+            self.engine.routers[name].route(message, Conversation(id="", brand=name, customer=nobody))
 
 
 def encoder_of(models: Models) -> Encoder:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from frontdesk.bot.errors import FrontdeskError, KnowledgeError
 from frontdesk.knowledge.bases import KnowledgeBases
@@ -15,6 +20,9 @@ from frontdesk.knowledge.values import IngestReport
 log = logging.getLogger(__name__)
 STEP_MS = 200
 """How long a folder must be still before it is read: an editor saves in several steps."""
+NICE = 10
+"""By how much an ingest stands back behind the answers of the same server; see nice(2)."""
+T = TypeVar("T")
 
 
 class Refresher:
@@ -50,7 +58,7 @@ class Refresher:
         """Ingest every base; what fails is logged, and the index before goes on serving. Blocking."""
         for name, base in self._bases.bases.items():
             try:
-                report = base.ingest(self._folder, self._step)
+                report = behind(partial(base.ingest, self._folder, self._step))
             except FrontdeskError as error:
                 log.warning("the knowledge base %s was not refreshed: %s", name, error)
             except Exception:
@@ -67,11 +75,22 @@ class Refresher:
 
     def ingest(self, only: str | None = None) -> dict[str, IngestReport]:
         """Ingest every base, or one by its name; returns the reports by base. Blocking; raises KnowledgeError."""
-        return self._bases.ingest(self._folder, self._step, only)
+        return behind(partial(self._bases.ingest, self._folder, self._step, only))
 
     def _step(self, what: str, done: int, of: int) -> None:
         if self._stopping.is_set():
             raise KnowledgeError("the server is stopping, and the ingest with it.", fix="run it again.")
+
+
+def behind(work: Callable[[], T]) -> T:
+    """Do `work` on a thread of its own, which leaves the processors to others where threads have priorities (Linux)."""
+    with ThreadPoolExecutor(1, initializer=_stand_back) as thread:
+        return thread.submit(work).result()
+
+
+def _stand_back() -> None:
+    if sys.platform == "linux":  # elsewhere it is the priority of the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + NICE)
 
 
 def job_name(only: str | None) -> str:

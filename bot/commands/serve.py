@@ -9,6 +9,10 @@ import typer
 from frontdesk.bot.commands.output import HERE, ProjectFolder, quiet_libraries
 from frontdesk.bot.project import Project
 
+SWITCH_SECONDS = 0.0005
+"""How long a thread keeps the interpreter while others want it; with Python's 5 ms an ingest makes each answer wait
+hundreds of times."""
+
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default server.host.")] = None,
@@ -18,6 +22,7 @@ def serve(
 ) -> None:
     """Serve the widget, the channels and the inbox; prints the address."""
     import logging
+    import sys
 
     import uvicorn
 
@@ -34,6 +39,7 @@ def serve(
         pass
     bot = assemble(loaded)
     bot.warm_up()
+    sys.setswitchinterval(SWITCH_SECONDS)
     address, number = host or loaded.settings.server.host, port or loaded.settings.server.port
     shown = f"http://{'localhost' if address in {'127.0.0.1', '0.0.0.0', '::1'} else address}:{number}"
     print(f"frontdesk: open {shown}/ (inbox for people: {shown}/inbox, operator token {_told(loaded, operator_token)})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from frontdesk.bot.config import Settings
 from frontdesk.bot.errors import KnowledgeError
 from frontdesk.bot.types import Conversation, Customer, Message, Route, Sentence
 from frontdesk.knowledge.bases import KnowledgeBases, told
-from frontdesk.knowledge.refresh import Refresher, changes
+from frontdesk.knowledge.refresh import NICE, Refresher, behind, changes
 from frontdesk.knowledge.right import Right
 from tests.knowledge.knowledge_samples import KETTLE, RETURNS, SHIPPING, Hashing
 
@@ -169,3 +170,14 @@ def test_a_change_below_a_watched_folder_is_noticed(tmp_path: Path) -> None:
         if seen.wait(1.5):
             return
     raise AssertionError("no change was noticed")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there have threads priorities of their own")
+def test_an_ingest_of_a_server_stands_back_behind_its_answers() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    own = priority()
+    assert (behind(priority), priority()) == (min(own + NICE, 19), own)
+    with pytest.raises(KnowledgeError):
+        behind(lambda: (_ for _ in ()).throw(KnowledgeError("no such folder.", fix="make it.")))
