@@ -43,7 +43,7 @@ from frontdesk.bot.router.nlu import read_nlu
 from frontdesk.bot.router.route import Router, load_router
 from frontdesk.bot.store import Store
 from frontdesk.bot.text import said
-from frontdesk.bot.types import Conversation, Customer, Encoder, Message
+from frontdesk.bot.types import Conversation, Customer, Encoder, Message, Route
 from frontdesk.bot.usage import NAMELESS
 from frontdesk.finetune.transcripts import Pair
 from frontdesk.knowledge.bases import KnowledgeBases, told
@@ -101,9 +101,13 @@ class Bot:
         self.knowledge.warm_up()
         for name, brand in self.project.settings.brands.items():
             self.voices.warm_up(brand.voice)
-            nobody = Customer(id="")
-            message = Message(id="", text=STRANGE, conversation_id="", brand=name, channel="", customer=nobody)
-            self.engine.routers[name].route(message, Conversation(id="", brand=name, customer=nobody))
+            self.routed(name, STRANGE)
+
+    def routed(self, brand: str, text: str) -> tuple[Route, ...]:
+        """Return where the brand's router sends a message that opens a conversation."""
+        who, of = Customer(id="operator"), "explain"
+        message = Message(id=of, text=text, conversation_id=of, brand=brand, channel="admin", customer=who)
+        return self.engine.routers[brand].route(message, Conversation(id=of, brand=brand, customer=who))
 
 
 def encoder_of(models: Models) -> Encoder:

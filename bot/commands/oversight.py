@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from frontdesk.adapters.graphs import user_cache
 from frontdesk.bot.engine import documents_first
-from frontdesk.bot.types import Conversation, Customer, Message, Route, now
+from frontdesk.bot.types import Route, now
 from frontdesk.channels.oversight import (
     Asked,
     Audience,
@@ -46,11 +46,8 @@ def explain(
 
 
 def routed(bot: Bot, brand: str, text: str) -> tuple[Route, ...]:
-    """Return where the router sends a message that opens a conversation."""
-    who = Customer(id="operator")
-    message = Message(text=text, conversation_id="explain", brand=brand, channel="admin", customer=who, id="explain")
-    found = bot.engine.routers[brand].route(message, Conversation(id="explain", brand=brand, customer=who))
-    return tuple(documents_first(route, bot.engine.brands[brand]) for route in found)
+    """Return where a message that opens a conversation goes, the documents first where it is in doubt."""
+    return tuple(documents_first(route, bot.engine.brands[brand]) for route in bot.routed(brand, text))
 
 
 def explained(found: Explanation, routes: tuple[Route, ...] = ()) -> Explained:
