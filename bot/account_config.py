@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from frontdesk.bot.types import Identity
 
-RESERVED = frozenset(
-    {"customer_id", "project_dir", "idempotency_key", "requested_slot", "pending_intent", "confirmation", "challenge"}
-    | {"misses", "handoff_reason", "task_slots", "next_tasks", "undoable", "undo_key", "left_values"}
+OURS = frozenset(
+    {"pending_intent", "confirmation", "misses", "task_slots", "next_tasks", "left_values", "challenge", "undoable"}
+    | {"project_dir", "idempotency_key", "undo_key"}
 )
-"""Slots that code alone fills."""
+"""Slots that no action may set."""
+RESERVED = OURS | {"customer_id", "requested_slot", "handoff_reason"}
+"""Slots that no brand may declare: ours, and those by which an action speaks to us."""
 
 
 class Table(BaseModel):

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from frontdesk.bot.account_config import OURS
 from frontdesk.bot.config import Action, Brand
 from frontdesk.bot.dialogue.acting import rendered
 from frontdesk.bot.dialogue.calls import Runner, Said, Situation
@@ -20,7 +21,7 @@ from frontdesk.bot.dialogue.clarify import person_button
 from frontdesk.bot.dialogue.form import Form
 from frontdesk.bot.dialogue.identity import Known, Proof, challenge_of, known_as, may_prove
 from frontdesk.bot.dialogue.patience import Patient
-from frontdesk.bot.dialogue.tasks import NEXT, OVER, PENDING, RESERVED, RESUME, Task, open_task, opened_with
+from frontdesk.bot.dialogue.tasks import NEXT, OVER, PENDING, RESUME, Task, open_task, opened_with
 from frontdesk.bot.dialogue.undo import UNDO, undoable
 from frontdesk.bot.dialogue.values import known_slots
 from frontdesk.bot.errors import ModelError, StoreError
@@ -171,7 +172,7 @@ class _Turn:
     def _parts(self, intent: str, action: Action, task: Task | None) -> dict[str, Any]:
         """What a form is made of; what was remembered in this turn counts already."""
         known = {**self.conversation.slots, **self.changes}
-        slots = {name: v for name, v in known.items() if name not in {*RESERVED, *OVER} and v is not None}
+        slots = {name: v for name, v in known.items() if name not in {*OURS, *OVER} and v is not None}
         fixed = {"customer_id": self.known.id, **self.known.scope} if self.known else {}
         at = Situation(
             brand=self.brand,

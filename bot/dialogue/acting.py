@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from frontdesk.bot.account_config import OURS
 from frontdesk.bot.config import Brand
 from frontdesk.bot.dialogue.calls import Result, Runner, Said, Situation, events_of, said_of
-from frontdesk.bot.dialogue.tasks import BESIDE, REQUESTED, RESERVED
+from frontdesk.bot.dialogue.tasks import BESIDE, REQUESTED
 
 FOLLOWUPS = 5
 """The most actions that may follow one another."""
@@ -81,7 +82,7 @@ class Acting:
         return str(name) if kind == "followup" and name and name != "action_listen" else ""
 
     def _set(self, name: str, value: Any) -> None:
-        if name in self.at.fixed or name in RESERVED:
+        if name in self.at.fixed or name in OURS:
             return
         self.changes[name] = value
         if name == REQUESTED:

@@ -8,7 +8,6 @@ from typing import Any
 
 from frontdesk.bot.config import Action, Brand
 from frontdesk.bot.dialogue.calls import LEFT
-from frontdesk.bot.dialogue.undo import UNDOABLE
 from frontdesk.bot.types import Conversation
 
 PENDING, REQUESTED, CONFIRMATION, MISSES = "pending_intent", "requested_slot", "confirmation", "misses"
@@ -18,22 +17,6 @@ BESIDE = "task_slots"
 """The slot that names what actions set for a task beside the brand's slots; it is forgotten with the task."""
 NEXT = "next_tasks"
 """The slot, also of a route, that holds what else the customer asked for: a list of [intent, values] as JSON."""
-RESERVED = frozenset(
-    {
-        PENDING,
-        CONFIRMATION,
-        MISSES,
-        BESIDE,
-        NEXT,
-        LEFT,
-        UNDOABLE,
-        "challenge",
-        "project_dir",
-        "idempotency_key",
-        "undo_key",
-    }
-)
-"""Slots that no action may set."""
 OVER: Mapping[str, Any] = dict.fromkeys((PENDING, REQUESTED, CONFIRMATION, MISSES, BESIDE, LEFT))
 
 RESUME = "resume_task"

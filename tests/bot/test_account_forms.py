@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from frontdesk.bot.account_config import Action
+from frontdesk.bot.account_config import OURS, RESERVED, Action
 from frontdesk.bot.config import Concern
 from frontdesk.bot.dialogue.actions import Actions
-from frontdesk.bot.dialogue.tasks import NEXT, PENDING, REQUESTED
+from frontdesk.bot.dialogue.tasks import NEXT, OVER, PENDING, REQUESTED
+from frontdesk.bot.dialogue.undo import UNDOABLE
 from frontdesk.bot.guards.safety import Watch
 from frontdesk.bot.handoff import HandoffAnswerer, why
 from frontdesk.bot.people import HandoffRules
@@ -27,6 +28,11 @@ def actions(tmp_path_factory: pytest.TempPathFactory) -> Actions:
 @pytest.fixture
 def talk(actions: Actions) -> Talk:
     return Talk(actions)
+
+
+def test_no_brand_may_declare_what_a_task_remembers_and_no_action_may_set_it() -> None:
+    assert {*OVER, NEXT, UNDOABLE} <= RESERVED
+    assert {*OVER, NEXT, UNDOABLE} - {REQUESTED} <= OURS  # by which a validation asks for a slot
 
 
 def test_slots_are_asked_one_at_a_time_and_read_back(talk: Talk) -> None:
