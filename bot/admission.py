@@ -35,20 +35,19 @@ class Admission:
         self._burst = Room(
             messages=limits.queue, in_conversation=limits.queue_per_conversation, conversations=BURST_TURNS * workers
         )
-        self._full, self._refused, self._asking = (-1, -inf), -inf, 0
+        self._found_full, self._refused, self._asking = (-1, -inf), -inf, 0
 
-    def full(self) -> bool:
-        """Whether there is known to be no room; then a message is to be refused."""
-        now = time.monotonic()
-        known = self._full[0] == self._dispatcher.taken and now < self._full[1] + LOOK_SECONDS
-        known = known or (self._rush() and self._asking >= self._waiting)
-        self._refused = now if known else self._refused
+    def turn_away(self) -> bool:
+        """Refuse a message where there is known to be no room; return whether it was refused."""
+        known = self._full()
+        if known:
+            self._refused = time.monotonic()
         return known
 
     @contextmanager
     def place(self) -> Iterator[Room]:
         """Hold the place of one message while it asks the store for the room; raises Overloaded when there is none."""
-        if self.full():
+        if self.turn_away():
             raise Overloaded("too many messages wait for their answer.", fix="send it again later.")
         rush, taken = self._rush(), self._dispatcher.taken
         self._asking += 1
@@ -57,10 +56,16 @@ class Admission:
         except Overloaded:
             if rush:
                 self._refused = time.monotonic()
-                self._full = (taken, self._refused)
+                self._found_full = (taken, self._refused)
             raise
         finally:
             self._asking -= 1
+
+    def _full(self) -> bool:
+        """Whether there is known to be no room."""
+        taken, at = self._found_full
+        looked = self._dispatcher.taken == taken and time.monotonic() < at + LOOK_SECONDS
+        return looked or (self._rush() and self._asking >= self._waiting)
 
     def _rush(self) -> bool:
         lasting = max(LASTING_SECONDS, BURST_TURNS * self._dispatcher.turn_seconds)

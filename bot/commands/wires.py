@@ -47,7 +47,7 @@ def add_turnstile(app: FastAPI, desk: FrontDesk, project: Project) -> None:
     answers["/api/chat"] = busy(429, messages.busy)
     answers["/v1/chat/completions"] = problem(Overloaded("too many messages wait."))
     origins = settings.channels.web.allowed_origins
-    app.add_middleware(Turnstile, full=desk.admission.full, answers=answers, origins=origins)
+    app.add_middleware(Turnstile, full=desk.admission.turn_away, answers=answers, origins=origins)
 
 
 def _web(desk: FrontDesk, project: Project) -> APIRouter:

@@ -109,13 +109,13 @@ def test_a_burst_waits_and_a_lasting_rush_is_cut_off() -> None:
     assert room().conversations == 32, "a burst that found the queue full: the next one looks again"
     workers.late = 2.0
     assert room(refusing=True).conversations == 2
-    assert admission.full()
+    assert admission.turn_away()
     workers.taken += 1
-    assert not admission.full(), "a worker took something up: there may be room"
+    assert not admission.turn_away(), "a worker took something up: there may be room"
     with ExitStack() as asking:
         for _ in range(2):
             asking.enter_context(admission.place())
-        assert admission.full(), "no more ask the store at once than may wait"
+        assert admission.turn_away(), "no more ask the store at once than may wait"
     workers.late = 0.0
     assert room().conversations == 2, "the rush is not over as soon as a worker is free"
 
