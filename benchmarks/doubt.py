@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.hybrid import made
-from frontdesk.bot.app import Bot, assemble, router_of
+from frontdesk.bot.app import Bot, assemble, entities_of, stakes_of
 from frontdesk.bot.intervals import wilson
 from frontdesk.bot.project import Project
 from frontdesk.bot.router.doubt import FILE, Doubt, evidence
@@ -168,7 +168,7 @@ def judge_of(bot: Bot, name: str) -> Judge:
     """Return the judge of a brand's router."""
     brand = bot.engine.brands[name]
     serving = Serving(RouterVersions(bot.project.state / "router"), bot.encoder)
-    stakes = router_of(bot.project, brand)["stakes"]
+    stakes = stakes_of(bot.project, brand, entities_of(bot.project, brand))
     return Judge(routes=brand.routes, serving=serving.now, encoder=bot.encoder, stakes=stakes)
 
 

@@ -40,7 +40,8 @@ from frontdesk.bot.project import Project
 from frontdesk.bot.router.bars import Stakes
 from frontdesk.bot.router.entities import Entities
 from frontdesk.bot.router.nlu import read_nlu
-from frontdesk.bot.router.route import Router, load_router
+from frontdesk.bot.router.route import Router
+from frontdesk.bot.router.versions import RouterVersions, Serving
 from frontdesk.bot.store import Store
 from frontdesk.bot.text import said
 from frontdesk.bot.types import Conversation, Customer, Encoder, Message, Route
@@ -181,10 +182,8 @@ def assemble(project: Project) -> Bot:
     knowledge, voices = knowledge_of(project, encoder, helpers_of(project)), speaker_of(project)
     knowledge.load()
     brands = {name: settings.spoken(brand, brand.voice) for name, brand in settings.brands.items()}
-    routers = {
-        name: load_router(project.state / "router", encoder, brand.routes, brand.titles, **router_of(project, brand))
-        for name, brand in brands.items()
-    }
+    serving = Serving(RouterVersions(project.state / "router"), encoder)
+    routers = {name: router_of(project, brand, serving, encoder) for name, brand in brands.items()}
     theirs = "customer_id" if project.settings.action_endpoint else ""  # a team's own server must say whose a record is
     account = AccountAnswerer(actions_of(project), brands, owner=theirs)
     engine = Engine(
@@ -211,19 +210,28 @@ def assemble(project: Project) -> Bot:
     )
 
 
-def router_of(project: Project, brand: Brand) -> dict[str, Any]:
-    """Return what a brand's router takes from its settings beside routes and titles."""
+def router_of(project: Project, brand: Brand, serving: Serving, encoder: Encoder) -> Router:
+    """Return a brand's router; all brands are judged by the one model that is served."""
+    entities = entities_of(project, brand)
+    return Router(
+        routes=brand.routes,
+        titles=brand.titles,
+        serving=serving.now,
+        encoder=encoder,
+        languages=brand.languages,
+        entities=entities,
+        stakes=stakes_of(project, brand, entities),
+        soothing={intent for intent, acts in brand.acts.items() if "apologise" in acts},
+    )
+
+
+def stakes_of(project: Project, brand: Brand, entities: Entities) -> Stakes:
+    """Return what a wrong route may cost a brand, and which messages name a record."""
     asked = {name for action in brand.actions.values() for name in action.slots}
     opens = {brand.challenge.opens} if brand.challenge and brand.challenge.opens else set()
     keys = opens or {name for name in asked if name in brand.slots and not brand.slots[name].text}
-    entities, targets = entities_of(project, brand), project.settings.router
-    stakes = Stakes(error=targets.max_error, errors=targets.errors, keyed=partial(entities.names, keys))
-    return {
-        "languages": brand.languages,
-        "entities": entities,
-        "stakes": stakes,
-        "soothing": {intent for intent, acts in brand.acts.items() if "apologise" in acts},
-    }
+    targets = project.settings.router
+    return Stakes(error=targets.max_error, errors=targets.errors, keyed=partial(entities.names, keys))
 
 
 def entities_of(project: Project, brand: Brand) -> Entities:

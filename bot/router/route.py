@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from frontdesk.bot.router.bars import Stakes
 from frontdesk.bot.router.doubt import Doubt, asked_first, evidence
@@ -53,14 +52,9 @@ def load_router(
     encoder: Encoder,
     routes: Mapping[str, Kind],
     titles: Mapping[str, str],
-    **more: Any,
 ) -> Router:
-    """Return the router served from `folder`; raises ModelError when absent, altered or of another encoder.
-
-    `more` are the other settings of Router.
-    """
-    serving = Serving(RouterVersions(folder), encoder)
-    return Router(routes=routes, titles=titles, serving=serving.now, encoder=encoder, **more)
+    """Return the router served from `folder`; raises ModelError when absent, altered or of another encoder."""
+    return Router(routes=routes, titles=titles, serving=Serving(RouterVersions(folder), encoder).now, encoder=encoder)
 
 
 @dataclass(frozen=True, kw_only=True)
