@@ -215,10 +215,15 @@ class WebChat:
                     yield event
 
     async def _readable(self, conversation_id: str, after: int, customer: Customer | None) -> AsyncIterator[Event]:
-        """Yield the events while this reader may see them: a visitor may not once the customer signed in."""
+        """Yield the events while this reader may see them: a visitor may not once the customer signed in.
+
+        What was committed before the last look at who wrote here needs no look of its own.
+        """
+        looked_at = after
         async with aclosing(cast(Any, self.desk.events(conversation_id, after))) as events:
             async for event in events:
-                if customer is None:
+                if customer is None and event.id > looked_at:
+                    looked_at = max(event.id, await self.desk.position(conversation_id))
                     await self._enter(conversation_id, None)
                 yield event
 

@@ -17,7 +17,7 @@ from fastapi import APIRouter, FastAPI
 
 from frontdesk.bot.config import Brand, DemoCustomer, Limits, Web
 from frontdesk.bot.errors import ConfigError
-from frontdesk.bot.types import Customer, Message
+from frontdesk.bot.types import Conversation, Customer, Message
 from frontdesk.channels.demo import Demo
 from frontdesk.channels.identity import HostTokens
 from frontdesk.channels.testing import FakeDesk
@@ -336,6 +336,31 @@ def test_a_visitors_stream_ends_when_the_customer_signs_in() -> None:
             await client.post("/api/chat", json=said("my order", conversation_id=here, token=token()))
             seen = events_in((await stream).text)
             assert [kind for _, kind, _ in seen] == ["error"]
+
+    asyncio.run(asyncio.wait_for(go(), 30))
+
+
+def test_what_is_replayed_to_a_visitor_costs_one_look_at_who_wrote() -> None:
+    class Counting(FakeDesk):
+        looks = 0
+
+        async def conversation(self, conversation_id: str) -> Conversation | None:
+            self.looks += 1
+            return await super().conversation(conversation_id)
+
+    async def go() -> None:
+        desk = Counting(script)
+        async with listening(desk) as client:
+            here = (await client.post("/api/chat", json=said())).json()["conversation_id"]
+            for text in ("again", "and again"):
+                await client.post("/api/chat", json=said(text, conversation_id=here))
+            async with client.stream("GET", f"/api/conversations/{here}/events", timeout=20) as stream:
+                desk.looks, kinds = 0, list[str]()
+                async for line in stream.aiter_lines():
+                    kinds += [line] if line.startswith("event: ") else []
+                    if kinds.count("event: done") == 3:
+                        break
+            assert desk.looks <= 1 < len(kinds)
 
     asyncio.run(asyncio.wait_for(go(), 30))
 
