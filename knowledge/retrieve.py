@@ -18,7 +18,7 @@ from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.parts import parts
 from frontdesk.knowledge.phrasings import phrasings
 from frontdesk.knowledge.rerank import reranked
-from frontdesk.knowledge.shortlist import shortlist
+from frontdesk.knowledge.shortlist import shortlist, spot
 from frontdesk.knowledge.spelling import Vocabulary
 from frontdesk.knowledge.terms import stem, terms
 from frontdesk.knowledge.values import ALONE, Helpers, Hit, Question
@@ -113,7 +113,7 @@ def search(index: Generation, encoder: Encoder, question: Question, k: int, help
         total = total + index.openings.gained(total, index.owner, query.allowed)
     found = list(_hits(index, _best(total, max(k, DEPTH)), total, query))
     ranked = _reranked(query.question.text, found, helpers, notes)
-    wanted = [*(_first(index, lists, one) for one in apart), *_rare(index, query, ranked[:k])]
+    wanted = [at for one in apart for at in _first(index, lists, one)] + list(_rare(index, query, ranked[:k]))
     hits = shortlist(index, ranked, list(_hits(index, np.array(wanted, dtype=np.int64), total, query)), k)
     return Found(question=query.question, phrasings=tuple(query.texts), hits=tuple(hits), notes=tuple(notes))
 
@@ -133,23 +133,29 @@ def _prepared(
     return _query(index, encoder, question, said, list(dict.fromkeys(texts))), apart
 
 
-def _first(index: Generation, lists: Mapping[str, Sequence[Order]], part: Resolved) -> int:
-    """Return the passage that comes first for one question of several."""
-    return int(fuse([one for text in part.searched for one in lists[text]], index.owner).argmax())
+def _first(index: Generation, lists: Mapping[str, Sequence[Order]], part: Resolved) -> Iterator[int]:
+    """Yield the passage that comes first for one question of several, if one was found."""
+    total = fuse([one for text in part.searched for one in lists[text]], index.owner)
+    if total.any():
+        yield int(total.argmax())
 
 
 def _rare(index: Generation, query: Query, hits: Sequence[Hit]) -> Iterator[int]:
     """Yield for each word of the question that few documents and none of the hits have the best passage with it."""
     import numpy as np
 
-    few = min(RARE, RARE_SHARE * len(np.unique(index.owner)))
+    few = min(RARE, RARE_SHARE * len(index.firsts))
     if few < 1 or query.long:
         return
-    here = {term for hit in hits for term in terms(hit.passage.search_text(hit.document))}
+    here = {spot(hit) for hit in hits}
     for term in dict.fromkeys(terms(query.question.text)):
-        having = np.flatnonzero((index.words.scores([term]) > 0) & query.allowed)
-        if term not in here and 0 < len(np.unique(index.owner[having])) <= few:
-            yield int(having[(index.matrix[having] @ query.vector).argmax()])
+        having = index.words.having(term)
+        having = having[query.allowed[having]]
+        if not 0 < len(np.unique(index.owner[having])) <= few:
+            continue
+        best = having[np.argsort(-(index.matrix[having] @ query.vector), kind="stable")].tolist()
+        if here.isdisjoint((index.stored[at].document.id, index.stored[at].passage.start) for at in best):
+            yield best[0]
 
 
 def _spelt(index: Generation, encoder: Encoder, text: str) -> str:

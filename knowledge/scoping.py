@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from frontdesk.knowledge.values import Document, Scope
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 Where = dict[str, Any] | None
 LAST_DAY = date.max.toordinal()
+SCOPES = 64
+"""For so many scopes what they open is remembered."""
 _TAG = re.compile(r"([a-z]{2,8})(?:[-_].*)?", re.IGNORECASE)
 
 
@@ -58,28 +61,39 @@ class Readers:
         self._language = np.array([row["language"] for row in rows], dtype=str)
         self._begins = np.array([row["begins"] for row in rows], dtype=np.int64)
         self._ends = np.array([row["ends"] for row in rows], dtype=np.int64)
-        self._shelves = sorted({shelf(one) for one in documents})
+        self._days: dict[str, tuple[int, int]] = {}
+        for name, row in zip(map(shelf, documents), rows, strict=True):
+            latest, first = self._days.get(name, (0, LAST_DAY))
+            self._days[name] = max(latest, int(row["begins"])), min(first, int(row["ends"]))
+        self._masked = lru_cache(maxsize=SCOPES)(self._mask)
+        self._opened = lru_cache(maxsize=SCOPES)(self._open)
 
     def allowed(self, scope: Scope) -> NDArray[np.bool_]:
-        """Return which passages may be shown, shape (passages,)."""
-        day, tongue = _ordinal(scope.day, today()), language(scope.locale)
-        mask: NDArray[np.bool_] = (self._begins <= day) & (self._ends > day)
-        if scope.audience != "staff":
-            mask &= self._public
-        if tongue:
-            mask &= (self._language == "") | (self._language == tongue)
-        return mask
+        """Return which passages may be shown, shape (passages,); not to be written to."""
+        return self._masked(scope.audience, language(scope.locale), _ordinal(scope.day, today()))
 
     def where(self, scope: Scope) -> dict[str, Where]:
         """Return the collections that `scope` opens, each with the filter of its query; together they are `allowed`."""
-        day, tongue = _ordinal(scope.day, today()), language(scope.locale)
-        audiences = ("customers", "staff") if scope.audience == "staff" else ("customers",)
+        return self._opened(scope.audience, language(scope.locale), _ordinal(scope.day, today()))
+
+    def _mask(self, audience: str, tongue: str, day: int) -> NDArray[np.bool_]:
+        mask: NDArray[np.bool_] = (self._begins <= day) & (self._ends > day)
+        if audience != "staff":
+            mask &= self._public
+        if tongue:
+            mask &= (self._language == "") | (self._language == tongue)
+        mask.flags.writeable = False
+        return mask
+
+    def _open(self, reader: str, tongue: str, day: int) -> dict[str, Where]:
+        """Return the collections to ask; one whose documents are all shown on that day needs no filter."""
+        audiences = ("customers", "staff") if reader == "staff" else ("customers",)
         dates: Where = {"$and": [{"begins": {"$lte": day}}, {"ends": {"$gt": day}}]}
         found: dict[str, Where] = {}
-        for name in self._shelves:
-            audience, spoken, *dated = name.split("-")
+        for name, (latest, first) in sorted(self._days.items()):
+            audience, spoken, *_ = name.split("-")
             if audience in audiences and (not tongue or spoken in ("any", tongue)):
-                found[name] = dates if dated else None
+                found[name] = None if latest <= day < first else dates
         return found
 
 

@@ -20,13 +20,13 @@ def shortlist(index: Generation, ranked: Sequence[Hit], wanted: Sequence[Hit], k
     """
     hits = spread(ranked)
     places = max(k - FIRST, 0)
-    there = {_key(hit) for hit in hits[:k]}
-    missing = {_key(hit): hit for hit in [*wanted, *_linked(index, hits, k)] if _key(hit) not in there}
+    there = {spot(hit) for hit in hits[:k]}
+    missing = {spot(hit): hit for hit in [*wanted, *_linked(index, hits, k)] if spot(hit) not in there}
     late = list(missing.values())[:places]
-    kept = {_key(hit) for hit in [*hits[:FIRST], *wanted]}
+    kept = {spot(hit) for hit in [*hits[:FIRST], *wanted]}
     best = hits[:k]
     while len(best) + len(late) > k:
-        out = next((at for at in range(len(best) - 1, FIRST - 1, -1) if _key(best[at]) not in kept), None)
+        out = next((at for at in range(len(best) - 1, FIRST - 1, -1) if spot(best[at]) not in kept), None)
         if out is None:
             late = late[: k - len(best)]
         else:
@@ -34,7 +34,8 @@ def shortlist(index: Generation, ranked: Sequence[Hit], wanted: Sequence[Hit], k
     return list(_once([*best, *late]))
 
 
-def _key(hit: Hit) -> tuple[str, int]:
+def spot(hit: Hit) -> tuple[str, int]:
+    """Return what tells a passage from all others."""
     return hit.document.id, hit.passage.start
 
 

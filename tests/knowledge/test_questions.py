@@ -16,7 +16,7 @@ REGISTERS = {"plain", "typo", "indirect", "long", "followup"}
 KINDS = {"single", "multi", "either", "absent"}
 OPTIONAL = {"history", "misleading"}
 REQUIRED = {"id", "question", "answer", "doc_ids", "answerable", "kind", "register", "split"}
-ENOUGH = {"arduino": (100, 50), "policies": (40, 20), "demo": (20, 8)}
+ENOUGH = {"arduino": (100, 50), "policies": (40, 20), "demo": (20, 8), "plain": (50, 10)}
 """Answerable and unanswerable questions that each set has at least."""
 RUN = 7
 """Words in a row that count as copied."""
@@ -89,9 +89,10 @@ def test_answers_and_questions_are_in_our_own_words(name: str, shared_data: Path
             assert not any(run in text for run in runs), said
 
 
-def test_the_demo_documents_named_are_in_the_template() -> None:
+@pytest.mark.parametrize("name", ["demo", "plain"])
+def test_the_demo_documents_named_are_in_the_template(name: str) -> None:
     template = HERE.parents[1] / "bot" / "template"
-    named = {identity for row in rows_of("demo") for identity in row["doc_ids"]} if "demo" in SETS else set()
+    named = {identity for row in rows_of(name) for identity in row["doc_ids"]}
     assert all((template / identity).is_file() for identity in named)
 
 

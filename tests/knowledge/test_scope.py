@@ -84,6 +84,24 @@ def test_a_hit_is_always_within_the_scope(opened: Opened) -> None:
     assert seen == {"customers", "staff"}
 
 
+def test_a_message_with_two_questions_finds_nothing_where_nothing_may_be_shown(opened: Opened) -> None:
+    knowledge = opened()
+    knowledge.put([Document(id="staff.md", title="Lamps", text="The zebra lamp costs us little.", audience="staff")])
+    text = "What does the zebra lamp cost? And when will the parcel arrive?"
+    assert knowledge.search(text, scope=Scope(audience="staff"))
+    assert knowledge.search(text) == []
+
+
+def test_a_filter_is_asked_for_only_where_a_date_hides_something(opened: Opened) -> None:
+    knowledge = opened()
+    past, future = ((TODAY + timedelta(days=days)).isoformat() for days in (-9, 9))
+    knowledge.put([Document(id="d", title="Lamp", text="The zebra lamp.", valid_from=past, expires=future)])
+    with knowledge.lease() as index:
+        assert list(index.readers.where(Scope()).values()) == [None]
+        assert index.readers.where(Scope(day=future)) != index.readers.where(Scope())
+        assert not index.allowed(Scope(day=future)).any()
+
+
 def test_a_date_that_is_none_and_an_unknown_language_tag_hide_nothing(opened: Opened) -> None:
     knowledge = opened()
     knowledge.put(
