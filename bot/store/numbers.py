@@ -13,14 +13,15 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, func, select
 
 from frontdesk.bot.intervals import wilson
 from frontdesk.bot.store import costs
 from frontdesk.bot.store import figures as reading
-from frontdesk.bot.store.costs import NOTHING, ModelUse, Spent
+from frontdesk.bot.store.cases import Case, cases_from, vote
+from frontdesk.bot.store.costs import ModelUse, Spent
 from frontdesk.bot.store.store import Store
-from frontdesk.bot.store.tables import figures, outbox, turns, votes
+from frontdesk.bot.store.tables import figures, turns, votes
 
 DAY = 86_400.0
 
@@ -102,32 +103,6 @@ class Numbers:
     models: Sequence[ModelUse]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """What is known of one case; times are seconds since the epoch."""
-
-    id: int
-    began: float
-    ended: float
-    customer: str
-    messages: int
-    answered: int
-    unanswered: int
-    knowledge: int
-    clarified: int
-    substance: int
-    solved: bool
-    helped: bool
-    handoff: bool
-    person: bool
-    wait: float | None
-    ms: int
-    up: int
-    down: int
-    last_vote: str
-    spent: Spent
-
-
 def numbers(store: Store, since: date, until: date, brand: str = "", *, days: int = 7) -> Numbers:
     """Return the numbers of the cases that began from `since` on and before `until`; every brand's where none is given.
 
@@ -142,7 +117,7 @@ def numbers(store: Store, since: date, until: date, brand: str = "", *, days: in
 
 def _numbers(connection: Connection, since: date, until: date, brand: str, days: int, now: datetime) -> Numbers:
     start, end = _seconds(since), _seconds(until)
-    found = _cases(connection, start, end + days * DAY, brand)
+    found = cases_from(connection, start, end + days * DAY, brand)
     here = [one for one in found if one.began < end]
     back = _returns(found, days * DAY)
     limit = now.timestamp() - days * DAY
@@ -223,94 +198,6 @@ def _times(seconds: Iterable[float]) -> Times:
     return Times(n=len(ordered), p50=ordered[round(last * 0.5)], p95=ordered[round(last * 0.95)])
 
 
-def _cases(connection: Connection, start: float, end: float, brand: str) -> list[Case]:
-    """Return the cases that began in a time, in one pass over their turns."""
-    table = figures.c
-    first = table.turn_id == table.case_id
-    substance = table.kind.notin_(("", "voice"))
-    good = case((table.kind.in_(("knowledge", "account")), 1 - table.unanswered), else_=0)
-    columns = (
-        table.case_id,
-        func.min(table.asked_at).label("began"),
-        func.max(table.asked_at).label("ended"),
-        func.max(table.customer).label("customer"),
-        func.count().label("messages"),
-        func.sum(table.answered).label("answered"),
-        func.sum(table.unanswered).label("unanswered"),
-        func.sum(case((table.kind == "knowledge", 1), else_=table.unanswered)).label("knowledge"),
-        func.sum(table.clarified).label("clarified"),
-        func.sum(case((substance, 1), else_=0)).label("substance"),
-        func.max(table.solved).label("solved"),
-        func.max(case((substance, table.turn_id * 2 + good))).label("last"),  # the last turn of substance, and how
-        func.max(table.handoff).label("handoff"),
-        func.min(case((table.kind == "", 0), else_=1)).label("held"),
-        func.max(case((first, table.wait))).label("wait"),
-        func.coalesce(func.sum(table.ms), 0).label("ms"),
-    )
-    began = figures.alias()
-    wanted = select(*columns).join(began, began.c.turn_id == table.case_id).group_by(table.case_id)
-    wanted = wanted.where(began.c.asked_at >= start, began.c.asked_at < end)
-    if brand:
-        wanted = wanted.where(began.c.brand == brand)
-    cast, people = _votes(connection, start), _by_people(connection, start)
-    spent = costs.by_case(connection, start)
-    return [
-        Case(
-            id=row.case_id,
-            began=row.began,
-            ended=row.ended,
-            customer=row.customer,
-            messages=row.messages,
-            answered=row.answered,
-            unanswered=row.unanswered,
-            knowledge=row.knowledge,
-            clarified=row.clarified,
-            substance=row.substance,
-            solved=bool(row.solved),
-            helped=bool(row.last and row.last % 2),
-            handoff=bool(row.handoff),
-            person=not row.held or row.case_id in people,
-            wait=row.wait,
-            ms=row.ms,
-            up=cast[row.case_id].count("up"),
-            down=cast[row.case_id].count("down"),
-            last_vote=cast[row.case_id][-1] if cast[row.case_id] else "",
-            spent=spent.get(row.case_id, NOTHING),
-        )
-        for row in connection.execute(wanted)
-    ]
-
-
-def _votes(connection: Connection, start: float) -> Mapping[int, list[str]]:
-    """Return the votes of each case since `start`, in the order they were cast."""
-    at = (turns.c.conversation_id == votes.c.conversation_id) & (turns.c.message_id == votes.c.message_id)
-    wanted = select(figures.c.case_id, votes.c.value).select_from(
-        votes.join(turns, at).join(figures, figures.c.turn_id == turns.c.id)
-    )
-    found: dict[int, list[str]] = defaultdict(list)
-    for case_id, value in connection.execute(wanted.where(votes.c.created_at >= start).order_by(votes.c.created_at)):
-        found[case_id].append(_vote(value))
-    return found
-
-
-def _vote(value: str) -> str:
-    return next((name for name in ("up", "down") if f'"value":"{name}"' in value), "")
-
-
-def _by_people(connection: Connection, start: float) -> frozenset[int]:
-    """Return the cases in which a person has written since `start`."""
-    before = (turns.c.conversation_id == outbox.c.conversation_id) & (turns.c.created_at <= outbox.c.created_at)
-    newest = select(func.max(turns.c.id)).where(before).scalar_subquery()
-    posted = select(newest.label("turn_id")).where(
-        outbox.c.inbox_id.is_(None),
-        outbox.c.kind == "sentence",
-        outbox.c.data.contains('"author":"'),
-        outbox.c.created_at >= start,
-    )
-    wanted = select(figures.c.case_id).where(figures.c.turn_id.in_(posted))
-    return frozenset(connection.execute(wanted).scalars())
-
-
 def _reasons(connection: Connection, start: float, end: float, brand: str) -> Mapping[tuple[str, str], int]:
     table = figures.c
     wanted = select(table.handoff, table.intent, func.count()).where(
@@ -334,7 +221,7 @@ def _voices(connection: Connection, start: float, end: float, brand: str) -> Seq
     )
     by_voice: dict[str, Counter[str]] = defaultdict(Counter)
     for voice, value in connection.execute(cast.where(*spoke)):
-        by_voice[voice][_vote(value)] += 1
+        by_voice[voice][vote(value)] += 1
     return [
         Voiced(voice=voice, messages=n, satisfied=Share(n=up, of=up + by_voice[voice]["down"]))
         for voice, n in connection.execute(count)
