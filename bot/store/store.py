@@ -20,9 +20,10 @@ from sqlalchemy import Connection
 from frontdesk.bot.errors import Overloaded, StoreError
 from frontdesk.bot.store import gaps, inbox, outbox, review, transcript
 from frontdesk.bot.store.bell import Signal
-from frontdesk.bot.store.database import Database, T, Work, open_database
+from frontdesk.bot.store.database import Database, T, Work
 from frontdesk.bot.store.inbox import Lane, Pending, Room
 from frontdesk.bot.store.ledger import StoreLedger
+from frontdesk.bot.store.opening import open_database
 from frontdesk.bot.store.transcript import Closed, Taken
 from frontdesk.bot.types import Conversation, Customer, Event, EventKind, Message, Receipt, State
 
