@@ -282,7 +282,7 @@ def create_app(bot: Bot) -> FastAPI:
     from frontdesk.bot.commands.desks import mount_desks
     from frontdesk.bot.commands.lifespan import Running
     from frontdesk.bot.commands.observing import observing
-    from frontdesk.bot.commands.platforms import platforms_of
+    from frontdesk.bot.commands.platforms import files_router, platforms_of
     from frontdesk.bot.commands.retention import Retention
     from frontdesk.bot.commands.wires import FETCHED, add_turnstile, mount_wires
 
@@ -312,6 +312,7 @@ def create_app(bot: Bot) -> FastAPI:
     add_turnstile(app, desk, project)
     mount_desks(app, desk, project)
     _mount_operator(app, desk, bot, refresher, retention)
+    app.include_router(files_router(files_of(project), desk, platforms, operator_token(project), settings.agents))
     app.include_router(observing(project, desk, meters, operator_token(project)))
     _mount_health(app, store)
     if project.settings.channels.actions and bot.account:
@@ -332,7 +333,6 @@ def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refreshe
     from frontdesk.bot.commands.reviewing import Reviewer
     from frontdesk.channels.admin import admin_router
     from frontdesk.channels.inbox import inbox_router
-    from frontdesk.channels.inbox_files import inbox_files_router
 
     token, oversight = operator_token(bot.project), KnowledgeOversight(bot, desk.store)
     agents = bot.project.settings.agents
@@ -344,7 +344,6 @@ def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refreshe
         return {"conversations": dict(counts), "voices": voices, "encoder": {"name": bot.encoder.fingerprint}}
 
     app.include_router(inbox_router(desk, staff=desk.staff, operator_token=token, agents=agents))
-    app.include_router(inbox_files_router(files_of(bot.project), operator_token=token, agents=agents))
     review = Reviewer(bot.project, desk.store, bot.encoder)
     jobs = _ingests(refresher) | {
         "train": partial(_in_thread, "train_failed", review.train),

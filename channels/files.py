@@ -67,7 +67,7 @@ class Files:
         if not kind:
             what, fix = "This is not a picture or a PDF.", "attach a PNG, JPEG, GIF, WebP or PDF file."
             raise ChannelError(what, status=415, code="unknown_file", fix=fix)
-        file = File(id=secrets.token_hex(16), name=_name(name), type=kind, bytes=len(data))
+        file = File(id=secrets.token_hex(16), name=name_of(name), type=kind, bytes=len(data))
         try:
             place = self.folder / NEW
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ def _write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _name(name: str) -> str:
+def name_of(name: str) -> str:
     """Return the last part of a file name, as far as it can be shown."""
     last = clean(name).replace("\\", "/").rpartition("/")[2]
     return "".join(c for c in last if c.isprintable())[-NAME_CHARS:].strip() or "file"
@@ -154,8 +154,8 @@ def file_address(conversation_id: str, file_id: str) -> str:
 
 
 def file_response(file: File, data: bytes) -> Response:
-    """Return a file so that no browser runs anything in it: pictures are shown, a PDF is saved."""
-    shown = "attachment" if file.word == "document" else "inline"
+    """Return a file so that no browser runs anything in it: pictures are shown, all else is saved."""
+    shown = "inline" if file.type.startswith("image/") else "attachment"
     headers = {
         "Content-Disposition": f"{shown}; filename*=UTF-8''{quote(file.name, safe='')}",
         "Content-Security-Policy": "default-src 'none'; sandbox",

@@ -28,6 +28,7 @@ from frontdesk.channels.requests import dig
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 8.0
+_FILE_SECONDS = 30.0
 _SHORTEST_WAIT, _LONGEST_WAIT, _USUAL_WAIT = 0.1, 3600.0, 2.0
 _REMEMBERED = 10_000
 _CONNECTIONS, _IDLE_SECONDS = 100, 3.0  # many servers close what idles for 5 s
@@ -106,6 +107,20 @@ class Outgoing:
             wait = _wait(said.get("parameters"), answer.headers.get("Retry-After", ""))
             raise Retry(wait, f"{self._platform} answered {answer.status}")
         return answer.status, said
+
+    async def get(self, url: str, headers: Mapping[str, str] | None, most: int) -> tuple[int, bytes]:
+        """GET a file and return the status and its first `most` bytes and one; raises Retry or Doubtful."""
+        timeout, data = aiohttp.ClientTimeout(total=_FILE_SECONDS, connect=TIMEOUT_SECONDS), bytearray()
+        asking = self._opened().get(url, headers=headers, timeout=timeout, allow_redirects=False)
+        try:
+            async with asking as answer:
+                while len(data) <= most and (part := await answer.content.read(most + 1 - len(data))):
+                    data += part
+        except _NOT_SENT as error:
+            raise Retry(_USUAL_WAIT, f"{self._platform} cannot be reached ({type(error).__name__})") from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Doubtful(type(error).__name__) from None
+        return answer.status, bytes(data)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -10,6 +10,7 @@ from typing import Any, cast
 from frontdesk.bot.types import Citation, Conversation, Event, Message, Reply, Route, Sentence, Turn
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.markdown import render_reply
+from frontdesk.channels.sent_files import shown_files
 
 Json = dict[str, Any]
 _CITATION = ("number", "document_id", "title", "url", "version", "quote", "start", "end")
@@ -80,7 +81,7 @@ def message_json(message: Message) -> Json:
     """Return what a customer said; `title` is what they saw when the text is a button's payload."""
     title = message.metadata.get("title")
     shown: Json = {"message_id": message.id, "text": message.text, "sent_at": message.sent_at.isoformat()}
-    files = message.metadata.get("files") if message.channel == "web" else None
+    files = shown_files(message.metadata)
     shown |= {"files": files} if files else {}
     return shown | ({"title": title} if isinstance(title, str) else {})
 

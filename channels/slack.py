@@ -139,6 +139,7 @@ def _payload(raw: bytes, content_type: str) -> dict[str, Any]:
 
 def _message(said: Said, brand: str, limit: int, audience: str) -> Message:
     where = {"team": said.team, "channel": said.channel, "user": said.user, "thread_ts": said.reply_thread}
+    told = {"title": said.title, "file": said.file, "files": list(said.files)}
     return Message(
         text=said.text[:limit],
         conversation_id=said.conversation_id,
@@ -147,7 +148,7 @@ def _message(said: Said, brand: str, limit: int, audience: str) -> Message:
         customer=Customer(id=said.customer_id, identity="channel", audience=audience),
         id=f"slack:{said.key}",
         sent_at=_time(said.ts),
-        metadata=where | {key: value for key, value in (("title", said.title), ("file", said.file)) if value},
+        metadata=where | {key: value for key, value in told.items() if value},
     )
 
 

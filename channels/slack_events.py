@@ -11,6 +11,7 @@ from typing import Any
 from frontdesk.bot.config import Slack
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.requests import clean, dig
+from frontdesk.channels.sent_files import MOST, sent_file
 from frontdesk.channels.slack_posts import FEEDBACK
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ class Said:
     """What stood on the button that was pressed."""
     file: str = ""
     """The kind of what came with the message."""
+    files: tuple[Mapping[str, Any], ...] = ()
+    """What is remembered of each file, see sent_files."""
     guest: bool = False
     """Whether people from outside the workspace read along, or wrote it (Slack Connect)."""
     threaded: bool = False
@@ -153,6 +156,7 @@ def _written(body: Mapping[str, Any], assistant: bool = False) -> Said | None:
         direct=channel.startswith("D") or event.get("channel_type") == "im",
         ts=ts,
         file=FILE if event.get("files") else "",
+        files=_files(event.get("files")),
         threaded=assistant or isinstance(event.get("assistant_thread"), dict),
         guest=body.get("is_ext_shared_channel") is True
         or _foreign(dig(event, "user_team") or dig(event, "team"), team),
@@ -190,6 +194,15 @@ async def _goes_on(said: Said, desk: Desk) -> bool:
     """Whether a thread's own customer goes on without naming us; what others say there is not for us."""
     conversation = await desk.conversation(said.conversation_id) if said.thread else None
     return bool(conversation and conversation.customer and conversation.customer.id == said.customer_id)
+
+
+def _files(rows: Any) -> tuple[Mapping[str, Any], ...]:
+    """Return what is remembered of the files of a message; those that Slack keeps to itself have no address."""
+    known = [(dig(row, "url_private"), row) for row in rows] if isinstance(rows, list) else []
+    kept = [
+        sent_file(url, dig(row, "name"), dig(row, "mimetype") or FILE, dig(row, "size")) for url, row in known if url
+    ]
+    return tuple(kept[:MOST])
 
 
 def _foreign(user_team: str, team: str) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-SCOPES = ("app_mentions:read", "channels:history", "chat:write", "groups:history", "im:history")
-"""What the bot token is allowed: mentions, the threads it was called into, direct messages, posting."""
+SCOPES = ("app_mentions:read", "channels:history", "chat:write", "files:read", "groups:history", "im:history")
+"""What the bot token is allowed: mentions, the threads it was called into, direct messages, posting, opening files."""
 ASSISTANT_SCOPE = "assistant:write"
 """What Slack's assistants need besides, to suggest questions."""
 EVENTS = ("app_mention", "message.channels", "message.groups", "message.im")

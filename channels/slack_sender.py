@@ -6,12 +6,15 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from frontdesk.bot.config import Slack
+from frontdesk.bot.errors import ChannelError
 from frontdesk.bot.types import Conversation, Event
 from frontdesk.channels.delivery import Retry
 from frontdesk.channels.outgoing import Doubtful, Outgoing
 from frontdesk.channels.requests import dig
+from frontdesk.channels.sent_files import fetched
 from frontdesk.channels.slack_api import SlackApi
 from frontdesk.channels.slack_events import opened_in
 from frontdesk.channels.slack_manifest import suggested
@@ -62,6 +65,14 @@ class SlackSender:
         if await self._stands(event, where, rated):
             said = [{"text": mention(called)}] if called else []
         return await self.outgoing.send_parts(event, [place | post for post in said], self._post)
+
+    async def fetch(self, source: str) -> bytes:
+        """Return a file that somebody sent, from its address; the token goes to Slack alone. Raises ChannelError."""
+        if not _of_slack(source, self._settings.api_url):
+            raise ChannelError("This file is not at Slack.", status=404, code="unknown_file")
+        headers = {"Authorization": f"Bearer {self._token.get_secret_value()}"}
+        fix = "see with `frontdesk channels check` that the token has files:read."
+        return await fetched(self.outgoing, source, headers, fix)
 
     def suggest(self, body: Mapping[str, Any]) -> None:
         """Suggest questions where somebody opens a conversation, in the background; failures are only logged."""
@@ -141,3 +152,14 @@ class SlackSender:
         answer = await self.api.tried(method, self._token, body)
         if error := dig(answer, "error"):
             log.info("Slack does not take %s: %s", method, error)
+
+
+def _of_slack(address: str, api_url: str) -> bool:
+    """Whether an address is of the host of the API or below it, and encrypted where that is."""
+    try:
+        asked, ours = urlsplit(address), urlsplit(api_url)
+        host, home = asked.hostname or "", ours.hostname or ""
+        same = (asked.scheme, asked.port) == (ours.scheme, ours.port) and not asked.username
+    except ValueError:
+        return False
+    return same and (host == home or host.endswith(f".{home}"))

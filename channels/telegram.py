@@ -196,6 +196,10 @@ class TelegramSender:
         if len(self._typings) < _TYPING_AT_ONCE:
             _begin(self._typing(chat, desk, receipt), self._typings)
 
+    async def fetch(self, source: str) -> bytes:
+        """Return a file that a customer sent, by Telegram's id of it; raises ChannelError."""
+        return await self.api.file(source)
+
     async def close(self) -> None:
         """Leave off typing, let the pressed buttons be told, and close the connections."""
         for task in self._typings:

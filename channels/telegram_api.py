@@ -7,16 +7,20 @@ acknowledges it. Source: https://core.telegram.org/bots/api
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from frontdesk.bot.config import Telegram
+from frontdesk.bot.errors import ChannelError
 from frontdesk.channels.delivery import Retry
-from frontdesk.channels.outgoing import TIMEOUT_SECONDS, Outgoing
+from frontdesk.channels.outgoing import TIMEOUT_SECONDS, Doubtful, Outgoing
 from frontdesk.channels.requests import dig
+from frontdesk.channels.sent_files import fetched
 
 log = logging.getLogger(__name__)
 _OPERATOR_SECONDS = 300.0
+_PATH = re.compile(r"\w[\w-]*(?:[./]\w[\w-]*)*", re.ASCII)
 
 
 class TelegramApi:
@@ -38,6 +42,18 @@ class TelegramApi:
             _, answer = await self.call("getMe", {})
             self._name = dig(answer, "result", "username")
         return self._name
+
+    async def file(self, file_id: str) -> bytes:
+        """Return what somebody sent; raises ChannelError."""
+        try:
+            _, answer = await self.call("getFile", {"file_id": file_id})
+        except (Retry, Doubtful) as error:
+            raise ChannelError(f"The file cannot be fetched: {error}.", status=503, code="unavailable") from None
+        path = dig(answer, "result", "file_path")
+        if not _PATH.fullmatch(path):
+            words = dig(answer, "description") or "no reason given"
+            raise ChannelError(f"Telegram does not give this file ({words}).", status=404, code="unknown_file")
+        return await fetched(self.outgoing, f"{self._api}/file/bot{self._token.get_secret_value()}/{path}")
 
     async def call(
         self, method: str, body: Mapping[str, Any], seconds: float = TIMEOUT_SECONDS

@@ -9,11 +9,14 @@ from typing import Any
 
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.requests import clean, dig
+from frontdesk.channels.sent_files import sent_file
 from frontdesk.channels.telegram_posts import pressed
 
 GREETING = "Hello"
 """What someone says who opens the chat with /start, or only calls the bot by its name."""
 _FILES = ("photo", "document", "voice", "audio", "video", "video_note", "sticker", "location", "contact")
+_PHOTO = "image/jpeg"
+"""What Telegram makes of every photo."""
 _GROUPS = frozenset({"group", "supergroup"})
 
 
@@ -28,7 +31,7 @@ class Said:
     locale: str = ""
     date: str = ""
     group: bool = False
-    extra: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
     """Metadata of the message: `title` of a button, `file` that came with it, `start` of a deep link, its place."""
 
     @property
@@ -73,7 +76,7 @@ class Reader:
         return words if dig(answered, "from", "id") == self.bot else None
 
     def _written(self, message: Mapping[str, Any], words: str) -> Said | None:
-        extra = {}
+        extra: dict[str, Any] = {}
         command, _, linked = words.partition(" ")
         if command == "/start":
             linked = linked.strip()
@@ -81,7 +84,7 @@ class Reader:
             extra = {"start": linked} if linked else {}
         file = _file(message)
         if file:
-            words, extra = words or f"[{file}]", extra | {"file": file}
+            words, extra = words or f"[{file}]", extra | {"file": file} | _kept(message, file)
         return _place(message, message, words, extra=extra) if words else None
 
 
@@ -105,7 +108,7 @@ def _place(
     message: Mapping[str, Any],
     text: str,
     callback: str = "",
-    extra: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> Said | None:
     chat, user, group = dig(message, "chat", "id"), dig(who, "from", "id"), _kind(message) in _GROUPS
     if not chat or not user:
@@ -138,6 +141,16 @@ def _from_bot(message: Mapping[str, Any]) -> bool:
 def _file(message: Mapping[str, Any]) -> str:
     """Return the kind of file that a message carries, so that it is not met with silence; empty for none."""
     return next((kind for kind in _FILES if message.get(kind) is not None), "")
+
+
+def _kept(message: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return what is remembered of a file, so that a person can open it; nothing of what is no file (a place)."""
+    sizes = message[kind] if isinstance(message[kind], list) else [message[kind]]
+    file = sizes[-1] if sizes else None  # a photo comes in several sizes, the largest last
+    if not (source := dig(file, "file_id")):
+        return {}
+    media = dig(file, "mime_type") or (_PHOTO if kind == "photo" else kind)
+    return {"files": [sent_file(source, dig(file, "file_name") or kind, media, dig(file, "file_size"))]}
 
 
 def _title(message: Mapping[str, Any], data: str) -> str:

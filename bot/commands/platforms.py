@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from frontdesk.bot.delivery import Push
 from frontdesk.bot.desk import FrontDesk
+from frontdesk.bot.people import Agent
 from frontdesk.bot.project import Project
 from frontdesk.bot.store.places import StoredPlaces
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+    from frontdesk.channels.files import Files
     from frontdesk.channels.listening import Listener
+    from frontdesk.channels.sent_files import Holder
 
 
 class Sender(Push, Protocol):
@@ -38,6 +41,8 @@ class Platform:
     """A platform that the settings switch on; `ways` makes its ways in for a desk."""
 
     sender: Sender
+    files: Holder | None = None
+    """Who has what customers sent there."""
     ways: Callable[[FrontDesk], Ways]
 
 
@@ -50,6 +55,16 @@ def platforms_of(project: Project) -> dict[str, Platform]:
         "callback": _callback(project),
     }
     return {name: platform for name, platform in made.items() if platform}
+
+
+def files_router(
+    files: Files, desk: FrontDesk, platforms: Mapping[str, Platform], token: str, agents: Mapping[str, Agent]
+) -> APIRouter:
+    """Return where people open what customers sent: files of our own, and what the platforms keep."""
+    from frontdesk.channels.inbox_files import inbox_files_router
+
+    holders = {name: platform.files for name, platform in platforms.items() if platform.files}
+    return inbox_files_router(files, desk, operator_token=token, agents=agents, holders=holders)
 
 
 def _slack(project: Project) -> Platform | None:
@@ -80,7 +95,7 @@ def _slack(project: Project) -> Platform | None:
             listener=SlackSocket(settings, sender.api, intake, limits).listener if settings.app_token else None,
         )
 
-    return Platform(sender=sender, ways=ways)
+    return Platform(sender=sender, ways=ways, files=sender)
 
 
 def _chatwoot(project: Project) -> Platform | None:
@@ -112,7 +127,7 @@ def _telegram(project: Project) -> Platform | None:
             return Ways(webhook=telegram_router(intake, settings, limits))
         return Ways(listener=TelegramPolling(sender.api, intake).listener)
 
-    return Platform(sender=sender, ways=ways)
+    return Platform(sender=sender, ways=ways, files=sender)
 
 
 def _callback(project: Project) -> Platform | None:

@@ -36,7 +36,7 @@ class FakeSlack:
     """Faults of apps.connections.open."""
     socket_faults: Faults = field(default_factory=Faults)
     """Faults of envelopes: `reset` drops the connection after the event was sent, deaf to its acknowledgement."""
-    scopes: str = "app_mentions:read,channels:history,chat:write,groups:history,im:history"
+    scopes: str = "app_mentions:read,channels:history,chat:write,files:read,groups:history,im:history"
     """The scopes of the bot token."""
     gone: set[str] = field(default_factory=set)
     """Channels that do not exist."""
@@ -48,6 +48,8 @@ class FakeSlack:
     """How often a socket was opened."""
     farewell: str = ""
     """The reason to give each open socket for asking it to connect again; set to close them."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """What people sent, by the name under which /files/NAME gives it."""
     knows_thumbs: bool = True
     """Whether the workspace takes feedback buttons."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -64,6 +66,7 @@ class FakeSlack:
         app.post("/api/chat.postMessage")(self._post_message)
         app.post("/api/auth.test")(self._auth_test)
         app.post("/api/apps.connections.open")(self._open)
+        app.get("/files/{name}")(self._file)
         app.websocket("/link")(self._socket)
         self.streams.mount(app)
         return app
@@ -199,6 +202,13 @@ class FakeSlack:
         names = {"team": "Local", "user": "shop", "url": "https://local.slack.example/"}
         body = {"ok": True, "team_id": TEAM, "user_id": BOT_USER, "bot_id": "B1"} | names
         return JSONResponse(body, headers={"X-OAuth-Scopes": self.scopes})
+
+    async def _file(self, name: str, request: Request) -> Response:
+        """Give a file to who may read files; anybody else is shown the way to the sign-in page."""
+        known = request.headers.get("authorization") == f"Bearer {self.bot_token}" and "files:read" in self.scopes
+        if not known:
+            return Response(status_code=302, headers={"Location": "/signin"})
+        return Response(self.files[name]) if name in self.files else Response(status_code=404)
 
     async def _post_message(self, request: Request) -> Response:
         fault = self.faults.take()

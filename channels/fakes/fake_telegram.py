@@ -40,6 +40,8 @@ class FakeTelegram:
     """What getWebhookInfo says; with a `url`, updates cannot be fetched."""
     waiting: list[dict[str, Any]] = field(default_factory=list)
     """The updates that getUpdates gives; an offset removes those before it."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """What people sent, by file_id."""
     fetching: Faults = field(default_factory=Faults)
     """Faults of getUpdates; `reset` drops the connection before its updates arrive."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1000))
@@ -49,6 +51,7 @@ class FakeTelegram:
         """The Bot API."""
         app = FastAPI(openapi_url=None)
         app.post("/bot{token}/{method}")(self._call)
+        app.get("/file/bot{token}/documents/{file_id}")(self._file)
         return app
 
     @property
@@ -97,12 +100,25 @@ class FakeTelegram:
         self.calls.append((method, parameters))
         if method == "getUpdates":
             return await self._get_updates(parameters, request)
+        if method == "getFile":
+            return self._found(parameters)
         me = {"id": int(token.partition(":")[0]), "is_bot": True, "first_name": "Shop", "username": USERNAME}
         results = {
             "getMe": me | {"can_join_groups": True, "can_read_all_group_messages": False},
             "getWebhookInfo": self.webhook,
         }
         return JSONResponse({"ok": True, "result": results.get(method, True)})
+
+    def _found(self, parameters: Mapping[str, Any]) -> Response:
+        name = str(parameters.get("file_id"))
+        if name not in self.files:
+            return _refused(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
+        file = {"file_id": name, "file_size": len(self.files[name]), "file_path": f"documents/{name}"}
+        return JSONResponse({"ok": True, "result": file})
+
+    async def _file(self, token: str, file_id: str) -> Response:
+        known = token == self.bot_token and file_id in self.files
+        return Response(self.files[file_id]) if known else _refused(404, "Not Found")
 
     async def _get_updates(self, parameters: Mapping[str, Any], request: Request) -> Response:
         """Give what waits, else wait for it; Telegram itself waits for `timeout` seconds."""

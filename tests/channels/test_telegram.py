@@ -16,6 +16,7 @@ from frontdesk.bot.types import Button, Conversation, Message, Reply, Sentence
 from frontdesk.channels.delivery import Retry
 from frontdesk.channels.fakes.fake_telegram import USERNAME, FakeTelegram
 from frontdesk.channels.fakes.server import Fault, LocalServer
+from frontdesk.channels.sent_files import sent_file
 from frontdesk.channels.split import size, utf16_units
 from frontdesk.channels.telegram import TelegramIntake, TelegramSender, telegram_router
 from frontdesk.channels.telegram_posts import CALLBACK_LIMIT, callback_data, posts
@@ -108,7 +109,7 @@ def test_a_deep_link_and_a_file_are_remembered() -> None:
     assert [turn.message.text for turn in known.turns] == [GREETING, "dented"]
     assert [turn.message.metadata for turn in known.turns] == [
         {"chat_id": "7", "start": "summer-sale"},
-        {"chat_id": "7", "file": "document"},
+        {"chat_id": "7", "file": "document", "files": [sent_file("x", "document", "document", "")]},
     ]
 
 

@@ -107,7 +107,7 @@ def run_with(test: Test, files: Files, **settings: Any) -> None:
         web = router(desk, files=files, settings=Web(**settings))
         inbox = (
             inbox_router(desk, staff=FakeStaff(desk), operator_token=OPERATOR),
-            inbox_files_router(files, operator_token=OPERATOR),
+            inbox_files_router(files, desk, operator_token=OPERATOR),
         )
         async with served(web, *inbox) as client:
             await asyncio.wait_for(test(client, desk), 30)
