@@ -13,6 +13,7 @@ from frontdesk.bot.config import Brand
 from frontdesk.bot.dialogue.cases import with_cases
 from frontdesk.bot.dialogue.clarify import person_button
 from frontdesk.bot.dialogue.continuing import answers, continued
+from frontdesk.bot.dialogue.languages import locale_of
 from frontdesk.bot.dialogue.undo import taken_back
 from frontdesk.bot.errors import StoreError
 from frontdesk.bot.guards import Check, Context, checked
@@ -186,12 +187,9 @@ class Engine:
         self, message: Message, conversation: Conversation, route: Route, draft: Draft
     ) -> AsyncIterator[Sentence | None]:
         """Yield every sentence that passes the checks, citations numbered on; None for one that does not."""
-        context = Context(
-            message=asked(message, conversation, route, self.brands[message.brand]),
-            conversation=conversation,
-            route=route,
-            brand=self.brands[message.brand],
-        )
+        brand = self.brands[message.brand]
+        wanted = replace(asked(message, conversation, route, brand), locale=locale_of(message, brand))
+        context = Context(message=wanted, conversation=conversation, route=route, brand=brand)
         cited = max((citation.number for sentence in draft.sentences for citation in sentence.citations), default=0)
         async for sentence in self.answerers[route.kind].answer(context.message, conversation, route):
             verdict = checked(self.checks, sentence, context)

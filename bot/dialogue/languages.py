@@ -1,8 +1,12 @@
-"""What is said to somebody who writes in a language that the brand does not answer in."""
+"""The language that a customer is answered in, and what is said to somebody whose language the brand does not have."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+
+from frontdesk.bot.config import Brand
+from frontdesk.bot.router.languages import written_in
+from frontdesk.bot.types import Message
 
 NAMES: Mapping[str, str] = {
     "ar": "Arabic",
@@ -54,3 +58,14 @@ def sorry(language: str, home: Sequence[str]) -> str:
         return SORRY[language]
     known = [NAMES.get(code, code) for code in home]
     return f"Sorry, I can only help in {' or '.join(known)} here. Shall I bring in one of our people?"
+
+
+def locale_of(message: Message, brand: Brand) -> str:
+    """Return the language tag that documents must not differ from, empty for any.
+
+    Of the brand's languages: the one the message is surely written in, else the one its channel names. A browser in a
+    language that the brand does not have says nothing about the documents.
+    """
+    home = brand.languages
+    written = written_in(message.text, home) if len(home) > 1 else ""
+    return written or (message.locale if message.locale.replace("_", "-").split("-")[0].lower() in home else "")

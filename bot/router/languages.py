@@ -42,15 +42,29 @@ def foreign(text: str, wanted: Collection[str], *, lost: bool = False) -> str | 
     """
     if not wanted or ("en" in wanted and _plainly_english(text[:LONGEST])):
         return None
+    found = _language(text, lost=lost)
+    return found if found and found not in wanted else None
+
+
+def written_in(text: str, among: Collection[str]) -> str:
+    """Return which of the languages `among` the text is surely in; empty in doubt."""
+    if "en" in among and _plainly_english(text[:LONGEST]):
+        return "en"
+    found = _language(text, lost=False)
+    return found if found in among else ""
+
+
+def _language(text: str, *, lost: bool) -> str:
+    """Return the code of the text's language, empty in doubt."""
     words = _NO_WORDS.sub(" ", text[:LONGEST]).strip()
     letters = [character for character in words if character.isalpha()]
     latin = sum(character < "\u0250" for character in letters) * 2 >= len(letters)
     enough = len(words.split()) > 1 if lost else len(letters) >= ENOUGH
     if not letters or (latin and not enough):
-        return None
+        return ""
     language, confidence = _identifier().classify(words)
     least = (LIKELY if lost else SURE) if latin else 0.0
-    return str(language) if language not in wanted and confidence >= least else None
+    return str(language) if confidence >= least else ""
 
 
 def _plainly_english(text: str) -> bool:

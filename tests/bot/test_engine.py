@@ -53,9 +53,11 @@ class Scripted:
     def __init__(self, *sentences: Sentence, error: Exception | None = None) -> None:
         self.sentences, self.error = sentences, error
         self.asked: list[str] = []
+        self.locales: list[str] = []
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
         self.asked.append(message.text)
+        self.locales.append(message.locale)
         for sentence in self.sentences:
             yield sentence
         if self.error:
@@ -74,9 +76,10 @@ class Drawing:
         return self.drafts[: len(seeds)], f"{voice}@1"
 
 
-def message(text: str, file: str = "") -> Message:
+def message(text: str, file: str = "", locale: str = "") -> Message:
     customer, came = Customer(id="c"), {"file": file} if file else {}
-    return Message(text=text, conversation_id="x", brand="b", channel="web", customer=customer, id="1", metadata=came)
+    who = {"conversation_id": "x", "brand": "b", "channel": "web", "id": "1"}
+    return Message(text=text, customer=customer, metadata=came, locale=locale, **who)
 
 
 def route(kind: Kind, intent: str = "returns", alternatives: tuple[tuple[str, float], ...] = ()) -> Route:
@@ -93,6 +96,7 @@ def respond(
     answerers: Mapping[Kind, Answerer] | None = None,
     about: Conversation | None = None,
     file: str = "",
+    locale: str = "",
 ) -> tuple[Reply, list[str]]:
     """Return the reply and what was sent on the way."""
     everyone: dict[Kind, Answerer] = {"clarify": ClarifyAnswerer(BRANDS), "handoff": HandoffAnswerer(BRANDS)}
@@ -108,7 +112,7 @@ def respond(
         sent.append(sentence.text)
         return sentence
 
-    return asyncio.run(engine.respond(message(text, file), about or conversation(), send)), sent
+    return asyncio.run(engine.respond(message(text, file, locale), about or conversation(), send)), sent
 
 
 def cited(text: str) -> Sentence:
@@ -121,6 +125,13 @@ def test_a_cited_sentence_is_sent_with_its_mark() -> None:
     assert sent == ["You have 45 days."]
     assert reply.text == "You have 45 days. [1]"
     assert [c.quote for c in reply.citations] == ["You have 45 days."]
+
+
+def test_documents_are_asked_in_a_language_of_the_brand_or_in_any() -> None:
+    knowledge = Scripted(cited("You have 45 days."))
+    for locale in ("en-GB", "es", ""):
+        respond("how long?", route("knowledge"), {"knowledge": knowledge}, locale=locale)
+    assert knowledge.locales == ["en-GB", "", ""]
 
 
 def test_an_unsupported_sentence_is_dropped_and_the_rest_is_sent() -> None:

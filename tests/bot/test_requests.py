@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from frontdesk.adapters.encoder import MiniLM
 from frontdesk.adapters.graphs import user_cache
 from frontdesk.bot.config import Brand
-from frontdesk.bot.dialogue.languages import SORRY, sorry
+from frontdesk.bot.dialogue.languages import SORRY, locale_of, sorry
 from frontdesk.bot.dialogue.values import known_slots, slots_in
 from frontdesk.bot.router.bars import Stakes
 from frontdesk.bot.router.languages import OTHER_LANGUAGE, foreign
@@ -166,6 +167,24 @@ def test_another_language_is_told_so_in_that_language(ask: Ask, text: str, langu
     (route,) = ask(text)
     assert (route.kind, route.intent, route.slots["language"]) == ("clarify", OTHER_LANGUAGE, language)
     assert sorry(language, ("en",)) == SORRY[language]
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "languages", "found"),
+    [
+        ("Wie lange kann ich etwas zurückgeben?", "en", ("en", "de"), "de"),
+        ("how long can I return something?", "de-AT", ("en", "de"), "en"),
+        ("und?", "de-AT", ("en", "de"), "de-AT"),
+        ("ok", "es", ("en", "de"), ""),
+        ("how long can I return something?", "zh", ("en",), ""),
+        ("how long can I return something?", "en_GB", ("en",), "en_GB"),
+    ],
+)
+def test_documents_are_read_in_the_language_of_the_message(
+    text: str, locale: str, languages: tuple[str, ...], found: str
+) -> None:
+    brand = Brand(name="S", languages=languages)
+    assert locale_of(replace(message(text), locale=locale), brand) == found
 
 
 def test_words_for_other_languages_fall_back_to_english() -> None:
