@@ -1,11 +1,14 @@
 """Intent routers side by side: ours, semantic-router, MiniLM + logistic regression, TF-IDF + linear SVM.
 
-`python -m benchmarks.router [SET ...] [--shots 10] [--peers FOLDER] [--no-tuning]` prints one JSON object per set and
-arm, trained and asked on the same development rows of ../shared/data: accuracy in scope and its difference to ours with
-a paired-bootstrap 95 % interval, out-of-scope recall and AUROC, calibration error, milliseconds a message (ours: by
-tier too), seconds and peak memory of training. Every arm turns away what its score says is out of scope, with the limit
-of `conformal_limit`: at most 5 % of as many in-scope rows as it was fitted on, with 95 % certainty for 20 such limits
-together. Each arm runs in a process of its own, one thread, one after the other.
+`python -m benchmarks.router [SET ...] [--shots 10 | --folds 5] [--peers FOLDER] [--no-tuning]` prints one JSON object
+per set and arm, trained and asked on the same development rows of ../shared/data: accuracy in scope and its difference
+to ours with a paired-bootstrap 95 % interval, out-of-scope recall and AUROC, calibration error, milliseconds a message
+(ours: by tier too), seconds and peak memory of training. Every arm turns away what its score says is out of scope, with
+the limit of `conformal_limit`: at most 5 % of as many in-scope rows as it was fitted on, with 95 % certainty for 20
+such limits together. Each arm runs in a process of its own, one thread, one after the other.
+
+Which rows are learned from and asked: `benchmarks.router_rows`. With several rounds (`--draws`, `--folds`) no row is
+asked twice, so that all their rows are one sample; AUROC is the mean of the rounds, time and memory are the first's.
 
 semantic-router is not among the project's packages: `pip install --target FOLDER semantic-router==1.1.1`, and name the
 folder; without it the arm is left out and named. It reads our int8 MiniLM through its own encoder interface.
@@ -14,13 +17,12 @@ folder; without it the arm is left out and named. It reads our int8 MiniLM throu
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import multiprocessing
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,23 +34,18 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.router_rows import SETS, Round, Rows, rounds_of
 from frontdesk.adapters.encoder import MiniLM, model_folder
 from frontdesk.adapters.graphs import user_cache
 from frontdesk.bot.intervals import bootstrap, wilson
 from frontdesk.bot.router.calibrate import conformal_limit
 from frontdesk.bot.router.evaluate import auroc, calibration_error
-from frontdesk.bot.router.features import clean
-from frontdesk.bot.router.nlu import OUT_OF_SCOPE, Example, intent_name
+from frontdesk.bot.router.nlu import OUT_OF_SCOPE, Example
 from frontdesk.bot.router.train import fit
 from frontdesk.finetune.router_encoder import tuner
 
-DATA = Path(__file__).parents[1].parent / "shared" / "data"
-MOST = {"train": 9000, "val": 1500}
-"""Rows taken of multidogo's."""
 TURNED_AWAY, TIMED, DRAWS = 0.05, 300, 2000
 ARMS = ("ours", "semantic-router", "minilm + logistic regression", "tf-idf + linear svm")
-Rows = list[tuple[str, str]]
-"""(text, intent) pairs."""
 Doubles = NDArray[np.float64]
 
 
@@ -209,29 +206,48 @@ def train(arm: str, rows: Rows, tune: bool) -> Trained:
     return classifier(rows, learn)
 
 
-def measured(arm: str, rows: Rows, asked: Rows, tune: bool, peers: str) -> tuple[dict[str, Any], list[bool]]:
-    """Train one arm and ask it: its figures, and for every in-scope row whether it was right."""
-    sys.path.append(peers)
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """A round of one arm: what it said, of which rows; what it turned away; what n-grams settled; what it cost."""
+
+    said: Said
+    truth: NDArray[np.str_]
+    turned: NDArray[np.bool_]
+    settled: NDArray[np.bool_] | None
+    costs: dict[str, float]
+
+
+def answered(arm: str, one: Round, tune: bool) -> Answered:
+    """Train an arm on a round's examples and ask it the others."""
     started = time.perf_counter()
-    trained = train(arm, rows, tune)
-    seconds = time.perf_counter() - started
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    texts, truth = [text for text, _ in asked], np.asarray([intent for _, intent in asked])
+    trained = train(arm, one.learn, tune)
+    costs = {"train_seconds": round(time.perf_counter() - started, 1)}
+    costs["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    texts = [text for text, _ in one.ask]
     quick = trained.settled(texts) if trained.settled else None
-    times = _times(trained.ask, texts, quick)
-    said, strange = trained.ask(texts), truth == OUT_OF_SCOPE
-    right, turned = said.intents == truth, said.outside > trained.limit
+    costs = _times(trained.ask, texts, quick) | costs
+    said, truth = trained.ask(texts), np.asarray([intent for _, intent in one.ask])
+    return Answered(said=said, truth=truth, turned=said.outside > trained.limit, settled=quick, costs=costs)
+
+
+def measured(arm: str, rounds: Sequence[Round], tune: bool, peers: str) -> tuple[dict[str, Any], list[bool]]:
+    """Take one arm through all rounds: its figures, and for every in-scope row whether it was right."""
+    sys.path.append(peers)
+    found = [answered(arm, one, tune) for one in rounds]
+    truth = np.concatenate([one.truth for one in found])
+    right = np.concatenate([one.said.intents for one in found]) == truth
+    turned, strange = np.concatenate([one.turned for one in found]), truth == OUT_OF_SCOPE
+    apart = [auroc(one.said.outside, far) for one in found if (far := one.truth == OUT_OF_SCOPE).any()]
+    quick = [one.settled for one in found if one.settled is not None]
     figures = {
         "accuracy_in_scope": round(float(right[~strange].mean()), 4),
         "accuracy_in_scope_ci": [round(x, 4) for x in wilson(int(right[~strange].sum()), int((~strange).sum()))],
         "turned_away_in_scope": round(float(turned[~strange].mean()), 4),
         "oos_recall": round(float(turned[strange].mean()), 4) if strange.any() else None,
-        "oos_auroc": round(auroc(said.outside, strange), 4) if strange.any() else None,
-        "ece": round(calibration_error(said.confidence, right), 4),
-        "settled": None if quick is None else round(float(quick.mean()), 4),
-        **times,
-        "train_seconds": round(seconds, 1),
-        "peak_mb": round(memory),
+        "oos_auroc": round(float(np.mean(apart)), 4) if apart else None,
+        "ece": round(calibration_error(np.concatenate([one.said.confidence for one in found]), right), 4),
+        "settled": round(float(np.concatenate(quick).mean()), 4) if quick else None,
+        **found[0].costs,
     }
     return figures, right[~strange].tolist()
 
@@ -256,79 +272,30 @@ def _timed(ask: Ask, text: str) -> tuple[float, float]:
     return (time.perf_counter() - started) * 1000, (time.thread_time() - used) * 1000
 
 
-def rows_of(name: str) -> tuple[Rows, Rows]:
-    """Return a set's training rows and those to ask, texts cleaned."""
-    if name == "multidogo":
-        return _multidogo()
-    if name == "rasa_nlu":
-        rows = [(row["text"], f"{row['domain']}/{row['intent']}") for row in _lines(DATA / name / "rasa_nlu.jsonl")]
-        return _known([r for r in rows if crc32(r[0].encode()) % 5], [r for r in rows if not crc32(r[0].encode()) % 5])
-    train_rows, dev_rows = (_lines(DATA / name / f"{part}.jsonl") for part in ("train", "dev"))
-    return _known(*([(row["text"], intent_name(row["intent"])) for row in part] for part in (train_rows, dev_rows)))
-
-
-def _multidogo() -> tuple[Rows, Rows]:
-    """Sentences with one intent of their own; what only fills a slot needs the conversation and is left out."""
-    parts: dict[str, Rows] = {"train": [], "val": []}
-    seen = set[str]()
-    for row in _lines(DATA / "multidogo" / "customer_sentences.jsonl.gz"):
-        text, intent = clean(row["text"]), row["intent"]
-        if row["split"] in parts and "<div>" not in intent and intent != "contentonly" and text not in seen:
-            seen.add(text)
-            parts[row["split"]].append((text, OUT_OF_SCOPE if intent == "outofdomain" else intent))
-    for name, rows in parts.items():
-        rows.sort(key=lambda row: crc32(row[0].encode()))
-        del rows[MOST[name] :]
-    return _known(parts["train"], parts["val"])
-
-
-def _known(train_rows: Rows, asked: Rows) -> tuple[Rows, Rows]:
-    """Clean the texts; intents with fewer than three examples are left out, as are questions for unknown ones."""
-    counts: dict[str, int] = {}
-    for _, intent in train_rows:
-        counts[intent] = counts.get(intent, 0) + 1
-    kept = {intent for intent, n in counts.items() if n > 2}
-    inside = [(clean(text), intent) for text, intent in train_rows if intent in kept]
-    return inside, [(clean(text), intent) for text, intent in asked if intent in kept or intent == OUT_OF_SCOPE]
-
-
-def few(rows: Rows, shots: int) -> Rows:
-    """Return so many rows of each intent, told by their texts."""
-    found: dict[str, Rows] = {}
-    for row in sorted(rows, key=lambda row: crc32(row[0].encode())):
-        found.setdefault(row[1], []).append(row)
-    return [row for of_one in found.values() for row in of_one[:shots]]
-
-
-def _lines(path: Path) -> list[Mapping[str, Any]]:
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8") as text:
-        return [json.loads(line) for line in text if line.strip()]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    sets = ["clinc150", "banking77", "bitext_intents", "multidogo", "rasa_nlu"]
-    parser.add_argument("sets", nargs="*", default=sets)
+    parser.add_argument("sets", nargs="*", default=SETS)
     parser.add_argument("--shots", type=int, default=0, help="examples of each intent; 0 takes all")
+    parser.add_argument("--draws", type=int, default=1, help="with --shots: how many times the examples are drawn")
+    parser.add_argument("--folds", type=int, default=0, help="ask all rows, each fold by arms that learned the others")
+    parser.add_argument("--asked", type=int, default=5000, help="with --shots: rows in scope asked at most, in all")
     parser.add_argument("--peers", default="", help="the folder that semantic-router was installed into")
     parser.add_argument("--no-tuning", action="store_true", help="leave the encoder of our arm as published")
     chosen = parser.parse_args()
     for name in chosen.sets:
-        rows, asked = rows_of(name)
-        rows = few(rows, chosen.shots) if chosen.shots else rows
-        compare(name, rows, asked, chosen)
+        compare(name, rounds_of(name, chosen.shots, chosen.draws, chosen.folds, chosen.asked), chosen)
 
 
-def compare(name: str, rows: Rows, asked: Rows, chosen: argparse.Namespace) -> None:
+def compare(name: str, rounds: Sequence[Round], chosen: argparse.Namespace) -> None:
     first: list[bool] = []
+    sizes = {"examples": len(rounds[0].learn), "asked": sum(len(one.ask) for one in rounds), "rounds": len(rounds)}
     for arm in ARMS:
         if arm == "semantic-router" and not (Path(chosen.peers) / "semantic_router").is_dir():
             print(json.dumps({"set": name, "arm": arm, "left_out": "not installed; name its folder with --peers"}))
             continue
         fresh = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(max_workers=1, mp_context=fresh) as one:
-            figures, right = one.submit(measured, arm, rows, asked, not chosen.no_tuning, chosen.peers).result()
+            figures, right = one.submit(measured, arm, rounds, not chosen.no_tuning, chosen.peers).result()
         if arm == "ours":
             first = right
         low, high = bootstrap([float(a) - float(b) for a, b in zip(first, right, strict=True)], draws=DRAWS)
@@ -336,7 +303,7 @@ def compare(name: str, rows: Rows, asked: Rows, chosen: argparse.Namespace) -> N
             "ours_minus": round(float(np.mean(first) - np.mean(right)), 4),
             "ours_minus_ci": [round(low, 4), round(high, 4)],
         }
-        about = {"set": name, "shots": chosen.shots or "all", "arm": arm, "examples": len(rows), "asked": len(asked)}
+        about = {"set": name, "shots": chosen.shots or "all", "arm": arm, **sizes}
         print(json.dumps(about | figures | (gain if arm != "ours" else {})), flush=True)
 
 
