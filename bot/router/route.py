@@ -95,9 +95,9 @@ class Router:
         """Return the route of each thing the customer asks, in order. Never empty, never raises on any text."""
         text = clean(message.text)
         if given := self._given(text) or self._pointed(text, conversation):
-            return (not_twice(given, conversation),)
+            return (self._once(given, conversation),)
         if language := foreign(text, self._languages):
-            return (not_twice(_in_another(language), conversation),)
+            return (self._once(_in_another(language), conversation),)
         asked = self._requests(message.text, text)
         routes = [self._settled(one, text, conversation) for one in asked]
         return arranged([self._filled(route, route.text or text, message.sent_at.date()) for route in routes])
@@ -160,13 +160,16 @@ class Router:
         route = replace(judged.route, text=part)
         if route.kind == "clarify" and not part:
             if language := foreign(text, self._languages, lost=True):
-                return not_twice(_in_another(language), conversation)
+                return self._once(_in_another(language), conversation)
             route = self._with_context(text, conversation) or route
         cues = anger(judged.text)
         if cues and (route.kind == "clarify" or (route.kind == "voice" and _angry_before(conversation))):
             reason = f"angry ({', '.join(cues)}); {route.reason}"
             return replace(route, kind="handoff", intent=HUMAN, reason=reason, trigger="anger")
-        return self._known_first(judged, not_twice(route, conversation)) if self._doubtful(judged, route) else route
+        return self._known_first(judged, self._once(route, conversation)) if self._doubtful(judged, route) else route
+
+    def _once(self, route: Route, conversation: Conversation) -> Route:
+        return not_twice(route, conversation, self._named)
 
     def _doubtful(self, judged: Judged, route: Route) -> bool:
         """Whether a route is in doubt: one that asks back, and the voice for what may be a question of fact."""
@@ -254,19 +257,22 @@ def _slots(text: str) -> dict[str, str]:
     return {str(name): str(value) for name, value in data.items() if isinstance(value, str | int | float)}
 
 
-def _offered(route: Route) -> set[str]:
+def _offered(route: Route, titled: Collection[str]) -> set[str]:
     """The intents that a clarification names; none when the message is like nothing we know."""
-    return set() if route.intent == OUT_OF_SCOPE else {name for name, _ in route.alternatives}
+    return set() if route.intent == OUT_OF_SCOPE else {name for name, _ in route.alternatives if name in titled}
 
 
-def not_twice(found: Route, conversation: Conversation) -> Route:
-    """Return the route; a second clarification in a row, or the choices of an earlier one again, becomes a person."""
+def not_twice(found: Route, conversation: Conversation, titled: Collection[str]) -> Route:
+    """Return the route; a second clarification in a row, or the choices of an earlier one again, becomes a person.
+
+    Only intents that have a title are offered.
+    """
     if found.kind != "clarify":
         return found
     replies = [turn.reply for turn in conversation.turns if turn.reply]
     just_asked = [route for reply in replies[-1:] for route in reply.routes if route.kind == "clarify"]
-    asked = [_offered(route) for reply in replies for route in reply.routes if route.kind == "clarify"]
-    if just_asked or _offered(found) in asked:
+    asked = [_offered(route, titled) for reply in replies for route in reply.routes if route.kind == "clarify"]
+    if just_asked or _offered(found, titled) in asked:
         reason = f"asked once already; {found.reason}"
         return replace(found, kind="handoff", reason=reason, trigger="clarify")
     return found

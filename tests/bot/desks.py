@@ -77,7 +77,7 @@ class Words:
                 return (Route(kind=kind, intent=intent, confidence=0.9, reason=f"says {word}"),)
         likely = (("refund", 0.4), ("greeting", 0.2)) if "money" in message.text else ()
         asking = Route(kind="clarify", intent="", confidence=0.4, reason="in doubt", alternatives=likely)
-        return (not_twice(asking, conversation),)
+        return (not_twice(asking, conversation, {name for name, _ in likely}),)
 
 
 class Script:
