@@ -114,6 +114,7 @@ class Effect:
     """What a sentence brings about besides being read: buttons, remembered slots, a change of state."""
 
     buttons: tuple[Button, ...] = ()
+    shown: tuple[Mapping[str, Any], ...] = ()  # each one of Rasa's image, attachment, elements or custom, by its name
     slots: Mapping[str, Any] = field(default_factory=dict)
     state: State | None = None
     action: str | None = None

@@ -134,26 +134,50 @@ def _closing(event: Event, sender: str, held: str, messages: Messages) -> list[R
     return _reply(sender, held or str(event.data.get("text") or ""), event.data, messages)
 
 
-def _reply(sender: str, text: str, reply: Mapping[str, Any], messages: Messages) -> list[RasaMessage]:
+def _reply(
+    sender: str, text: str, reply: Mapping[str, Any], messages: Messages, *, rich: bool = False
+) -> list[RasaMessage]:
     """The messages of a reply; a person who has the conversation leaves the bot without words of its own."""
     cited = sources(reply.get("citations") or ())
     words = paragraphs(sender, text) or paragraphs(sender, messages.waiting) or paragraphs(sender, STILL_WORKING)
     parts = words + paragraphs(sender, "\n".join(cited))
+    beside = [{"recipient_id": sender, **part} for part in beside_words(reply)]
     last = parts[-1]
     buttons = [{"title": b["title"], "payload": b["payload"]} for b in reply.get("buttons") or ()]
     if buttons:
         last["buttons"] = buttons
     ours = {key: reply.get(key) for key in ("routes", "citations", "voice", "ms")}
     last["metadata"] = {key: value for key, value in ours.items() if value is not None}
-    return parts
+    return parts + (beside if rich else [flat for part in beside for flat in _flat(part)])
 
 
-def said_in(event: Event, sender: str, messages: Messages) -> list[RasaMessage]:
-    """Return what a channel that pushes says of an event: a whole reply, or what a person wrote."""
+def beside_words(reply: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what the actions of a reply show beside words: each an image, attachment, elements or custom."""
+    effects = [sentence.get("effect") or {} for sentence in reply.get("sentences") or ()]
+    return [dict(part) for effect in effects for part in effect.get("shown") or ()]
+
+
+def _flat(part: RasaMessage) -> list[RasaMessage]:
+    """Rasa's REST wire has no elements: each is a text with its buttons."""
+    if "elements" not in part:
+        return [part]
+    rows = [row for row in part["elements"] if isinstance(row, dict)]
+    texts = [
+        {"text": f"{row.get('title', '')} : {row.get('subtitle', '')}", "buttons": row.get("buttons")} for row in rows
+    ]
+    kept = [{key: value for key, value in row.items() if value} for row in texts]
+    return [{"recipient_id": part["recipient_id"], **row} for row in kept]
+
+
+def said_in(event: Event, sender: str, messages: Messages, *, rich: bool = False) -> list[RasaMessage]:
+    """Return what a channel that pushes says of an event: a whole reply, or what a person wrote.
+
+    A `rich` one has elements too.
+    """
     if event.kind == "sentence" and event.data.get("author"):
         return paragraphs(sender, f"{event.data['author']}: {event.data.get('text') or ''}")
     if event.kind == "done" and (event.data.get("text") or event.data.get("buttons")):
-        return _reply(sender, str(event.data.get("text") or ""), event.data, messages)
+        return _reply(sender, str(event.data.get("text") or ""), event.data, messages, rich=rich)
     return paragraphs(sender, messages.apology) if event.kind == "error" else []
 
 

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 
 from frontdesk.bot.config import Limits, RasaRest
 from frontdesk.bot.errors import ChannelError, FrontdeskError, Overloaded
-from frontdesk.bot.types import Conversation, Customer, Message, Turn
+from frontdesk.bot.types import Conversation, Customer, Message, Reply, Turn
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.problems import RETRY_SECONDS, read_body
 from frontdesk.channels.requests import dig, read_object
@@ -241,7 +241,12 @@ def _events(turn: Turn, found: Conversation) -> Iterator[dict[str, Any]]:
             "event": "bot",
             "timestamp": at,
             "text": reply.text,
-            "data": {**data, "custom": None},
+            "data": {**data, "custom": None, **_shown(reply)},
             "metadata": {"citations": cited},
         }
     yield {"event": "action", "timestamp": at, "name": "action_listen", "policy": None, "confidence": None}
+
+
+def _shown(reply: Reply) -> dict[str, Any]:
+    """Return what the actions showed beside words, the last of each kind."""
+    return {name: value for one in reply.sentences for part in one.effect.shown for name, value in part.items()}

@@ -146,7 +146,7 @@ class Rooms:
             try:
                 async with aclosing(cast(Any, self._desk.events(f"{CHANNEL}:{sender}", after=position))) as events:
                     async for event in events:
-                        await self._say(sid, said_in(event, sender, self._messages))
+                        await self._say(sid, said_in(event, sender, self._messages, rich=True))
                         position = event.id
                 return
             except StoreError as error:
@@ -170,10 +170,22 @@ class Rooms:
 
 def bubble(message: RasaMessage) -> dict[str, Any]:
     """Return a message of the REST wire in the shape of this one."""
+    if beside := _beside(message):
+        return beside
     shown = {key: message[key] for key in ("text", "metadata") if key in message}
     buttons = message.get("buttons")
     replies = [{"content_type": "text", **button} for button in buttons or ()]
     return shown | ({"quick_replies": replies} if replies else {})
+
+
+def _beside(message: RasaMessage) -> dict[str, Any]:
+    """Return what is shown beside words as Rasa's socket.io sends it; custom JSON is the event itself."""
+    if "image" in message:
+        return {"attachment": {"type": "image", "payload": {"src": message["image"]}}}
+    if "elements" in message:
+        payload = {"template_type": "generic", "elements": message["elements"]}
+        return {"attachment": {"type": "template", "payload": payload}}
+    return {"attachment": message["attachment"]} if "attachment" in message else dict(message.get("custom") or {})
 
 
 def _text(data: Any, key: str) -> str:

@@ -279,6 +279,7 @@ def _reply_data(reply: Reply) -> dict[str, Any]:
     return {
         "text": reply.text,
         "routes": routes,
+        "sentences": [asdict(sentence) for sentence in reply.sentences],
         "citations": [asdict(citation) for citation in reply.citations],
         "buttons": [asdict(button) for button in reply.buttons],
         "voice": reply.voice,

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -254,9 +254,10 @@ class _Turn:
             what = "the action names what no record of this customer's has."
             raise ModelError(what, where=action.action, fix="give what it says its record: docs/actions.md.")
         kept = tuple(button for button in one.buttons if not unfounded(_shown(button), carried, known))
-        if len(kept) < len(one.buttons):
-            log.warning("%s: %d buttons name what no record has", action.action, len(one.buttons) - len(kept))
-        return replace(one, buttons=kept)
+        shown = tuple(part for part in one.shown if not unfounded("\n".join(_values(part)), carried, known))
+        if lost := len(one.buttons) + len(one.shown) - len(kept) - len(shown):
+            log.warning("%s: %d buttons, pictures or others name what no record has", action.action, lost)
+        return replace(one, buttons=kept, shown=shown)
 
     def _say(self, text: str) -> None:
         if text:
@@ -269,7 +270,8 @@ class _Turn:
         parts = [(text, one) for words, one in self.said for text in _parts(words, one)]
         buttons = (*(button for _, one in self.said for button in one.buttons), *self.buttons)
         told = [Sentence(text=text, support=self._support(text, one)) for text, one in parts]
-        effect = Effect(action=self.ran or None, buttons=buttons, slots=self.changes)
+        shown = tuple(part for _, one in self.said for part in one.shown)
+        effect = Effect(action=self.ran or None, buttons=buttons, shown=shown, slots=self.changes)
         if self.person and told and told[-1].text == self.brand.messages.uncertain:
             return [*told[:-1], self._handed(told[-1].text, effect, self.person)]
         if self.person:
@@ -327,6 +329,14 @@ def _shown(button: Button) -> str:
     """What a button may tell: its title and its payload; the key of a change that is read back is our own."""
     ours = button.payload.startswith(("/affirm", "/deny", f"/{UNDO}"))
     return button.title if ours else f"{button.title} {button.payload}"
+
+
+def _values(value: Any) -> Iterator[str]:
+    """Yield the texts and figures in a JSON value."""
+    if isinstance(value, str | int | float):
+        yield str(value)
+    for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from _values(inner)
 
 
 def _parts(words: str, one: Said) -> list[str]:

@@ -57,6 +57,8 @@ class Said:
     text: str
     response: str = ""
     buttons: tuple[Button, ...] = ()
+    shown: tuple[Mapping[str, Any], ...] = ()
+    """What is shown beside words: each an image, attachment, elements or custom, by its name."""
     record: Mapping[str, Any] | None = None
     policy: Mapping[str, Any] = field(default_factory=dict)
     configured: bool = False
@@ -189,6 +191,7 @@ def _said(response: Mapping[str, Any]) -> Said:
         text=str(response.get("text") or ""),
         response=str(name),
         buttons=tuple(_buttons(response.get("buttons"))),
+        shown=_shown(response, custom),
         record=record if isinstance(record, dict) else None,
         policy=policy if isinstance(policy, dict) else {},
         values={key: value for key, value in response.items() if key not in _SHAPE},
@@ -200,4 +203,12 @@ def _buttons(rows: Any) -> list[Button]:
     return [Button(title=str(row["title"]), payload=str(row.get("payload") or row["title"])) for row in kept]
 
 
+def _shown(response: Mapping[str, Any], custom: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Return what a response shows beside words; `record` and `policy` in its custom JSON are for us."""
+    theirs = {key: value for key, value in custom.items() if key not in ("record", "policy")}
+    parts = {name: response.get(name) for name in ("image", "attachment", "elements")} | {"custom": theirs}
+    return tuple({name: value} for name, value in parts.items() if value and isinstance(value, _SHOWN[name]))
+
+
+_SHOWN = {"image": str, "attachment": str | dict, "elements": list, "custom": dict}
 _SHAPE = frozenset({"text", "buttons", "elements", "custom", "template", "response", "image", "attachment"})

@@ -86,6 +86,26 @@ def test_a_button_that_names_somebody_elses_is_not_shown(tmp_path: Path) -> None
     assert [button.title for button in reply.buttons] == ["LN-101"]
 
 
+def test_what_is_shown_beside_words_goes_along_unless_it_names_somebody_elses(tmp_path: Path) -> None:
+    card = {"type": "card", "loan": "LN-101", "open": True}
+    foreign = {"attachment": {"type": "file", "title": "Of Imogen Castellane"}, "elements": [{"title": "LN-201"}]}
+    says = Says(
+        tmp_path, text="It is out.", image="https://shop.example/a.png", custom={"record": OWN, **card}, **foreign
+    )
+    reply = Talk(says).say("show LN-101")
+    assert reply.text == "It is out."
+    assert [part for one in reply.sentences for part in one.effect.shown] == [
+        {"image": "https://shop.example/a.png"},
+        {"custom": card},
+    ]
+
+
+@pytest.mark.parametrize("odd", [{"image": 7}, {"elements": "x"}, {"attachment": []}, {"custom": ["x"]}])
+def test_what_has_not_rasas_shape_is_not_shown(tmp_path: Path, odd: dict[str, Any]) -> None:
+    reply = Talk(Says(tmp_path, text="It is out.", **odd)).say("show LN-101")
+    assert (reply.text, [one.effect.shown for one in reply.sentences]) == ("It is out.", [()])
+
+
 class Hangs:
     """One action hangs until it is let go."""
 

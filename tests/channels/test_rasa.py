@@ -12,7 +12,7 @@ from frontdesk.bot.config import Limits, Messages
 from frontdesk.bot.types import Message, Reply
 from frontdesk.channels.rasa import STATUS_HEADER, STILL_WORKING, rasa_router
 from frontdesk.channels.testing import FakeDesk
-from tests.channels.wire import scripted, served
+from tests.channels.wire import BESIDE, scripted, served
 
 URL = "/webhooks/rest/webhook"
 
@@ -49,6 +49,19 @@ def test_a_fact_comes_with_its_source() -> None:
     assert answer["text"] == "You may return it within 45 days. [1] Good luck."
     assert source["text"].startswith("[1] Returns <policy>: “You may return it within 45 days.” https://shop.example")
     assert source["metadata"]["citations"][0]["document_id"] == "returns"
+
+
+@pytest.mark.parametrize("stream", ["", "?stream=true"])
+def test_what_an_action_shows_beside_its_words_follows_them(stream: str) -> None:
+    answer = ask({"sender": "u1", "message": "show it"}, url=URL + stream)
+    words, *beside = [json.loads(line) for line in answer.text.splitlines() if line] if stream else answer.json()
+    assert (words["text"], words["metadata"]["routes"][0]["kind"]) == ("Here it is.", "knowledge")
+    assert beside == [
+        {"recipient_id": "u1", "image": "https://shop.example/kettle.png"},
+        {"recipient_id": "u1", **BESIDE[1]},
+        {"recipient_id": "u1", "text": "Kettle : Red", "buttons": [{"title": "This", "payload": "/kettle"}]},
+        {"recipient_id": "u1", "custom": {"type": "map", "zoom": 3}},
+    ]
 
 
 def test_paragraphs_become_messages() -> None:

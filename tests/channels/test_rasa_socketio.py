@@ -21,7 +21,7 @@ from frontdesk.bot.types import Event
 from frontdesk.channels.fakes.server import LocalServer
 from frontdesk.channels.rasa_socketio import Rooms, socket_app
 from frontdesk.channels.testing import FakeDesk
-from tests.channels.wire import script, scripted
+from tests.channels.wire import BESIDE, script, scripted
 
 socketio: Any = pytest.importorskip("socketio", reason="needs the extra `rasa`")
 KEY = "k" * 32
@@ -62,6 +62,20 @@ def test_a_session_an_answer_and_its_buttons() -> None:
     assert choice[1]["quick_replies"][0] == {"content_type": "text", "title": "Choice 1", "payload": "/choice_1"}
     [turn, _] = desk._conversations["socketio:s1"].turns
     assert turn.message.metadata["client"] == {"page": "/"} and turn.message.customer.identity == "anonymous"
+
+
+def test_what_an_action_shows_beside_its_words_comes_as_rasa_sends_it() -> None:
+    with served(RasaSocket(session_persistence=True)) as (url, _), socketio.SimpleClient() as client:
+        client.connect(url, transports=["websocket"])
+        client.emit("user_uttered", {"message": "show it", "session_id": "s1"})
+        words, *beside = [client.receive(timeout=10)[1] for _ in range(5)]
+    assert words["text"] == "Here it is."
+    assert beside == [
+        {"attachment": {"type": "image", "payload": {"src": "https://shop.example/kettle.png"}}},
+        BESIDE[1],
+        {"attachment": {"type": "template", "payload": {"template_type": "generic", **BESIDE[2]}}},
+        {"type": "map", "zoom": 3},
+    ]
 
 
 def test_a_fact_comes_with_its_source_and_without_a_session_the_connection_is_one() -> None:

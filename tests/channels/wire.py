@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from fastapi import APIRouter, FastAPI
 
-from frontdesk.bot.types import Button, Citation, Conversation, Event, Message, Reply, Route, Sentence
+from frontdesk.bot.types import Button, Citation, Conversation, Effect, Event, Message, Reply, Route, Sentence
 from frontdesk.channels.desk import Desk
 from frontdesk.channels.testing import FakeDesk
 
@@ -27,8 +27,17 @@ CITATION = Citation(
 BUTTONS = tuple(Button(title=f"Choice {n}", payload=f"/choice_{n}") for n in range(1, 8))
 
 
+BESIDE: tuple[dict[str, Any], ...] = (
+    {"image": "https://shop.example/kettle.png"},
+    {"attachment": {"type": "file", "payload": {"src": "https://shop.example/label.pdf"}}},
+    {"elements": [{"title": "Kettle", "subtitle": "Red", "buttons": [{"title": "This", "payload": "/kettle"}]}]},
+    {"custom": {"type": "map", "zoom": 3}},
+)
+"""What an action may show beside words."""
+
+
 def script(message: Message) -> Reply:
-    """Answer `return` with a citation, `choose` with buttons, everything else with an echo."""
+    """Answer `return` with a citation, `choose` with buttons, `show` with more than words, all else with an echo."""
     route = Route(kind="knowledge", intent="return_policy", confidence=0.9, reason="test")
     if "return" in message.text:
         sentences = (
@@ -40,6 +49,9 @@ def script(message: Message) -> Reply:
     if "choose" in message.text:
         text = "Which one?"
         return Reply(text=text, routes=(route,), sentences=(Sentence(text=text),), buttons=BUTTONS)
+    if "show" in message.text:
+        sentence = Sentence(text="Here it is.", effect=Effect(shown=BESIDE))
+        return Reply(text=sentence.text, routes=(route,), sentences=(sentence,))
     text = f"You said: {message.text}"
     return Reply(text=text, routes=(route,), sentences=(Sentence(text=text),), voice="warm@1")
 
