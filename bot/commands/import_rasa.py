@@ -63,6 +63,7 @@ def converted(rasa: RasaProject, brand: str) -> Made:
         "replies": {},
         "actions": {},
         "slots": _slots(rasa),
+        "responses": {},
     }
     made = Made(table={"knowledge": {"sources": ["knowledge"]}, "brands": {"main": own}}, nlu=_nlu(rasa))
     titles = _titles(rasa)
@@ -72,6 +73,7 @@ def converted(rasa: RasaProject, brand: str) -> Made:
         if kind != "voice" and name != OUT_OF_SCOPE:
             own["titles"][name] = titles.get(intent) or name.replace("_", " ").capitalize()
     own["routes"][OUT_OF_SCOPE] = "clarify"
+    own["responses"] = _responses(rasa, own["actions"])
     made.left_out += _not_taken(rasa, own)
     return made
 
@@ -107,7 +109,16 @@ def _account(rasa: RasaProject, name: str, custom: list[str], forms: list[str], 
         made.left_out.append((f"what follows intent {name}", f"{why}; it goes to a person"))
         return "handoff"
     own["actions"][name] = {"action": action, "slots": needed, "identity": "token"}
+    if forms:
+        own["actions"][name]["form"] = forms[0]
     return "account"
+
+
+def _responses(rasa: RasaProject, actions: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The responses that actions name, and those by which one form alone asks for a slot."""
+    asked = {f"utter_ask_{one['form']}_{slot}" for one in actions.values() if "form" in one for slot in one["slots"]}
+    names = sorted(rasa.named | asked & rasa.tables["responses"].keys())
+    return {name: texts for name in names if (texts := rasa.texts(name))}
 
 
 def _said(name: str, texts: list[str], own: dict[str, Any], made: Made) -> str:
@@ -161,8 +172,19 @@ def _not_taken(rasa: RasaProject, own: Mapping[str, Any]) -> Iterator[tuple[str,
     used = {action["action"] for action in own["actions"].values()}
     for action in sorted(rasa.defined - used):
         yield f"action {action}", "copied, but no rule runs it straight after an intent"
+    for name, why in _unsaid(rasa, own):
+        yield f"response {name}", why
     for name in rasa.unread:
         yield name, "pipeline, policies, channels and endpoints are set in frontdesk.toml; see docs/settings.md"
+
+
+def _unsaid(rasa: RasaProject, own: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the responses of which something is not taken, and why."""
+    for name, found in rasa.tables["responses"].items():
+        if len(rasa.texts(name)) < len(found or []):
+            yield name, "variations under a condition, of one channel or without a text are left out"
+        elif not (name in own["responses"] or name in rasa.followed or name.startswith("utter_ask_")):
+            yield name, "no rule, story or action says it"
 
 
 def _nlu(rasa: RasaProject) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,18 @@ class RasaProject:
     @property
     def defined(self) -> frozenset[str]:
         """The custom actions in actions/, by the constant that their `name` returns; the code is not run."""
-        return frozenset(name for path in self.folder.glob("actions/*.py") for name in _names(path))
+        return frozenset(name for tree in self._code() for name in _names(tree))
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The responses that the project's own Python names."""
+        constants = (node.value for tree in self._code() for node in ast.walk(tree) if isinstance(node, ast.Constant))
+        return frozenset(str(one) for one in constants) & self.tables["responses"].keys()
+
+    def _code(self) -> Iterator[ast.Module]:
+        for path in sorted(self.folder.glob("actions/**/*.py")):
+            with suppress(SyntaxError, UnicodeDecodeError, ValueError):
+                yield ast.parse(path.read_text(encoding="utf-8"))
 
     @property
     def intents(self) -> list[str]:
@@ -43,9 +55,10 @@ class RasaProject:
         return list(dict.fromkeys(str(item["intent"]) for item in self.lists["nlu"] if "intent" in item))
 
     def texts(self, response: str) -> list[str]:
-        """The texts of a response, and of every answer to a retrieval intent under it."""
+        """The texts of a response that may be said to anybody: those under a condition or of one channel may not."""
         found = self.tables["responses"].get(response) or []
-        return [str(one["text"]) for one in found if isinstance(one, dict) and one.get("text")]
+        plain = [one for one in found if isinstance(one, dict) and not {"condition", "channel"} & one.keys()]
+        return [str(one["text"]) for one in plain if one.get("text")]
 
     def followed_by(self, intent: str) -> list[str]:
         """What a rule runs after an intent; without a rule, what all stories agree on."""
@@ -54,6 +67,13 @@ class RasaProject:
             if told and (key == "rules" or all(steps == told[0] for steps in told)):
                 return told[0]
         return []
+
+    @property
+    def followed(self) -> frozenset[str]:
+        """What any rule or story runs; of a retrieval intent, with each answer under it."""
+        steps = (step for key in ("rules", "stories") for item in self.lists[key] for step in _steps(item))
+        run = {str(step["action"]) for step in steps if isinstance(step, dict) and "action" in step}
+        return frozenset(run | {name for name in self.tables["responses"] if name.split("/")[0] in run})
 
     def submitted_by(self, form: str) -> list[str]:
         """What runs when a form is filled: the actions of the rule whose condition is that form's loop."""
@@ -95,9 +115,13 @@ def _take(found: RasaProject, name: str, data: Any) -> None:
     found.lists["nlu"] = [item for item in found.lists["nlu"] if isinstance(item, dict)]
 
 
+def _steps(item: Any) -> list[Any]:
+    return item.get("steps") or [] if isinstance(item, dict) else []
+
+
 def _after(item: Any, intent: str) -> Iterator[list[str]]:
     """Yield the actions that follow each time an intent is said in a rule or story."""
-    steps = item.get("steps") or [] if isinstance(item, dict) else []
+    steps = _steps(item)
     for place, step in enumerate(steps):
         if not isinstance(step, dict) or str(step.get("intent")) not in (intent, intent.split("/")[0]):
             continue
@@ -110,12 +134,8 @@ def _after(item: Any, intent: str) -> Iterator[list[str]]:
         yield list(dict.fromkeys(actions))
 
 
-def _names(path: Path) -> Iterator[str]:
+def _names(tree: ast.Module) -> Iterator[str]:
     """Yield what the `name` methods of a module return, read without running it."""
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError, ValueError):
-        return
     named = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "name"]
     for one in (one for node in named for one in ast.walk(node)):
         if isinstance(one, ast.Return) and isinstance(one.value, ast.Constant) and isinstance(one.value.value, str):

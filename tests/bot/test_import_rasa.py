@@ -29,8 +29,12 @@ responses:
   utter_hours: [{text: "We are open from 9 to 5."}]
   utter_faq/ask_return: [{text: "You have 30 days to send things back."}]
   utter_ask_order_id: [{text: "Which order?"}]
+  utter_ask_where_form_order_id: [{text: "Which parcel are you waiting for?"}]
+  utter_there: [{text: "It is at {place}."}, {text: "You find it at {place}."}]
+  utter_member: [{text: "Welcome back."}, {text: "Hello, gold member.", condition: [{type: slot, name: gold}]}]
+  utter_nobody: [{text: "Nobody says this."}]
 forms:
-  track_form: {required_slots: [order_id]}
+  where_form: {required_slots: [order_id]}
 """,
     "data/nlu.yml": r"""
 version: "3.1"
@@ -71,14 +75,15 @@ rules:
 - {rule: greet, steps: [{intent: greet}, {action: utter_greet}]}
 - {rule: hours, steps: [{intent: hours}, {action: utter_hours}]}
 - {rule: faq, steps: [{intent: faq}, {action: utter_faq}]}
-- {rule: track, steps: [{intent: track}, {action: track_form}, {active_loop: track_form}]}
+- {rule: track, steps: [{intent: track}, {action: where_form}, {active_loop: where_form}]}
 - rule: submit
-  condition: [{active_loop: track_form}]
-  steps: [{action: track_form}, {active_loop: null}, {action: action_track}]
+  condition: [{active_loop: where_form}]
+  steps: [{action: where_form}, {active_loop: null}, {action: action_track}]
 """,
     "config.yml": "recipe: default.v1\npipeline: []\n",
     "actions/actions.py": (
-        "from rasa_sdk import Action\n\nclass Track(Action):\n    def name(self):\n        return 'action_track'\n"
+        "from rasa_sdk import Action\n\nclass Track(Action):\n    def name(self):\n        return 'action_track'\n\n"
+        "    def run(self, dispatcher, tracker, domain):\n        dispatcher.utter_message(response='utter_there')\n"
     ),
 }
 
@@ -109,6 +114,11 @@ def test_a_rasa_project_becomes_a_bot_project(rasa: Path, tmp_path: Path) -> Non
     }
     assert brand.replies == {"greet": ("Hello. How can I help?",)}
     assert (brand.actions["track"].action, brand.actions["track"].slots) == ("action_track", ("order_id",))
+    assert brand.actions["track"].form == "where_form"
+    assert brand.responses == {
+        "utter_ask_where_form_order_id": ("Which parcel are you waiting for?",),
+        "utter_there": ("It is at {place}.", "You find it at {place}."),
+    }
     assert (brand.slots["order_id"].pattern, brand.slots["order_id"].ask) == (r"A-\d+", "Which order?")
     assert brand.titles["track"] == "Track my parcel"
     assert "30 days" in (out / "knowledge" / "rasa" / "faq_ask_return.md").read_text()
@@ -119,7 +129,8 @@ def test_a_rasa_project_becomes_a_bot_project(rasa: Path, tmp_path: Path) -> Non
     assert examples.lexicon.regexes == {"order_id": (r"A-\d+",)}
     assert examples.lexicon.synonyms["package"] == "parcel"
     left = {row["what"]: row["why"] for row in told["not_taken"]}
-    assert {"intent mood", "slot mood", "config.yml"} <= left.keys()
+    assert {"intent mood", "slot mood", "config.yml", "response utter_member", "response utter_nobody"} <= left.keys()
+    assert {"response utter_there", "response utter_greet", "response utter_faq/ask_return"}.isdisjoint(left)
     assert all(left.values())
 
 
