@@ -36,16 +36,16 @@ class RasaProject:
     @property
     def defined(self) -> frozenset[str]:
         """The custom actions in actions/, by the constant that their `name` returns; the code is not run."""
-        return frozenset(name for tree in self._code() for name in _names(tree))
+        return frozenset(name for tree in self._code("*.py") for name in _names(tree))
 
     @property
     def named(self) -> frozenset[str]:
         """The responses that the project's own Python names."""
-        constants = (node.value for tree in self._code() for node in ast.walk(tree) if isinstance(node, ast.Constant))
+        constants = (node.value for tree in self._code("**/*.py") for node in ast.walk(tree) if isinstance(node, ast.Constant))
         return frozenset(str(one) for one in constants) & self.tables["responses"].keys()
 
-    def _code(self) -> Iterator[ast.Module]:
-        for path in sorted(self.folder.glob("actions/**/*.py")):
+    def _code(self, below: str) -> Iterator[ast.Module]:
+        for path in sorted(self.folder.glob(f"actions/{below}")):
             with suppress(SyntaxError, UnicodeDecodeError, ValueError):
                 yield ast.parse(path.read_text(encoding="utf-8"))
 
