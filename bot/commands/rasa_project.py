@@ -41,8 +41,9 @@ class RasaProject:
     @property
     def named(self) -> frozenset[str]:
         """The responses that the project's own Python names."""
-        constants = (node.value for tree in self._code("**/*.py") for node in ast.walk(tree) if isinstance(node, ast.Constant))
-        return frozenset(str(one) for one in constants) & self.tables["responses"].keys()
+        nodes = (node for tree in self._code("**/*.py") for node in ast.walk(tree))
+        said = {str(node.value) for node in nodes if isinstance(node, ast.Constant)}
+        return frozenset(said) & self.tables["responses"].keys()
 
     def _code(self, below: str) -> Iterator[ast.Module]:
         for path in sorted(self.folder.glob(f"actions/{below}")):
