@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 
 import jwt
+from fastapi import APIRouter
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -48,6 +49,17 @@ def socket_app(
     server.on("session_request", rooms.session_request, namespace=space)
     server.on(settings.user_message_evt, rooms.uttered, namespace=space)
     return _known_only(socketio.ASGIApp(server, socketio_path=""), server)
+
+
+def socket_health() -> APIRouter:
+    """Return GET /webhooks/socketio/, by which Rasa's users see whether the channel is open."""
+    router = APIRouter(prefix=f"/webhooks/{CHANNEL}")
+
+    @router.get("/")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    return router
 
 
 def _known_only(app: ASGIApp, server: Any) -> ASGIApp:

@@ -78,8 +78,9 @@ def _mount_rasa(app: FastAPI, desk: FrontDesk, project: Project, router: Router 
     app.include_router(rasa_router(desk, settings.limits, brand, messages, origins))
     app.include_router(conversations_router(desk, rasa, settings.limits))
     if rasa.socketio:
-        from frontdesk.channels.rasa_socketio import socket_app
+        from frontdesk.channels.rasa_socketio import socket_app, socket_health
 
+        app.include_router(socket_health())
         app.mount(
             rasa.socketio.socketio_path, socket_app(desk, rasa.socketio, settings.limits, brand, messages, origins)
         )

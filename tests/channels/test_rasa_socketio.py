@@ -19,7 +19,7 @@ from frontdesk.bot.errors import StoreError
 from frontdesk.bot.store import Store, follow
 from frontdesk.bot.types import Event
 from frontdesk.channels.fakes.server import LocalServer
-from frontdesk.channels.rasa_socketio import Rooms, socket_app
+from frontdesk.channels.rasa_socketio import Rooms, socket_app, socket_health
 from frontdesk.channels.testing import FakeDesk
 from tests.channels.wire import BESIDE, script, scripted
 
@@ -32,6 +32,7 @@ def served(
     settings: RasaSocket, limits: Limits | None = None, desk: FakeDesk | None = None
 ) -> Iterator[tuple[str, Any]]:
     desk, app = desk or scripted(), FastAPI()
+    app.include_router(socket_health())
     app.mount("/socket.io", socket_app(desk, settings, limits or Limits(), "shop", Messages()))
     with LocalServer(app) as server:
         yield server.url, desk
@@ -48,6 +49,11 @@ def talk(url: str, *said: dict[str, Any], token: str = "") -> list[tuple[str, An
             client.emit("user_uttered", message)
             heard.append(tuple(client.receive(timeout=10)))
     return heard
+
+
+def test_health() -> None:
+    with served(RasaSocket()) as (url, _):
+        assert httpx.get(f"{url}/webhooks/socketio/").json() == {"status": "ok"}
 
 
 def test_a_session_an_answer_and_its_buttons() -> None:
