@@ -1,19 +1,18 @@
-"""The wiring: joins the parts of one bot project, and the HTTP server around them.
+"""The wiring: joins the parts of one bot project; the HTTP server around them is bot/commands/serving.py.
 
 Only this module and bot/commands/ see every folder.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from frontdesk.adapters.cross_encoder import CrossEncoder
 from frontdesk.adapters.encoder import MiniLM
@@ -22,49 +21,37 @@ from frontdesk.adapters.pair_scorer import PairScorer
 from frontdesk.adapters.registry import VoiceRegistry
 from frontdesk.adapters.voices import Voices
 from frontdesk.bot.config import Brand, Models
-from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.dialogue.account import AccountAnswerer
 from frontdesk.bot.dialogue.clarify import ClarifyAnswerer
 from frontdesk.bot.dialogue.voice import Speaker, VoiceAnswerer
 from frontdesk.bot.engine import Engine
-from frontdesk.bot.errors import ChannelError, ConfigError, KnowledgeError, StoreError
+from frontdesk.bot.errors import ConfigError
 from frontdesk.bot.guards import ConsequenceCheck, ContentCheck, FactFirewall, SupportCheck
 from frontdesk.bot.guards.acts import missing_acts
 from frontdesk.bot.guards.firewall import PLACEHOLDER, facts_in
-from frontdesk.bot.guards.masking import hide, install, secrets_in
+from frontdesk.bot.guards.masking import hide
 from frontdesk.bot.guards.safety import SafetyAnswerer, Watch
 from frontdesk.bot.handoff import HandoffAnswerer
 from frontdesk.bot.helped import HelpedAnswerer
-from frontdesk.bot.observed import Meters, ObservedEngine
 from frontdesk.bot.project import Project
 from frontdesk.bot.router.bars import Stakes
 from frontdesk.bot.router.entities import Entities
 from frontdesk.bot.router.nlu import read_nlu
 from frontdesk.bot.router.route import Router
 from frontdesk.bot.router.versions import RouterVersions, Serving
-from frontdesk.bot.store import Store
 from frontdesk.bot.text import said
 from frontdesk.bot.types import Conversation, Customer, Encoder, Message, Route
 from frontdesk.bot.usage import NAMELESS
 from frontdesk.finetune.transcripts import Pair
-from frontdesk.knowledge.bases import KnowledgeBases, told
+from frontdesk.knowledge.bases import KnowledgeBases
 from frontdesk.knowledge.chat import chat_model, tariff_of
-from frontdesk.knowledge.refresh import Refresher
 from frontdesk.knowledge.rephrase import ChatPhraser
 from frontdesk.knowledge.values import ALONE, Helpers
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-    from fastapi.telemetry import TelemetryConfig
-
-    from frontdesk.bot.commands.retention import Retention
     from frontdesk.channels.files import Files
 
 log = logging.getLogger(__name__)
-
-
-OWN_TRACES_ONLY: TelemetryConfig = {"tracing": False, "logs": False, "operation_spans": False}
-"""FastAPI's own spans hold whole addresses, `?token=` with them, and its log events hold whole exceptions."""
 
 
 class Speaking(Speaker, Protocol):
@@ -274,119 +261,8 @@ def host_secret(project: Project) -> bytes:
     return (configured.get_secret_value() if configured else own_secret(project, "host_secret")).encode()
 
 
-def create_app(bot: Bot) -> FastAPI:
-    """Return the HTTP server of one bot: its desk starts and stops with the server."""
-    from fastapi import FastAPI
-
-    from frontdesk.bot.commands.acting import served
-    from frontdesk.bot.commands.desks import mount_desks
-    from frontdesk.bot.commands.lifespan import Running
-    from frontdesk.bot.commands.observing import observing
-    from frontdesk.bot.commands.platforms import files_router, platforms_of
-    from frontdesk.bot.commands.retention import Retention
-    from frontdesk.bot.commands.wires import FETCHED, add_turnstile, mount_wires
-
-    project, settings = bot.project, bot.project.settings
-    install()
-    hide(*secrets_in(settings))
-    store = Store(project.store_url, FETCHED)
-    if bot.account:
-        bot.account.ledger = store.ledger
-    meters = Meters()
-    engine = ObservedEngine(bot.engine, meters)
-    desk = FrontDesk(engine, store, settings.limits, workers=settings.store.workers)
-    platforms = platforms_of(project)
-    ways = [platform.ways(desk) for platform in platforms.values()]
-    listeners = [way.listener for way in ways if way.listener]
-    senders = {name: platform.sender for name, platform in platforms.items()}
-    refresher = Refresher(bot.knowledge, project.folder, settings.knowledge.refresh_minutes)
-    retention = Retention(project, store)
-    running = Running(desk, senders, listeners, [refresher, retention])
-    app = FastAPI(
-        title="frontdesk", docs_url=None, redoc_url=None, lifespan=running.lifespan, telemetry=OWN_TRACES_ONLY
-    )
-    app.state.drain = running.drain
-    for webhook in [way.webhook for way in ways if way.webhook]:
-        app.include_router(webhook)
-    mount_wires(app, desk, project, bot.routers.get(settings.brand_id))
-    add_turnstile(app, desk, project)
-    mount_desks(app, desk, project)
-    _mount_operator(app, desk, bot, refresher, retention)
-    app.include_router(files_router(files_of(project), desk, platforms, operator_token(project), settings.agents))
-    app.include_router(observing(project, desk, meters, operator_token(project)))
-    _mount_health(app, store)
-    if project.settings.channels.actions and bot.account:
-        app.include_router(served(bot.account.actions, project))
-    return app
-
-
 def files_of(project: Project) -> Files:
     """Return where the project keeps what customers attach."""
     from frontdesk.channels.files import Files
 
     return Files(project.state / "attachments")
-
-
-def _mount_operator(app: FastAPI, desk: FrontDesk, bot: Bot, refresher: Refresher, retention: Retention) -> None:
-    """Mount /inbox and /admin behind the operator token."""
-    from frontdesk.bot.commands.oversight import KnowledgeOversight
-    from frontdesk.bot.commands.reviewing import Reviewer
-    from frontdesk.channels.admin import admin_router
-    from frontdesk.channels.inbox import inbox_router
-
-    token, oversight = operator_token(bot.project), KnowledgeOversight(bot, desk.store)
-    agents = bot.project.settings.agents
-
-    async def health() -> dict[str, Any]:
-        counts = await desk.store.call(desk.store.counts)
-        registry = bot.voices.registry
-        voices = {name: f"{b.voice}@{registry.current(b.voice)}" for name, b in bot.engine.brands.items()}
-        return {"conversations": dict(counts), "voices": voices, "encoder": {"name": bot.encoder.fingerprint}}
-
-    app.include_router(inbox_router(desk, staff=desk.staff, operator_token=token, agents=agents))
-    review = Reviewer(bot.project, desk.store, bot.encoder)
-    jobs = _ingests(refresher) | {
-        "train": partial(_in_thread, "train_failed", review.train),
-        "forget": partial(_in_thread, "forget_failed", retention.run),
-    }
-    pages = admin_router(
-        operator_token=token, agents=agents, health=health, jobs=jobs, oversight=oversight, review=review
-    )
-    app.include_router(pages)
-
-
-async def _in_thread(code: str, job: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Run a job that blocks; what is wrong is told to the operator who asked."""
-    try:
-        return await asyncio.to_thread(job)
-    except ConfigError as error:
-        raise ChannelError(error.what, status=409, code=code, fix=error.fix) from error
-
-
-def _ingests(refresher: Refresher) -> dict[str, Callable[[], Awaitable[Mapping[str, Any]]]]:
-    """Return the jobs that ingest, by name; what is wrong with a source is told to the operator who asked."""
-
-    async def ingest(only: str | None) -> dict[str, Any]:
-        try:
-            return told(await asyncio.to_thread(refresher.ingest, only))
-        except KnowledgeError as error:
-            what = f"{error.where}: {error.what}" if error.where else error.what
-            raise ChannelError(what, status=409, code="ingest_failed", fix=error.fix) from error
-
-    return {name: partial(ingest, only) for name, only in refresher.jobs.items()}
-
-
-def _mount_health(app: FastAPI, store: Store) -> None:
-    """Mount /health/live (the process answers) and /health/ready (the store answers too)."""
-    from fastapi.responses import JSONResponse
-
-    @app.get("/health/live")
-    async def live() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get("/health/ready", response_model=None)
-    def ready() -> Any:
-        try:
-            return JSONResponse({"status": "ok", **store.counts()})
-        except StoreError as error:
-            return JSONResponse({"status": "unavailable", "reason": error.what}, status_code=503)

@@ -58,10 +58,10 @@ EDGES = {
     "sqlalchemy": {"bot/store", "knowledge"},
     "fastapi": {
         "channels",
-        "bot/app.py",
         "bot/commands/desks.py",
         "bot/commands/observing.py",
         "bot/commands/platforms.py",
+        "bot/commands/serving.py",
         "bot/commands/wires.py",
     },
     "rasa_sdk": {"bot/dialogue/actions.py"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -26,9 +27,10 @@ def serve(
 
     import uvicorn
 
-    from frontdesk.bot.app import assemble, create_app, operator_token
+    from frontdesk.bot.app import assemble, operator_token
     from frontdesk.bot.commands.running import announced, reached_at
     from frontdesk.bot.commands.server import CONNECTION_SECONDS, Server
+    from frontdesk.bot.commands.serving import create_app
     from frontdesk.bot.store import Store
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -65,6 +67,6 @@ def _with_channels(project: Project, names: list[str]) -> Project:
     return Project(folder=project.folder, settings=settings)
 
 
-def _told(project: Project, token) -> str:  # type: ignore[no-untyped-def]
+def _told(project: Project, token: Callable[[Project], str]) -> str:
     """The token the project made for itself is shown; one from the environment is known to whoever set it."""
     return token(project) if project.settings.server.operator_token is None else "from the environment"

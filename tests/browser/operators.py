@@ -15,7 +15,8 @@ import uvicorn
 
 from frontdesk.adapters.encoder import MiniLM
 from frontdesk.adapters.graphs import user_cache
-from frontdesk.bot.app import Bot, create_app, knowledge_of, operator_token, voices_of
+from frontdesk.bot.app import Bot, knowledge_of, operator_token, voices_of
+from frontdesk.bot.commands.serving import create_app
 from frontdesk.bot.engine import Engine
 from frontdesk.bot.handoff import HandoffAnswerer
 from frontdesk.bot.project import Project

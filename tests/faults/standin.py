@@ -15,11 +15,11 @@ from typing import Any, cast
 import uvicorn
 from fastapi import FastAPI
 
-from frontdesk.bot.app import OWN_TRACES_ONLY, _mount_health
 from frontdesk.bot.commands.lifespan import Running
 from frontdesk.bot.commands.platforms import platforms_of
 from frontdesk.bot.commands.retention import Retention
 from frontdesk.bot.commands.server import CONNECTION_SECONDS, Server
+from frontdesk.bot.commands.serving import OWN_TRACES_ONLY, mount_health
 from frontdesk.bot.commands.wires import FETCHED, add_turnstile, mount_wires
 from frontdesk.bot.config import Brand
 from frontdesk.bot.desk import FrontDesk
@@ -110,7 +110,7 @@ def app_of(project: Project, engine: Any, *, deliver: bool = True) -> FastAPI:
         app.include_router(webhook)
     mount_wires(app, desk, project, None)
     add_turnstile(app, desk, project)
-    _mount_health(app, store)
+    mount_health(app, store)
     return app
 
 
