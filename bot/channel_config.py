@@ -135,7 +135,7 @@ class RasaRest(Table):
     token: SecretStr | None = None
     """Guards /model/parse and opens /conversations, sent as `?token=` like Rasa's own."""
     jwt_secret: SecretStr | None = None
-    """Opens /conversations to bearer tokens signed with it: role `admin`, or `user` for the one of that name."""
+    """Guards both for bearer tokens signed with it: role `admin`, or `user` for the conversation of that name."""
     socketio: RasaSocket | None = None
     callback: RasaCallback | None = None
 

@@ -95,7 +95,7 @@ class Conversations:
 
     async def append(self, id: str, request: Request) -> Response:
         """POST /conversations/{id}/tracker/events: what a person says, and who holds the conversation; for admins."""
-        if not self.admit(request, id):
+        if not admitted(request, self.settings, id):
             raise ChannelError("only admins write as a colleague.", status=403)
         found = await self._found(request, id)
         if found is None:
@@ -139,7 +139,7 @@ class Conversations:
 
     async def not_made(self, request: Request) -> Response:
         """Refuse what this server does not do."""
-        self.admit(request, str(request.path_params.get("id", "")))
+        admitted(request, self.settings, str(request.path_params.get("id", "")))
         raise ChannelError("this is not made here.", fix="docs/rasa.md lists what is.", status=501)
 
     async def _found(self, request: Request, name: str) -> Conversation | None:
@@ -147,28 +147,30 @@ class Conversations:
 
         Whoever may touch all of them may also name one of another channel by its whole id.
         """
-        everything = self.admit(request, name)
+        everything = admitted(request, self.settings, name)
         for id in (*(f"{channel}:{name}" for channel in CHANNELS), *([name] if everything else [])):
             if found := await self.desk.conversation(id):
                 return found
         return None
 
-    def admit(self, request: Request, name: str) -> bool:
-        """Return whether this caller may touch every conversation; raises ChannelError 401, or 403 if not this one."""
-        token, key = self.settings.token, self.settings.jwt_secret
-        sent = request.query_params.get("token", "").encode("utf-8", "replace")
-        if token and hmac.compare_digest(sent, token.get_secret_value().encode()):
-            return True
-        scheme, _, signed = request.headers.get("authorization", "").partition(" ")
-        if not key or scheme.lower() != "bearer":
-            raise ChannelError("the token is missing or wrong.", fix="send ?token= or a bearer token.", status=401)
-        try:
-            user = jwt.decode(signed.strip(), key.get_secret_value(), ["HS256", "HS384", "HS512"]).get("user")
-        except jwt.PyJWTError:
-            raise ChannelError("the bearer token is wrong or has expired.", status=401) from None
-        if dig(user, "role") != "admin" and (dig(user, "role") != "user" or dig(user, "username") != name):
-            raise ChannelError("this conversation is another user's.", status=403)
-        return dig(user, "role") == "admin"
+
+def admitted(request: Request, settings: RasaRest, name: str = "") -> bool:
+    """Return whether this caller may touch all conversations; raises ChannelError 401, or 403 if not even that one."""
+    token, key = settings.token, settings.jwt_secret
+    sent = request.query_params.get("token", "").encode("utf-8", "replace")
+    if token and hmac.compare_digest(sent, token.get_secret_value().encode()):
+        return True
+    scheme, _, signed = request.headers.get("authorization", "").partition(" ")
+    if not key or scheme.lower() != "bearer":
+        raise ChannelError("the token is missing or wrong.", fix="send ?token= or a bearer token.", status=401)
+    try:
+        user = jwt.decode(signed.strip(), key.get_secret_value(), ["HS256", "HS384", "HS512"]).get("user")
+    except jwt.PyJWTError:
+        raise ChannelError("the bearer token is wrong or has expired.", status=401) from None
+    role, own = dig(user, "role"), bool(name) and dig(user, "username") == name
+    if role != "admin" and not (role == "user" and own):
+        raise ChannelError("this is another user's, or for admins only.", status=403)
+    return role == "admin"
 
 
 def conversations_router(desk: Desk, settings: RasaRest, limits: Limits) -> APIRouter:
@@ -177,7 +179,7 @@ def conversations_router(desk: Desk, settings: RasaRest, limits: Limits) -> APIR
     router = APIRouter(route_class=RasaRoute)
 
     async def status(request: Request) -> Response:
-        handlers.admit(request, "")
+        admitted(request, settings)
         return JSONResponse({"model_file": "", "model_id": "frontdesk", "num_active_training_jobs": 0})
 
     async def version() -> dict[str, str]:

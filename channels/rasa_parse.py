@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -11,10 +10,11 @@ from typing import Any, Protocol
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from frontdesk.bot.config import Limits
+from frontdesk.bot.config import Limits, RasaRest
 from frontdesk.bot.errors import ChannelError
 from frontdesk.channels.problems import read_body
-from frontdesk.channels.requests import SafeRoute, read_object
+from frontdesk.channels.rasa_conversations import RasaRoute, admitted
+from frontdesk.channels.requests import read_object
 
 RANKED = 10
 """The intents that Rasa ranks."""
@@ -64,15 +64,14 @@ class Understood(Protocol):
         ...
 
 
-def parse_router(understand: Callable[[str], Understood], limits: Limits, token: str | None) -> APIRouter:
-    """Return the route /model/parse; with a `token`, whoever asks sends it as `?token=`, as with Rasa's server."""
-    router = APIRouter(route_class=SafeRoute)
+def parse_router(understand: Callable[[str], Understood], limits: Limits, settings: RasaRest) -> APIRouter:
+    """Return the route /model/parse; where the settings name a token or a secret, whoever asks must prove it."""
+    router = APIRouter(route_class=RasaRoute)
 
     @router.post("/model/parse")
     async def parse(request: Request) -> Response:
-        sent = request.query_params.get("token", "").encode("utf-8", "replace")
-        if token and not hmac.compare_digest(sent, token.encode()):
-            raise ChannelError("the token is missing or wrong.", fix="send ?token=.", status=401, code="unauthorized")
+        if settings.token or settings.jwt_secret:
+            admitted(request, settings)
         if request.query_params.get("emulation_mode"):
             fix = "leave emulation_mode out; the answer is in Rasa's own shape."
             raise ChannelError("other shapes are not made here.", fix=fix, status=400, code="no_emulation")

@@ -85,5 +85,4 @@ def _mount_rasa(app: FastAPI, desk: FrontDesk, project: Project, router: Router 
             rasa.socketio.socketio_path, socket_app(desk, rasa.socketio, settings.limits, brand, messages, origins)
         )
     if router:
-        token = rasa.token.get_secret_value() if rasa.token else None
-        app.include_router(parse_router(lambda text: router.understand(text, now().date()), settings.limits, token))
+        app.include_router(parse_router(lambda text: router.understand(text, now().date()), settings.limits, rasa))

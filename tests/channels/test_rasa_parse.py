@@ -7,11 +7,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import jwt
 import pytest
 
-from frontdesk.bot.config import Limits
+from frontdesk.bot.config import Limits, RasaRest
 from frontdesk.channels.rasa_parse import parse_router
 from tests.channels.wire import served
+
+KEY = "k" * 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +41,14 @@ def understand(text: str) -> Said:
     )
 
 
-def parse(body: Any, query: str = "", token: str | None = None) -> Any:
+def parse(body: Any, query: str = "", bearer: str = "", **secrets: str) -> Any:
+    settings = RasaRest.model_validate(secrets)
+
     async def go() -> Any:
-        async with served(parse_router(understand, Limits(text_chars=100), token)) as client:
+        async with served(parse_router(understand, Limits(text_chars=100), settings)) as client:
             content = body if isinstance(body, bytes) else json.dumps(body)
-            return await client.post(f"/model/parse{query}", content=content)
+            headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+            return await client.post(f"/model/parse{query}", content=content, headers=headers)
 
     return asyncio.run(go())
 
@@ -70,6 +76,13 @@ def test_a_configured_token_is_asked_for(query: str, status: int) -> None:
     assert parse({"text": "hi"}, query, token="s3cret").status_code == status
 
 
+@pytest.mark.parametrize(("key", "role", "status"), [(KEY, "admin", 200), (KEY, "user", 403), ("x" * 32, "admin", 401)])
+def test_a_configured_secret_closes_it_to_all_but_admins(key: str, role: str, status: int) -> None:
+    bearer = jwt.encode({"user": {"username": "u1", "role": role}}, key, "HS256")
+    assert parse({"text": "hi"}, bearer=bearer, jwt_secret=KEY).status_code == status
+    assert parse({"text": "hi"}, jwt_secret=KEY).status_code == 401
+
+
 @pytest.mark.parametrize(
     ("body", "query", "status"),
     [
@@ -86,4 +99,6 @@ def test_a_configured_token_is_asked_for(query: str, status: int) -> None:
 def test_bad_requests_say_what_is_wrong(body: Any, query: str, status: int) -> None:
     response = parse(body, query)
     assert response.status_code == status
-    assert response.json()["error"]["message"]
+    said = response.json()
+    assert (said["status"], said["code"]) == ("failure", status)
+    assert said["message"]
