@@ -14,6 +14,7 @@ from frontdesk.bot.config import Limits, RasaRest
 from frontdesk.bot.errors import ChannelError
 from frontdesk.channels.problems import read_body
 from frontdesk.channels.rasa_conversations import RasaRoute, admitted
+from frontdesk.channels.rasa_emulation import SHAPES
 from frontdesk.channels.requests import read_object
 
 RANKED = 10
@@ -72,9 +73,9 @@ def parse_router(understand: Callable[[str], Understood], limits: Limits, settin
     async def parse(request: Request) -> Response:
         if settings.token or settings.jwt_secret:
             admitted(request, settings)
-        if request.query_params.get("emulation_mode"):
-            fix = "leave emulation_mode out; the answer is in Rasa's own shape."
-            raise ChannelError("other shapes are not made here.", fix=fix, status=400, code="no_emulation")
+        mode = request.query_params.get("emulation_mode", "").lower()
+        if mode and mode not in SHAPES:
+            raise ChannelError("emulation_mode is unknown.", fix=f"use one of {', '.join(SHAPES).upper()}.")
         body = read_object(await read_body(request, limits.body_bytes))
         text, message_id = body.get("text"), body.get("message_id")
         if not isinstance(text, str) or not text.strip():
@@ -83,6 +84,8 @@ def parse_router(understand: Callable[[str], Understood], limits: Limits, settin
             fix = f"send at most {limits.text_chars} characters."
             raise ChannelError("the text is too long.", fix=fix, status=413, code="text_too_long")
         found = parsed(text, await asyncio.to_thread(understand, text))
+        if mode:
+            return JSONResponse(SHAPES[mode](found))
         return JSONResponse(found | ({"message_id": message_id} if isinstance(message_id, str) else {}))
 
     return router

@@ -71,6 +71,21 @@ def test_the_shape_is_rasas() -> None:
     assert "default" in found["response_selector"]
 
 
+def test_what_was_made_for_other_services_is_answered_in_their_shape() -> None:
+    said = {"text": "where is LL-1?", "message_id": "m1"}
+    found = parse(said, "?emulation_mode=WIT").json()
+    assert found["intents"] == [{"name": "order_status", "confidence": 0.9}]
+    [entity] = found["entities"]["order_id:order_id"]
+    assert (entity["body"], entity["start"], entity["end"], entity["role"]) == ("LL-1", 9, 13, "order_id")
+    prediction = parse(said, "?emulation_mode=luis").json()["prediction"]
+    assert (prediction["topIntent"], prediction["intents"]["other_0"]) == ("order_status", {"score": 0.01})
+    assert prediction["entities"]["order_id"] == ["LL-1"]
+    assert prediction["entities"]["$instance"]["order_id"][0]["length"] == 4
+    result = parse(said, "?emulation_mode=DIALOGFLOW").json()["queryResult"]
+    assert (result["action"], result["parameters"]) == ("order_status", {"order_id": ["LL-1"]})
+    assert result["intentDetectionConfidence"] == 0.9
+
+
 @pytest.mark.parametrize(("query", "status"), [("?token=s3cret", 200), ("", 401), ("?token=", 401), ("?token=ñ", 401)])
 def test_a_configured_token_is_asked_for(query: str, status: int) -> None:
     assert parse({"text": "hi"}, query, token="s3cret").status_code == status
@@ -93,7 +108,7 @@ def test_a_configured_secret_closes_it_to_all_but_admins(key: str, role: str, st
         ({"text": 3}, "", 400),
         ({"text": "  "}, "", 400),
         ({"text": "x" * 101}, "", 413),
-        ({"text": "hi"}, "?emulation_mode=LUIS", 400),
+        ({"text": "hi"}, "?emulation_mode=ALEXA", 400),
     ],
 )
 def test_bad_requests_say_what_is_wrong(body: Any, query: str, status: int) -> None:
