@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from frontdesk.adapters.encoder import MiniLM
+from frontdesk.bot.commands.router_report import write_router_report
 from frontdesk.bot.errors import ConfigError, ModelError
 from frontdesk.bot.router.bars import Bars
 from frontdesk.bot.router.calibrate import conformal_limit, coverage_at, selective_threshold
@@ -296,7 +297,7 @@ class TestFigures:
         assert calibration_error(np.array([0.5, 0.5]), np.array([True, False])) == 0.0
         assert coverage_at(np.array([0.9, 0.8, 0.7]), np.array([True, True, False]), 0.05) == pytest.approx(2 / 3)
 
-    def test_evaluation_has_the_designs_keys(self) -> None:
+    def test_evaluation_has_the_designs_keys_and_a_page(self, tmp_path: Path) -> None:
         rows = [
             {"text": stem.format(thing), "intent": intent}
             for intent, stems in STEMS.items()
@@ -304,13 +305,16 @@ class TestFigures:
             for thing in THINGS
         ]
         strange = [{"text": f"zorb {k} quux", "intent": "oos"} for k in range(30)]
-        found = evaluate_router(rows + strange, rows[::3] + strange[:5], WordHash()).figures
+        evaluation = evaluate_router(rows + strange, rows[::3] + strange[:5], WordHash())
+        found = evaluation.figures
         names = ["accuracy", "accuracy_in_scope", "oos_recall", "oos_precision", "oos_auroc", "ece"]
         names += ["coverage_at_error_5", "error_at_coverage_80", "answered", "error_on_answered", "p50_ms", "p95_ms"]
         assert set(found) == {"n", "train_seconds", *names, *(f"{name}_ci" for name in names)}
         assert all(found[f"{name}_ci"][0] <= found[name] <= found[f"{name}_ci"][1] for name in names)
         assert found["accuracy_in_scope"] > 0.95
         assert json.loads(json.dumps(found)) == found
+        page = write_router_report(tmp_path, evaluation).read_text()
+        assert all(text in page for text in ("Coverage and error", "Reliability", "<polyline", "Most confused", "ece"))
         alone = evaluate_router(rows, rows[:8], WordHash()).figures
         assert alone["oos_auroc"] is None
         assert alone["accuracy"] == alone["accuracy_in_scope"]
