@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Collection, Coroutine, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -36,6 +38,8 @@ POLL_SECONDS = 25
 """How long Telegram holds a request for updates open while there are none."""
 UPDATES = ("message", "callback_query")
 _CONFLICT_SECONDS = 30.0
+_ALBUMS = 1000
+"""The albums that are remembered by their first file."""
 _TYPING_AT_ONCE = 8
 """To how many customers `typing` is shown; in a rush, or while Telegram is slow, the others do without."""
 QUICK_SECONDS, TYPING_SECONDS, LONGEST_TYPING_SECONDS = 0.4, 4.0, 60.0
@@ -49,6 +53,7 @@ class TelegramIntake:
         self, desk: Desk, limits: Limits, brand: str, sender: TelegramSender, intents: Collection[str] = ()
     ) -> None:
         self._desk, self._limits, self._brand, self._sender = desk, limits, brand, sender
+        self._albums: OrderedDict[str, str] = OrderedDict()
         self._reader = Reader(bot=sender.api.bot, name=sender.api.name, intents=intents)
 
     async def take(self, update: Mapping[str, Any]) -> None:
@@ -65,10 +70,23 @@ class TelegramIntake:
             ) from None
         if said is None:
             return
-        key = f"{self._sender.api.bot}:{number}"
-        receipt = await self._desk.accept(_message(said, self._brand, self._limits.text_chars, key), key)
-        if not receipt.duplicate:
+        key, further = f"{self._sender.api.bot}:{number}", self._is_further(said, number)
+        message = _message(said, self._brand, self._limits.text_chars, key)
+        if further:
+            message = replace(message, metadata={**message.metadata, "noted": True})
+        receipt = await self._desk.accept(message, key)
+        if not receipt.duplicate and not further:
             self._sender.acknowledge(said.chat, said.callback, self._desk, receipt)
+
+    def _is_further(self, said: Said, number: str) -> bool:
+        """Whether it is one more file of an album and has no words: the album's first is answered for all of them."""
+        album = str(said.extra.get("album") or "")
+        if not album:
+            return False
+        first = self._albums.setdefault(f"{said.conversation_id} {album}", number)
+        while len(self._albums) > _ALBUMS:
+            self._albums.popitem(last=False)
+        return first != number and said.wordless
 
 
 def telegram_router(intake: TelegramIntake, settings: Telegram, limits: Limits) -> APIRouter:

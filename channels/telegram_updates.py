@@ -32,7 +32,12 @@ class Said:
     date: str = ""
     group: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """Metadata of the message: `title` of a button, `file` that came with it, `start` of a deep link, its place."""
+    """Metadata of the message: `title` of a button, `file` and `files` that came, `start` of a deep link, its place."""
+
+    @property
+    def wordless(self) -> bool:
+        """Whether a file is all there is."""
+        return self.text == f"[{self.extra.get('file')}]"
 
     @property
     def conversation_id(self) -> str:
@@ -84,7 +89,9 @@ class Reader:
             extra = {"start": linked} if linked else {}
         file = _file(message)
         if file:
+            album = dig(message, "media_group_id")
             words, extra = words or f"[{file}]", extra | {"file": file} | _kept(message, file)
+            extra |= {"album": album} if album else {}
         return _place(message, message, words, extra=extra) if words else None
 
 

@@ -113,6 +113,18 @@ def test_a_deep_link_and_a_file_are_remembered() -> None:
     ]
 
 
+def test_an_album_is_answered_once() -> None:
+    fake, photo = FakeTelegram(), [{"file_id": "x"}]
+    album = [fake.message(None, media_group_id="9", photo=photo) for _ in range(3)]
+    worded = fake.message(None, media_group_id="9", photo=photo, caption="All are dented")
+    other = fake.message(None, chat=8, media_group_id="9", photo=photo)
+    desk = received(*album, album[0], worded, other)
+    known = asyncio.run(kept(desk, "telegram:7"))
+    assert [turn.message.text for turn in known.turns] == ["[photo]", "[photo]", "[photo]", "All are dented"]
+    assert [bool(turn.message.metadata.get("noted")) for turn in known.turns] == [False, True, True, False]
+    assert not asyncio.run(kept(desk, "telegram:8")).turns[0].message.metadata.get("noted")
+
+
 BOT = {"id": 4242, "is_bot": True}
 GROUP = -5
 
