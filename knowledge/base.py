@@ -24,7 +24,7 @@ from frontdesk.knowledge.confidence import Confidence, Confidences
 from frontdesk.knowledge.conflicts import Disagreements
 from frontdesk.knowledge.documents import Documents, Edition
 from frontdesk.knowledge.examples import Row
-from frontdesk.knowledge.index import Content, Generation, Progress, kept, silent
+from frontdesk.knowledge.index import SEARCHABLE, Content, Generation, Progress, kept, silent
 from frontdesk.knowledge.ingest import Changes, Known
 from frontdesk.knowledge.live import Live
 from frontdesk.knowledge.retrieve import retrieve
@@ -119,6 +119,16 @@ class Knowledge:
             self._loading.release()
         return True
 
+    def take_up(self) -> None:
+        """Serve what a child process has made by this one's right: a new generation, or more vectors of sentences."""
+        with self._loading:
+            live = self._live.generation
+            if live is None or live.number != self._number():
+                self.load()
+                return
+            with self._documents.transaction() as connection:
+                live.known.update(sql.vectors(connection, self._encoder.fingerprint))
+
     def ingest(self, project_folder: Path, progress: Progress = silent) -> IngestReport:
         """Bring documents and index up to date with the sources, while the current generation goes on serving.
 
@@ -169,6 +179,7 @@ class Knowledge:
             generation = ingest.build(connection, self._root, self._encoder.fingerprint, progress)
         self._live.swap(generation)
         self._sweep(generation.number)
+        progress(SEARCHABLE, 1, 1)
         return len(made)
 
     def _completed(self, progress: Progress) -> int:

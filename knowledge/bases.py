@@ -74,6 +74,21 @@ class KnowledgeBases:
         for base in self.bases.values():
             base.right.release()
 
+    def rights(self) -> dict[str, int]:
+        """Return the rights that are kept, by base, as a child process inherits them."""
+        handles = {name: base.right.handle for name, base in self.bases.items()}
+        return {name: handle for name, handle in handles.items() if handle is not None}
+
+    def inherit(self, rights: Mapping[str, int]) -> None:
+        """Keep the rights that the parent process handed down."""
+        for name, handle in rights.items():
+            self.bases[name].right.inherit(handle)
+
+    def take_up(self, only: str | None = None) -> None:
+        """Serve what another process has made of every base, or of the one named `only`."""
+        for base in [self.bases[only]] if only else self.bases.values():
+            base.take_up()
+
     def elsewhere(self) -> bool:
         """Whether another process has the right to ingest into one of the bases now."""
         return any(base.right.elsewhere() for base in self.bases.values())

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, of how many."""
+SEARCHABLE = "searchable"
+"""What a progress is told once the new generation serves; only sentences are embedded after that."""
 SAMPLE = 50
 """Of how many passages, and of how many queries near one, the true neighbours must be found."""
 NEIGHBOURS = 10

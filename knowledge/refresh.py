@@ -7,15 +7,14 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from frontdesk.bot.errors import FrontdeskError, KnowledgeError
 from frontdesk.knowledge.bases import KnowledgeBases
-from frontdesk.knowledge.values import IngestReport
 
 log = logging.getLogger(__name__)
 STEP_MS = 200
@@ -25,12 +24,24 @@ NICE = 10
 T = TypeVar("T")
 
 
+class Ingest(Protocol):
+    """How a running server ingests: so that its answers don't wait, and what is new serves when it returns."""
+
+    def __call__(self, only: str | None = None) -> Mapping[str, Any]:
+        """Ingest every base, or one by its name; return `told` of the reports. Blocking; raises KnowledgeError."""
+        ...
+
+    def stop(self) -> None:
+        """Break off what is under way; what served goes on to."""
+        ...
+
+
 class Refresher:
     """The ingests of a running server: it keeps the right to them, and does one every `minutes`, if not 0."""
 
-    def __init__(self, bases: KnowledgeBases, project_folder: Path, minutes: float) -> None:
-        self._bases, self._folder, self._minutes = bases, project_folder, minutes
-        self._stopping = threading.Event()
+    def __init__(self, bases: KnowledgeBases, ingest: Ingest, minutes: float) -> None:
+        self._bases, self._ingest, self._minutes = bases, ingest, minutes
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -41,8 +52,9 @@ class Refresher:
             self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """End; an ingest that is under way is broken off at its next step, and what served goes on to."""
-        self._stopping.set()
+        """End; an ingest that is under way is broken off, and what served goes on to."""
+        self._stopping = True
+        self._ingest.stop()
         task, self._task = self._task, None
         if task:
             task.cancel()
@@ -56,16 +68,16 @@ class Refresher:
 
     def refresh(self) -> None:
         """Ingest every base; what fails is logged, and the index before goes on serving. Blocking."""
-        for name, base in self._bases.bases.items():
+        for name in self._bases.bases:
             try:
-                report = behind(partial(base.ingest, self._folder, self._step))
+                report = self.ingest(name)
             except FrontdeskError as error:
                 log.warning("the knowledge base %s was not refreshed: %s", name, error)
             except Exception:
                 log.exception("the knowledge base %s was not refreshed", name)
             else:
-                for skipped in report.skipped:
-                    log.warning("the knowledge base %s: skipped %s: %s", name, skipped.path, skipped.reason)
+                for skipped in report["skipped"]:
+                    log.warning("the knowledge base %s: skipped %s: %s", name, skipped["path"], skipped["reason"])
 
     @property
     def jobs(self) -> dict[str, str | None]:
@@ -73,24 +85,23 @@ class Refresher:
         bases = list(self._bases.bases)
         return {job_name(only): only for only in (None, *(bases if len(bases) > 1 else ()))}
 
-    def ingest(self, only: str | None = None) -> dict[str, IngestReport]:
-        """Ingest every base, or one by its name; returns the reports by base. Blocking; raises KnowledgeError."""
-        return behind(partial(self._bases.ingest, self._folder, self._step, only))
-
-    def _step(self, what: str, done: int, of: int) -> None:
-        if self._stopping.is_set():
-            raise KnowledgeError("the server is stopping, and the ingest with it.", fix="run it again.")
+    def ingest(self, only: str | None = None) -> Mapping[str, Any]:
+        """Ingest every base, or one by its name; return `told` of the reports. Blocking; raises KnowledgeError."""
+        if self._stopping:
+            raise KnowledgeError("the server is stopping.", fix="run it again.")
+        return self._ingest(only)
 
 
 def behind(work: Callable[[], T]) -> T:
     """Do `work` on a thread of its own, which leaves the processors to others where threads have priorities (Linux)."""
-    with ThreadPoolExecutor(1, initializer=_stand_back) as thread:
+    with ThreadPoolExecutor(1, initializer=partial(stand_back, threading.get_native_id)) as thread:
         return thread.submit(work).result()
 
 
-def _stand_back() -> None:
-    if sys.platform == "linux":  # elsewhere it is the priority of the whole process
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + NICE)
+def stand_back(process: Callable[[], int]) -> None:
+    """Lower the priority of a process, or of a thread where the system numbers these alike."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, process(), os.getpriority(os.PRIO_PROCESS, 0) + NICE)
 
 
 def job_name(only: str | None) -> str:

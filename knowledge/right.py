@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,15 @@ class Right:
     def kept(self) -> bool:
         """Whether this process keeps the right."""
         return self._kept is not None
+
+    @property
+    def handle(self) -> int | None:
+        """The open file by which a child process has the right too, whichever of the two ends first; None without."""
+        return self._kept.fileno() if self._kept else None
+
+    def inherit(self, handle: int) -> None:
+        """Keep the right that the parent process handed down."""
+        self._kept = os.fdopen(handle, "w")
 
     def release(self) -> None:
         """Give up a right that was kept."""

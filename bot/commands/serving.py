@@ -14,6 +14,7 @@ from fastapi.telemetry import TelemetryConfig
 from frontdesk.bot.app import Bot, files_of, operator_token
 from frontdesk.bot.commands.acting import served
 from frontdesk.bot.commands.desks import mount_desks
+from frontdesk.bot.commands.ingesting import ChildIngest
 from frontdesk.bot.commands.lifespan import Running
 from frontdesk.bot.commands.observing import observing
 from frontdesk.bot.commands.oversight import KnowledgeOversight
@@ -28,7 +29,6 @@ from frontdesk.bot.observed import Meters, ObservedEngine
 from frontdesk.bot.store import Store
 from frontdesk.channels.admin import admin_router
 from frontdesk.channels.inbox import inbox_router
-from frontdesk.knowledge.bases import told
 from frontdesk.knowledge.refresh import Refresher
 
 OWN_TRACES_ONLY: TelemetryConfig = {"tracing": False, "logs": False, "operation_spans": False}
@@ -50,7 +50,7 @@ def create_app(bot: Bot) -> FastAPI:
     ways = [platform.ways(desk) for platform in platforms.values()]
     listeners = [way.listener for way in ways if way.listener]
     senders = {name: platform.sender for name, platform in platforms.items()}
-    refresher = Refresher(bot.knowledge, project.folder, settings.knowledge.refresh_minutes)
+    refresher = Refresher(bot.knowledge, ChildIngest(project.folder, bot.knowledge), settings.knowledge.refresh_minutes)
     retention = Retention(project, store)
     running = Running(desk, senders, listeners, [refresher, retention])
     app = FastAPI(
@@ -105,9 +105,9 @@ async def _in_thread(code: str, job: Callable[[], Mapping[str, Any]]) -> Mapping
 def _ingests(refresher: Refresher) -> dict[str, Callable[[], Awaitable[Mapping[str, Any]]]]:
     """Return the jobs that ingest, by name; what is wrong with a source is told to the operator who asked."""
 
-    async def ingest(only: str | None) -> dict[str, Any]:
+    async def ingest(only: str | None) -> Mapping[str, Any]:
         try:
-            return told(await asyncio.to_thread(refresher.ingest, only))
+            return await asyncio.to_thread(refresher.ingest, only)
         except KnowledgeError as error:
             what = f"{error.where}: {error.what}" if error.where else error.what
             raise ChannelError(what, status=409, code="ingest_failed", fix=error.fix) from error
