@@ -77,9 +77,16 @@ class Drawing:
 
 
 def message(text: str, file: str = "", locale: str = "") -> Message:
-    customer, came = Customer(id="c"), {"file": file} if file else {}
-    who = {"conversation_id": "x", "brand": "b", "channel": "web", "id": "1"}
-    return Message(text=text, customer=customer, metadata=came, locale=locale, **who)
+    return Message(
+        text=text,
+        conversation_id="x",
+        brand="b",
+        channel="web",
+        customer=Customer(id="c"),
+        id="1",
+        locale=locale,
+        metadata={"file": file} if file else {},
+    )
 
 
 def route(kind: Kind, intent: str = "returns", alternatives: tuple[tuple[str, float], ...] = ()) -> Route:
