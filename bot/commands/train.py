@@ -56,9 +56,11 @@ def _told(report: TrainReport, unrouted: list[str]) -> dict[str, Any]:
 
 
 def _lines(report: TrainReport, unrouted: list[str]) -> str:
-    figures = {key: value for key, value in _told(report, unrouted).items() if key not in ("gate", "served")}
+    told = _told(report, unrouted)
+    figures = {key: value for key, value in told.items() if key not in ("warnings", "gate", "served")}
+    warned = [f"warning: {warning}" for warning in told["warnings"]]
     after = "is served from the next message on." if report.verdict.served else "is not served."
-    return f"{rows_of(figures)}\n{gate_lines(report.verdict)}\nRouter {report.version} {after}"
+    return "\n".join([rows_of(figures), *warned, gate_lines(report.verdict), f"Router {report.version} {after}"])
 
 
 def gate_lines(verdict: Verdict) -> str:
