@@ -17,6 +17,7 @@ await speak(new URLSearchParams(location.search).get("locale"));
 const heard = {
   async init(data) {
     greeting = String(data.greeting || "");
+    questions = String(data.questions || "").split("|").map((one) => one.trim()).filter(Boolean);
     tell("painted", paint(data));
     await speak(data.locale);
     reword();
@@ -83,6 +84,7 @@ let unread = 0;
 let came = 0;  // when the last answer was shown in an open window
 let read = 0;
 let greeting = "";
+let questions = [];
 let tokenCame = null;
 
 const unsent = new Unsent(brand);
@@ -202,7 +204,7 @@ function reset() {
   clear();
   log.clear();
   memory.drop();
-  log.welcome(hello());
+  log.welcome(hello(), questions);
   tell("unread", { count: 0 });
 }
 
@@ -255,7 +257,7 @@ function reword() {
   notice();
   const own = personTitle && language === ownLanguage;
   if (own) person.lastChild.textContent = personTitle;
-  log.rewelcome(hello());
+  log.rewelcome(hello(), questions);
 }
 
 function hello() {

@@ -92,17 +92,19 @@ export class Log {
     this.list.replaceChildren(...kept);
   }
 
-  welcome(text) {
+  // The first word, and the questions that the page suggests.
+  welcome(text, questions = []) {
     this.#first = new Answer(this.name, { onsource: this.hooks.source });
     this.#first.add(text, [{ type: "paragraph", children: [{ type: "text", text }] }], []);
+    this.#first.buttons(questions.map((title) => ({ title, payload: title })), this.hooks.pressed);
     this.list.prepend(this.#first.element);
   }
 
   // The greeting in other words, unless the conversation has replaced it.
-  rewelcome(text) {
+  rewelcome(text, questions) {
     if (!this.#first?.element.isConnected) return;
     this.#first.element.remove();
-    this.welcome(text);
+    this.welcome(text, this.mine().length ? [] : questions);
   }
 
   // An answer stands under its message, whatever else was written meanwhile, here or in another tab.

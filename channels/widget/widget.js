@@ -46,7 +46,7 @@
     .badge { position: absolute; top: -4px; right: -4px; min-width: 22px; box-sizing: border-box; padding: 0 6px;
       border-radius: 11px; font: 600 12px/22px system-ui, sans-serif; text-align: center; color: #fff; background: #c62828; }
     iframe, .lost { position: fixed; bottom: calc(var(--frontdesk-y, 20px) + 72px); right: var(--frontdesk-x, 20px);
-      width: min(400px, calc(100vw - 40px)); height: min(660px, calc(100vh - 116px)); border: 0; border-radius: var(--frontdesk-radius, 18px);
+      width: min(var(--frontdesk-width, 400px), calc(100vw - 40px)); height: min(var(--frontdesk-height, 660px), calc(100vh - 116px)); border: 0; border-radius: var(--frontdesk-radius, 18px);
       color-scheme: normal; box-shadow: 0 18px 60px rgb(0 0 0 / .24), 0 2px 8px rgb(0 0 0 / .12), 0 0 0 1px rgb(128 128 128 / .2); }
     :host(.left) iframe, :host(.left) .lost { right: auto; left: var(--frontdesk-x, 20px); }
     .lost, .hail { box-sizing: border-box; font: 15px/1.5 system-ui, sans-serif; color: #1d2422; background: #fff; }
@@ -189,7 +189,7 @@
       talking = Boolean(data.talking);
       const queue = waiting;
       waiting = [];
-      tell("init", { greeting: set.greeting || "", locale, ...look() });
+      tell("init", { greeting: set.greeting || "", questions: set.questions || "", locale, ...look() });
       for (const [type, more] of queue) tell(type, more);
       emit("ready");
       const seconds = parseFloat(set.proactive);

@@ -83,6 +83,27 @@ def test_the_page_may_bring_its_own_button_and_its_own_variables(context: Browse
     expect(chat(page).locator("html[style*='--accent: rgb(0 128 128)'][style*='--radius: 4px']")).to_be_attached()
 
 
+def test_questions_are_suggested_until_something_was_said(context: BrowserContext, shop: Shop) -> None:
+    settings = 'data-questions="Can I return a kettle?| Where is my order? ||" data-greeting="Hello"'
+    page = embedded(
+        context, shop, settings, "<style>:root { --frontdesk-width: 480px; --frontdesk-height: 500px }</style>"
+    )
+    launcher(page).click()
+    offered = chat(page).locator(".choices button")
+    expect(offered).to_have_text(["Can I return a kettle?", "Where is my order?"])
+    box = page.locator("iframe").bounding_box() or {}
+    assert (box["width"], box["height"]) == (480, 500)
+    page.evaluate("frontdesk.setLocale('es')")
+    expect(offered).to_have_count(2)
+    offered.first.click()
+    expect(chat(page).locator(".mine .bubble")).to_have_text("Can I return a kettle?")
+    expect(chat(page).locator(".sources")).to_be_visible()
+    assert not offered.count()
+    page.evaluate("frontdesk.setLocale('en')")
+    page.evaluate("frontdesk.reset()")
+    expect(offered).to_have_count(2)
+
+
 def test_events_tell_the_page_what_happens_and_never_what_was_said(context: BrowserContext, shop: Shop) -> None:
     page = embedded(context, shop)
     page.evaluate("""() => {
