@@ -12,10 +12,10 @@ from frontdesk.bot.config import Limits
 from frontdesk.bot.errors import Overloaded
 from frontdesk.bot.store import Dispatcher, Room
 
-LASTING_SECONDS = 1.0
-"""From when on a rush of quick turns is no burst; and how long nobody may have been refused when it is over."""
+LASTING_SECONDS = 3.0
+"""How long a burst of quick turns may make the wait, and how long nobody may have been refused when a rush is over."""
 BURST_TURNS = 4
-"""How many turns long a burst may make the wait."""
+"""How many turns long a burst may make the wait where that is longer."""
 LOOK_SECONDS = 0.25
 """How often at least it is looked whether there is room, as other servers may take up what waits."""
 
@@ -23,17 +23,17 @@ LOOK_SECONDS = 0.25
 class Admission:
     """Decides how much may wait, by how long the workers have been behind.
 
-    A burst may wait: up to `limits.queue` messages, in BURST_TURNS conversations for each worker. Once no worker was
-    free for LASTING_SECONDS, or for BURST_TURNS turns where these take longer, only a quarter as many conversations as
-    there are workers may wait for one: whatever is taken then waits about a third of a turn, and the rest is refused at
-    once, without a look at the database, until a worker takes up the next conversation.
+    A burst may wait: up to `limits.queue` messages, in as many conversations as the workers answer in LASTING_SECONDS,
+    or in BURST_TURNS turns where these take longer. Once no worker was free for that long, only a quarter as many
+    conversations as there are workers may wait for one: whatever is taken then waits about a third of a turn, and the
+    rest is refused at once, without a look at the database, until a worker takes up the next conversation.
     (Queues that stand, not queues that are long, are what hurts: Nichols and Jacobson, Controlling Queue Delay, 2012.)
     """
 
     def __init__(self, limits: Limits, dispatcher: Dispatcher, workers: int) -> None:
-        self._dispatcher, self._waiting = dispatcher, max(1, workers // 4)
-        self._burst = Room(
-            messages=limits.queue, in_conversation=limits.queue_per_conversation, conversations=BURST_TURNS * workers
+        self._dispatcher, self._workers, self._waiting = dispatcher, workers, max(1, workers // 4)
+        self._room = Room(
+            messages=limits.queue, in_conversation=limits.queue_per_conversation, conversations=limits.queue
         )
         self._found_full, self._refused, self._asking = (-1, -inf), -inf, 0
 
@@ -52,7 +52,7 @@ class Admission:
         rush, taken = self._rush(), self._dispatcher.taken
         self._asking += 1
         try:
-            yield replace(self._burst, conversations=self._waiting) if rush else self._burst
+            yield replace(self._room, conversations=self._waiting if rush else self._burst())
         except Overloaded:
             if rush:
                 self._refused = time.monotonic()
@@ -67,6 +67,13 @@ class Admission:
         looked = self._dispatcher.taken == taken and time.monotonic() < at + LOOK_SECONDS
         return looked or (self._rush() and self._asking >= self._waiting)
 
+    def _burst(self) -> int:
+        """How many conversations the workers answer in as long as a burst may take."""
+        turn = self._dispatcher.turn_seconds
+        return min(self._room.conversations, int(self._workers * self._lasting() / max(turn, 1e-3)))
+
     def _rush(self) -> bool:
-        lasting = max(LASTING_SECONDS, BURST_TURNS * self._dispatcher.turn_seconds)
-        return self._dispatcher.behind() > lasting or time.monotonic() < self._refused + LASTING_SECONDS
+        return self._dispatcher.behind() > self._lasting() or time.monotonic() < self._refused + LASTING_SECONDS
+
+    def _lasting(self) -> float:
+        return max(LASTING_SECONDS, BURST_TURNS * self._dispatcher.turn_seconds)

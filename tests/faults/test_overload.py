@@ -97,7 +97,7 @@ class Workers:
 
 def test_a_burst_waits_and_a_lasting_rush_is_cut_off() -> None:
     workers = Workers()
-    admission = Admission(Limits(queue=50), cast(Any, workers), 8)
+    admission = Admission(Limits(queue=200), cast(Any, workers), 8)
 
     def room(refusing: bool = False) -> Room:
         with suppress(Refused), admission.place() as found:
@@ -105,9 +105,9 @@ def test_a_burst_waits_and_a_lasting_rush_is_cut_off() -> None:
                 raise Refused("no room")
         return found
 
-    assert room(refusing=True).messages == 50
-    assert room().conversations == 32, "a burst that found the queue full: the next one looks again"
-    workers.late = 2.0
+    assert room(refusing=True).messages == 200
+    assert room().conversations == 120, "a burst that found the queue full: the next one looks again"
+    workers.late = 4.0
     assert room(refusing=True).conversations == 2
     assert admission.turn_away()
     workers.taken += 1
