@@ -208,7 +208,7 @@ def said_kindly(refused: Mapping[str, httpx.Response]) -> None:
 
 
 def test_in_a_rush_the_same_is_said_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Admission, "full", lambda self: True)
+    monkeypatch.setattr(Admission, "turn_away", lambda self: True)
     for name, secret in SECRETS.items():
         monkeypatch.setenv(name, secret)
     project = project_in(tmp_path / "shop", channels=platforms("http://127.0.0.1:9", "http://127.0.0.1:9"))
