@@ -17,8 +17,8 @@ from frontdesk.knowledge.followup import LONG_CHARS, TURNS, Resolved, leans, res
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.parts import parts
 from frontdesk.knowledge.phrasings import phrasings
-from frontdesk.knowledge.rerank import reranked
-from frontdesk.knowledge.shortlist import shortlist, spot
+from frontdesk.knowledge.rerank import RERANKED, reordered
+from frontdesk.knowledge.shortlist import once, shortlist
 from frontdesk.knowledge.spelling import Vocabulary
 from frontdesk.knowledge.terms import stem, terms
 from frontdesk.knowledge.values import ALONE, Helpers, Hit, Question
@@ -66,13 +66,16 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """A question said in full with its vector; what it is searched with, each with a vector and BM25 scores (passages).
+    """A question said in full; what it is searched with, each with a vector and BM25 scores (passages).
 
-    `allowed` is what may be found, `past` is how much each passage is what the conversation was about.
+    Of the question itself: `asked`, its terms, `vector`, and `lexical`, its BM25 scores. `allowed` is what may be
+    found, `past` is how much each passage is what the conversation was about.
     """
 
     question: Question
+    asked: list[str]
     vector: NDArray[np.float32]
+    lexical: NDArray[np.float32]
     texts: list[str]
     vectors: NDArray[np.float32]
     words: list[NDArray[np.float32]]
@@ -100,8 +103,6 @@ def search(index: Generation, encoder: Encoder, question: Question, k: int, help
 
     A phraser or reranker that fails leaves what the rules find, with a note for the operator.
     """
-    import numpy as np
-
     if not index.stored:
         return Found(question=question)
     notes: list[str] = []
@@ -111,11 +112,11 @@ def search(index: Generation, encoder: Encoder, question: Question, k: int, help
     if query.long:
         total = _second_look(index, query, total)
         total = total + index.openings.gained(total, index.owner, query.allowed)
-    found = list(_hits(index, _best(total, max(k, DEPTH)), total, query))
-    ranked = _reranked(query.question.text, found, helpers, notes)
+    ranked, scores = _reranked(index, query, _best(total, max(k, DEPTH)), total, helpers, notes)
     wanted = [at for one in apart for at in _first(index, lists, one)] + list(_rare(index, query, ranked[:k]))
-    hits = shortlist(index, ranked, list(_hits(index, np.array(wanted, dtype=np.int64), total, query)), k)
-    return Found(question=query.question, phrasings=tuple(query.texts), hits=tuple(hits), notes=tuple(notes))
+    chosen = shortlist(index, ranked, wanted, k)
+    hits = tuple(once(list(_hits(index, chosen, scores, query))))
+    return Found(question=query.question, phrasings=tuple(query.texts), hits=hits, notes=tuple(notes))
 
 
 def _prepared(
@@ -140,22 +141,27 @@ def _first(index: Generation, lists: Mapping[str, Sequence[Order]], part: Resolv
         yield int(total.argmax())
 
 
-def _rare(index: Generation, query: Query, hits: Sequence[Hit]) -> Iterator[int]:
-    """Yield for each word of the question that few documents and none of the hits have the best passage with it."""
-    import numpy as np
-
+def _rare(index: Generation, query: Query, ranked: Sequence[int]) -> Iterator[int]:
+    """Yield for each word of the question that few documents and none of `ranked` have the best passage with it."""
     few = min(RARE, RARE_SHARE * len(index.firsts))
     if few < 1 or query.long:
         return
-    here = {spot(hit) for hit in hits}
-    for term in dict.fromkeys(terms(query.question.text)):
-        having = index.words.having(term)
-        having = having[query.allowed[having]]
-        if not 0 < len(np.unique(index.owner[having])) <= few:
-            continue
-        best = having[np.argsort(-(index.matrix[having] @ query.vector), kind="stable")].tolist()
-        if here.isdisjoint((index.stored[at].document.id, index.stored[at].passage.start) for at in best):
-            yield best[0]
+    for term in dict.fromkeys(query.asked):
+        having = _few(index, query, index.words.having(term), few)
+        if having and not any(at in ranked for at in having):
+            yield having[int((index.matrix[having] @ query.vector).argmax())]
+
+
+def _few(index: Generation, query: Query, having: Sequence[int], few: float) -> list[int]:
+    """Return those of some passages that may be found; none when they are of more than a few documents."""
+    found, owners = list[int](), set[int]()
+    for at in having:
+        if query.allowed[at]:
+            found.append(at)
+            owners.add(int(index.owner[at]))
+            if len(owners) > few:
+                return []
+    return found
 
 
 def _spelt(index: Generation, encoder: Encoder, text: str) -> str:
@@ -176,13 +182,27 @@ def _phrased(said: Resolved, helpers: Helpers, notes: list[str]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _reranked(question: str, hits: list[Hit], helpers: Helpers, notes: list[str]) -> list[Hit]:
-    if helpers.rerank:
-        try:
-            return reranked(question, hits, helpers.rerank)
-        except ModelError as error:
-            notes.append(f"not reranked: {error}")
-    return hits
+def _reranked(
+    index: Generation,
+    query: Query,
+    order: NDArray[np.int64],
+    total: NDArray[np.float64],
+    helpers: Helpers,
+    notes: list[str],
+) -> tuple[list[int], NDArray[np.float64]]:
+    """Return the passages in the order of a reranker, if there is one, and scores that stay with the places."""
+    ranked = order.tolist()
+    if not helpers.rerank:
+        return ranked, total
+    try:
+        places = reordered(query.question.text, list(_hits(index, ranked[:RERANKED], total, query)), helpers.rerank)
+    except ModelError as error:
+        notes.append(f"not reranked: {error}")
+        return ranked, total
+    ranked = [*(ranked[place] for place in places), *ranked[RERANKED:]]
+    scores = total.copy()
+    scores[ranked] = total[order]
+    return ranked, scores
 
 
 def _query(index: Generation, encoder: Encoder, question: Question, said: Resolved, texts: list[str]) -> Query:
@@ -192,13 +212,18 @@ def _query(index: Generation, encoder: Encoder, question: Question, said: Resolv
     if said.about and said.sure and not _COMPARES.search(question.text):
         allowed = allowed.copy()
         allowed[index.names.others(said.about)] = False
-    encoded = dict(zip(every := list(dict.fromkeys([*texts, said.text])), encoder.encode(every), strict=True))
+    every = list(dict.fromkeys([*texts, said.text]))
+    encoded = dict(zip(every, encoder.encode(every), strict=True))
+    words = {text: terms(text) for text in every}
+    scored = {text: index.words.scores(words[text]) for text in every}
     return Query(
         question=replace(question, text=said.text),
+        asked=words[said.text],
         vector=encoded[said.text],
+        lexical=scored[said.text],
         texts=texts,
         vectors=np.stack([encoded[text] for text in texts]),
-        words=[index.words.scores(terms(text)) * allowed for text in texts],
+        words=[scored[text] * allowed for text in texts],
         allowed=allowed,
         past=_past(index, question, said, allowed),
     )
@@ -208,7 +233,7 @@ def _lists(index: Generation, query: Query) -> Iterator[list[Order]]:
     """Yield for each phrasing its lists by meaning, by words and, in a long question, by title words."""
     import numpy as np
 
-    near = [np.array([at for at in row if query.allowed[at]], dtype=np.int64) for row in _nearest(index, query)]
+    near = [_shown(row, query) for row in _nearest(index, query)]
     past = query.past
     depth = query.depth
     recent = [_best(past, depth)] if past is not None else []
@@ -226,6 +251,14 @@ def _lists(index: Generation, query: Query) -> Iterator[list[Order]]:
         if query.long:
             lists.append((_best(index.titles.scores(terms(text)) * query.allowed, DEPTH), TITLES * weight))
         yield lists
+
+
+def _shown(row: Sequence[int], query: Query) -> NDArray[np.int64]:
+    """Return those of some passages that may be found."""
+    import numpy as np
+
+    at = np.array(row, dtype=np.int64)
+    return at[query.allowed[at]]
 
 
 def _nearest(index: Generation, query: Query) -> list[list[int]]:
@@ -261,8 +294,7 @@ def _second_look(index: Generation, query: Query, total: NDArray[np.float64]) ->
     told = np.array(_telling([index.matrix[found] @ vector for vector in query.vectors], query.words))
     vector = _unit(weights @ means / weights.sum()) + ASKED * _unit(told @ query.vectors)
     rows = index.nearest(_unit(vector)[None].astype(np.float32), DEEP, query.question.scope)
-    order = np.array([at for at in rows[0] if query.allowed[at]], dtype=np.int64)
-    again = fuse([(order, 1.0)], index.owner, OWN_LONG)
+    again = fuse([(_shown(rows[0], query), 1.0)], index.owner, OWN_LONG)
     return np.add(total, LIKE_WEIGHT * float(total.max()) / max(float(again.max()), 1e-9) * again)
 
 
@@ -312,9 +344,9 @@ def _best(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
     return chosen[np.argsort(-scores[chosen], kind="stable")]
 
 
-def _hits(index: Generation, order: NDArray[np.int64], total: NDArray[np.float64], query: Query) -> Iterator[Hit]:
-    scores, cosines = total[order].tolist(), (index.matrix[order] @ query.vector).tolist()
-    asked = index.words.scores(terms(query.question.text))[order].tolist()
-    for at, score, dense, lexical in zip(order.tolist(), scores, cosines, asked, strict=True):
-        one = index.stored[at]
+def _hits(index: Generation, order: Sequence[int], total: NDArray[np.float64], query: Query) -> Iterator[Hit]:
+    at = list(order)
+    scores, cosines = total[at].tolist(), (index.matrix[at] @ query.vector).tolist()
+    for place, score, dense, lexical in zip(at, scores, cosines, query.lexical[at].tolist(), strict=True):
+        one = index.stored[place]
         yield Hit(passage=one.passage, document=one.document, score=score, dense=dense, lexical=lexical)

@@ -32,15 +32,14 @@ class Words:
         scores: NDArray[np.float32] = self._bm25.get_scores_from_ids(known)
         return scores
 
-    def having(self, term: str) -> NDArray[np.int64]:
+    def having(self, term: str) -> Sequence[int]:
         """Return the positions of the passages that have a term, lowest first."""
-        import numpy as np
-
         at = self._vocabulary.get(term)
         if self._bm25 is None or at is None:
-            return np.zeros(0, dtype=np.int64)
+            return ()
         starts = self._bm25.scores["indptr"]
-        return np.asarray(self._bm25.scores["indices"][starts[at] : starts[at + 1]], dtype=np.int64)
+        found: list[int] = self._bm25.scores["indices"][starts[at] : starts[at + 1]].tolist()
+        return found
 
     def weight(self, term: str) -> float:
         """Return how telling a term is: its inverse document frequency, highest for one that is nowhere."""
