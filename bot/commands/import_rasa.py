@@ -169,13 +169,21 @@ def _not_taken(rasa: RasaProject, own: Mapping[str, Any]) -> Iterator[tuple[str,
         yield f"{len(rasa.lists['stories'])} stories", "only the answer that all agree on after an intent is used"
     for name in rasa.tables["slots"].keys() - own["slots"].keys():
         yield f"slot {name}", "nothing in nlu.yml says how it looks: add a regex or lookup of its name"
-    used = {action["action"] for action in own["actions"].values()}
-    for action in sorted(rasa.defined - used):
+    run = {name for action in own["actions"].values() for name in _run_by(action)}
+    for action in sorted(rasa.defined - run):
         yield f"action {action}", "copied, but no rule runs it straight after an intent"
     for name, why in _unsaid(rasa, own):
         yield f"response {name}", why
     for name in rasa.unread:
         yield name, "pipeline, policies, channels and endpoints are set in frontdesk.toml; see docs/settings.md"
+
+
+def _run_by(action: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the actions that an account intent and its form run."""
+    yield action["action"]
+    if form := action.get("form"):
+        yield f"validate_{form}"
+        yield from (f"action_ask_{part}{slot}" for slot in action["slots"] for part in ("", f"{form}_"))
 
 
 def _unsaid(rasa: RasaProject, own: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -83,7 +83,9 @@ rules:
     "config.yml": "recipe: default.v1\npipeline: []\n",
     "actions/actions.py": (
         "from rasa_sdk import Action\n\nclass Track(Action):\n    def name(self):\n        return 'action_track'\n\n"
-        "    def run(self, dispatcher, tracker, domain):\n        dispatcher.utter_message(response='utter_there')\n"
+        "    def run(self, dispatcher, tracker, domain):\n        dispatcher.utter_message(response='utter_there')\n\n"
+        "class Valid(Action):\n    def name(self):\n        return 'validate_where_form'\n\n"
+        "class Idle(Action):\n    def name(self):\n        return 'action_idle'\n"
     ),
 }
 
@@ -130,6 +132,8 @@ def test_a_rasa_project_becomes_a_bot_project(rasa: Path, tmp_path: Path) -> Non
     assert examples.lexicon.synonyms["package"] == "parcel"
     left = {row["what"]: row["why"] for row in told["not_taken"]}
     assert {"intent mood", "slot mood", "config.yml", "response utter_member", "response utter_nobody"} <= left.keys()
+    assert "action action_idle" in left
+    assert "action validate_where_form" not in left
     assert {"response utter_there", "response utter_greet", "response utter_faq/ask_return"}.isdisjoint(left)
     assert all(left.values())
 
