@@ -32,8 +32,13 @@ def check_origins(origins: Iterable[str]) -> frozenset[str]:
 
 def same_host(origin: str, request: Request) -> bool:
     """Whether `origin` is the address this request was sent to."""
+    return from_host(origin, request.headers.get("host", ""))
+
+
+def from_host(origin: str, host: str) -> bool:
+    """Whether `origin` is a page of `host`."""
     try:
-        return bool(origin) and urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
+        return bool(origin) and urlsplit(origin).netloc.lower() == host.lower()
     except ValueError:
         return False
 

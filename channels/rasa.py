@@ -27,6 +27,7 @@ from frontdesk.channels.turns import LAST, collect
 STATUS_HEADER = "X-Frontdesk-Status"
 STILL_WORKING = "I'm still working on that. Please ask me again in a moment."
 LONGEST_ID = 240
+_ROUTE = ("kind", "intent", "confidence", "reason")
 
 RasaMessage = dict[str, Any]
 
@@ -80,9 +81,13 @@ def read_message(body: Mapping[str, Any], brand: str, channel: str = "rest") -> 
     """
     text, sender, metadata = body.get("message"), body.get("sender"), body.get("metadata")
     if text is not None and not isinstance(text, str):
-        raise ChannelError(f"message is a {type(text).__name__}.", fix="send it as text.", code="invalid_request")
+        raise ChannelError(
+            f"message is not text but {type(text).__name__}.", fix="send it as text.", code="invalid_request"
+        )
     if isinstance(sender, bool) or not isinstance(sender, str | int | None):
-        raise ChannelError(f"sender is a {type(sender).__name__}.", fix="send it as text.", code="invalid_request")
+        raise ChannelError(
+            f"sender is not text but {type(sender).__name__}.", fix="send it as text.", code="invalid_request"
+        )
     name = "default" if sender is None else str(sender)
     if len(name) > LONGEST_ID:
         raise ChannelError("sender is too long.", fix=f"send at most {LONGEST_ID} characters.", code="invalid_request")
@@ -146,7 +151,8 @@ def _reply(
     buttons = [{"title": b["title"], "payload": b["payload"]} for b in reply.get("buttons") or ()]
     if buttons:
         last["buttons"] = buttons
-    ours = {key: reply.get(key) for key in ("routes", "citations", "voice", "ms")}
+    routes = [{key: row.get(key) for key in _ROUTE} for row in reply.get("routes") or ()]
+    ours = {"routes": routes} | {key: reply.get(key) for key in ("citations", "voice", "ms")}
     last["metadata"] = {key: value for key, value in ours.items() if value is not None}
     return parts + (beside if rich else [flat for part in beside for flat in _flat(part)])
 

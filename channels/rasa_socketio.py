@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, cast
 from urllib.parse import parse_qs
@@ -23,6 +23,7 @@ from frontdesk.bot.config import Limits, Messages, RasaSocket
 from frontdesk.bot.errors import ChannelError, MissingExtra, Overloaded, StoreError
 from frontdesk.bot.types import Customer, Message
 from frontdesk.channels.desk import Desk
+from frontdesk.channels.origins import from_host
 from frontdesk.channels.rasa import LONGEST_ID, RasaMessage, paragraphs, said_in
 from frontdesk.channels.requests import clean
 
@@ -41,7 +42,7 @@ def socket_app(
     except ImportError:
         raise MissingExtra("python-socketio", "rasa") from None
     options: dict[str, Any] = {"async_mode": "asgi", "max_http_buffer_size": limits.body_bytes}
-    server = socketio.AsyncServer(cors_allowed_origins=list(origins) or None, **options)
+    server = socketio.AsyncServer(cors_allowed_origins=_allowed(frozenset(origins)), **options)
     rooms = Rooms(server, desk, settings, brand, messages)
     space = settings.namespace or "/"
     server.on("connect", rooms.connect, namespace=space)
@@ -49,6 +50,15 @@ def socket_app(
     server.on("session_request", rooms.session_request, namespace=space)
     server.on(settings.user_message_evt, rooms.uttered, namespace=space)
     return _known_only(socketio.ASGIApp(server, socketio_path=""), server)
+
+
+def _allowed(origins: frozenset[str]) -> Callable[[str, Mapping[str, Any]], bool]:
+    """Return which pages may connect: those of the origins, and the server's own."""
+
+    def allowed(origin: str, environ: Mapping[str, Any]) -> bool:
+        return origin in origins or from_host(origin, environ.get("HTTP_HOST", ""))
+
+    return allowed
 
 
 def socket_health() -> APIRouter:

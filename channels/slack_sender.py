@@ -23,6 +23,8 @@ from frontdesk.channels.slack_stream import Shown, SlackStreams
 
 log = logging.getLogger(__name__)
 _AGAIN_SECONDS = 2.0
+_RATED = frozenset({"voice", "knowledge", "account"})
+"""The kinds of answer that can be rated, here as in the widget."""
 
 
 def grows(settings: Slack, where: Mapping[str, Any]) -> bool:
@@ -104,8 +106,9 @@ class SlackSender:
         return self._settings.place(channel).handoff_to or "" if "handoff" in kinds else ""
 
     def _rated(self, event: Event) -> str:
-        """Return what the thumbs of a reply carry; empty where it has none."""
-        rated = self._settings.feedback and event.kind == "done"
+        """Return what the thumbs of a reply carry; empty where it has none, as a question back or a handoff."""
+        kinds = {route.get("kind") for route in event.data.get("routes") or ()}
+        rated = self._settings.feedback and event.kind == "done" and kinds & _RATED
         return f"{event.conversation_id} {event.message_id}" if rated else ""
 
     async def _stands(self, event: Event, where: Mapping[str, Any], rated: str) -> bool:

@@ -30,7 +30,7 @@ class FakeSlack:
 
     bot_token: str = "xoxb-local"
     app_token: str = "xapp-local"
-    signing_secret: str = "local-signing-secret"
+    signing_secret: str = "10ca1510" * 4
     faults: Faults = field(default_factory=Faults)
     opening: Faults = field(default_factory=Faults)
     """Faults of apps.connections.open."""

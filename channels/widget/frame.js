@@ -169,7 +169,7 @@ async function send(message, said, files) {
     memory.tell("said", talk.id, { key: message.message_id, text: message.metadata.title || message.text, files: files.map((file) => ({ name: file.name })) });
   } catch (why) {
     log.busy(false);
-    unsent.failed(why, message, said, () => send(message, said, files));
+    log.stay(() => unsent.failed(why, message, said, () => send(message, said, files)));
   }
 }
 

@@ -135,6 +135,7 @@
   const unreached = () => {
     if (ready || !opened || lost) return;
     frame.hidden = true;
+    console.warn(`frontdesk: no chat from ${home}. Is ${location.origin} in channels.web.allowed_origins?`);
     lost = make("div", { class: "lost", role: "alert" }, root);
     make("p", {}, lost, word(3));
     make("button", { type: "button" }, lost, word(4)).addEventListener("click", again);

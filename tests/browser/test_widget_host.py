@@ -282,6 +282,7 @@ def test_offline_is_said_and_what_was_written_goes_out_afterwards(context: Brows
     expect(frame.locator("#banner")).to_have_text("You're offline. What you write goes out when you're back.")
     write(page, "hello")
     expect(frame.locator(".unsent")).to_contain_text("Not sent.")
+    expect(frame.locator(".unsent .again")).to_be_in_viewport()
     context.set_offline(False)
     expect(frame.locator(".them .bubble").last).to_contain_text("good to hear from you")
     expect(frame.locator(".unsent")).to_have_count(0)
@@ -327,7 +328,8 @@ def test_a_bot_that_is_away_is_said_so(context: BrowserContext, shop: Shop) -> N
     page.route("**/frame?*", lambda route: route.abort())
     page.goto(f"{HOST}/")
     launcher(page).click()
-    page.clock.fast_forward(11_000)
+    with page.expect_console_message(lambda said: HOST in said.text and "allowed_origins" in said.text):
+        page.clock.fast_forward(11_000)
     expect(page.get_by_role("alert")).to_contain_text("The chat cannot be reached right now.")
     page.unroute("**/frame?*")
     page.get_by_role("button", name="Try again").click()

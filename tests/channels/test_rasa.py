@@ -34,7 +34,8 @@ def test_plain_answer() -> None:
     [message] = response.json()
     assert (message["recipient_id"], message["text"]) == ("u1", "You said: hi")
     assert set(message) == {"recipient_id", "text", "metadata"}
-    assert message["metadata"]["routes"][0]["intent"] == "return_policy"
+    [route] = message["metadata"]["routes"]
+    assert route == {"kind": "knowledge", "intent": "return_policy", "confidence": 0.9, "reason": "test"}
     assert message["metadata"]["voice"] == "warm@1"
 
 

@@ -108,6 +108,20 @@ def test_only_signed_clients_where_a_key_is_set() -> None:
                 talk(url, token=forged)
 
 
+@pytest.mark.parametrize(
+    ("origin", "welcome"), [("", True), ("https://shop.example", True), ("https://x.example", False)]
+)
+def test_listed_pages_and_the_servers_own_may_connect(origin: str, welcome: bool) -> None:
+    app = FastAPI()
+    app.mount(
+        "/socket.io", socket_app(scripted(), RasaSocket(), Limits(), "shop", Messages(), ["https://shop.example"])
+    )
+    with LocalServer(app) as server:
+        asked = {"EIO": "4", "transport": "polling"}
+        answer = httpx.get(f"{server.url}/socket.io/", params=asked, headers={"Origin": origin or server.url})
+    assert (answer.status_code == 200) is welcome
+
+
 NONSENSE: list[Any] = [None, 7, [], {"message": 7}, {"message": ""}, {"session_id": {}}]
 
 

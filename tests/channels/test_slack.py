@@ -355,6 +355,15 @@ def push(
         return asyncio.run(go(server.url + "/api/")), waits
 
 
+@pytest.mark.parametrize(
+    ("kinds", "rated"), [(("knowledge",), True), (("clarify",), False), (("voice", "handoff"), True)]
+)
+def test_answers_may_be_rated_and_nothing_else(kinds: tuple[str, ...], rated: bool) -> None:
+    fake = FakeSlack()
+    push(fake, {"text": "Yes.", "routes": [{"kind": kind} for kind in kinds]})
+    assert ("context_actions" in str(fake.posted[0])) is rated
+
+
 def test_a_part_that_was_taken_is_not_sent_again() -> None:
     fake = FakeSlack()
     fake.faults.add(None, Fault(kind="busy", seconds=7), Fault(kind="broken"))
@@ -419,7 +428,7 @@ def test_an_event_without_a_channel_is_dropped() -> None:
 
 
 def test_the_settings_do_not_show_the_secrets() -> None:
-    assert "local-signing-secret" not in repr(settings(FakeSlack())) + json.dumps(str(settings(FakeSlack())))
+    assert FakeSlack().signing_secret not in repr(settings(FakeSlack())) + json.dumps(str(settings(FakeSlack())))
 
 
 def _nobody() -> Conversation:
