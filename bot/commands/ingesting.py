@@ -69,7 +69,7 @@ class ChildIngest:
             behind(partial(self._bases.take_up, only))
             return dict(last["done"])
         broken = {"what": f"the ingest broke off (exit code {child.returncode}).", "where": str(self._folder)}
-        raise KnowledgeError(**{**broken, "fix": "run it again.", **last.get("error", {})})
+        raise KnowledgeError(**{**broken, "fix": "see what the log says, then run it again.", **last.get("error", {})})
 
 
 def main(job: str) -> None:
