@@ -34,7 +34,7 @@ _MONEY = (
 _LENGTH = _amount("length", "inches")
 _WEIGHT = _amount("mass", "pounds of weight", "ounces")
 _DEGREES = _amount("degrees", "degrees Fahrenheit") + r"|\bdegrees?\b"
-_WH = r"\b(?:what|which|whats|how)\b[^.?!]{0,40}\b"
+_WH = r"\b(?:what(?! if\b)|which|whats|how)\b[^.?!]{0,40}\b"
 _WHEN = r"\bwhen(?:'s| (?:do|does|did|will|is|are|can|was|were|would|should|could|must|may))\b"
 """Not the "when" of "when I am away"."""
 _KINDS = tuple(

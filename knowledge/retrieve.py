@@ -231,16 +231,11 @@ def _query(index: Generation, encoder: Encoder, question: Question, said: Resolv
 
 def _lists(index: Generation, query: Query) -> Iterator[list[Order]]:
     """Yield for each phrasing its lists by meaning, by words and, in a long question, by title words."""
-    import numpy as np
-
     near = [_shown(row, query) for row in _nearest(index, query)]
     past = query.past
     depth = query.depth
     recent = [_best(past, depth)] if past is not None else []
-    seen = [
-        np.unique(np.concatenate([row, _best(score, depth), *recent]))
-        for row, score in zip(near, query.words, strict=True)
-    ]
+    seen = [_joined([row, _best(score, depth), *recent]) for row, score in zip(near, query.words, strict=True)]
     dense = [index.matrix[at] @ vector for at, vector in zip(seen, query.vectors, strict=True)]
     for text, at, cosines, score, weight in zip(
         query.texts, seen, dense, query.words, _telling(dense, query.words), strict=True
@@ -251,6 +246,16 @@ def _lists(index: Generation, query: Query) -> Iterator[list[Order]]:
         if query.long:
             lists.append((_best(index.titles.scores(terms(text)) * query.allowed, DEPTH), TITLES * weight))
         yield lists
+
+
+def _joined(lists: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return what stands in any of some lists of passages, lowest first."""
+    import numpy as np
+
+    there = np.zeros(1 + max(int(row.max(initial=-1)) for row in lists), dtype=bool)
+    for row in lists:
+        there[row] = True
+    return np.flatnonzero(there)
 
 
 def _shown(row: Sequence[int], query: Query) -> NDArray[np.int64]:
@@ -276,8 +281,8 @@ def fuse(lists: Sequence[Order], owner: NDArray[np.int64], share: float = 1.0) -
     own, whole = np.zeros(len(owner)), np.zeros(len(owner))
     for order, weight in lists:
         own[order] += share * weight / (RANK + 1 + np.arange(len(order)))
-        _, first = np.unique(owner[order], return_index=True)
-        whole[owner[order[np.sort(first)]]] += weight / (RANK + 1 + np.arange(len(first)))
+        documents = list(dict.fromkeys(owner[order].tolist()))
+        whole[documents] += weight / (RANK + 1 + np.arange(len(documents)))
     return np.where(own > 0, own + whole[owner], 0.0)
 
 
@@ -339,9 +344,10 @@ def _best(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
     """Return the positions of the `k` highest scores above zero, best first."""
     import numpy as np
 
-    chosen = np.argpartition(-scores, k)[:k] if len(scores) > k else np.arange(len(scores))
-    chosen = chosen[scores[chosen] > 0]
-    return chosen[np.argsort(-scores[chosen], kind="stable")]
+    chosen = np.flatnonzero(scores > 0)
+    if len(chosen) > k:
+        chosen = np.sort(chosen[np.argpartition(-scores[chosen], k)[:k]])
+    return _ordered(chosen, scores[chosen])
 
 
 def _hits(index: Generation, order: Sequence[int], total: NDArray[np.float64], query: Query) -> Iterator[Hit]:

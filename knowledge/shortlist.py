@@ -35,8 +35,9 @@ def shortlist(index: Generation, ranked: Sequence[int], wanted: Sequence[int], k
 
 def _linked(index: Generation, order: Sequence[int], k: int) -> list[int]:
     """Return the best passage of a document that the best ones link to, when none of those is among the first `k`."""
-    best = list(dict.fromkeys(index.stored[at].document.id for at in order[:k]))
-    linked = {to for one in best[:LINKING] for to in index.links.of(one)}.difference(best)
+    firsts = list(dict.fromkeys(index.owner[list(order[:k])].tolist()))
+    linked = {to for at in firsts[:LINKING] for to in index.links.of(index.stored[at].document.id)}
+    linked.difference_update(index.stored[at].document.id for at in firsts if linked)
     return [at for at in order[k:] if index.stored[at].document.id in linked][:1] if linked else []
 
 

@@ -27,10 +27,16 @@ STOP_WORDS = frozenset(_STOP.split())
 
 def terms(text: str) -> list[str]:
     """Return the search terms of `text`, in order, with repeats; the numbers of list items are none."""
+    return list(_terms(text))
+
+
+@lru_cache(maxsize=256)
+def _terms(text: str) -> tuple[str, ...]:
+    """A question is taken apart by every step of a search."""
     plain = _NUMBERING.sub("", text).lower().replace("’", "'").replace("e-mail", "email")
     if not plain.isascii():
         plain = "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
-    return [stem(word) for word in _WORD.findall(plain) if word not in STOP_WORDS]
+    return tuple(stem(word) for word in _WORD.findall(plain) if word not in STOP_WORDS)
 
 
 @lru_cache(maxsize=50_000)
