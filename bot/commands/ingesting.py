@@ -37,6 +37,7 @@ class ChildIngest:
         try:
             return self._ingested(only)
         finally:
+            self._child = None
             self._busy.release()
 
     @property
@@ -64,7 +65,6 @@ class ChildIngest:
                 last = json.loads(line)
                 if "searchable" in last:
                     behind(partial(self._bases.take_up, last["searchable"]))
-            self._child = None
         if "done" in last:
             behind(partial(self._bases.take_up, only))
             return dict(last["done"])
