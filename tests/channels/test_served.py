@@ -13,7 +13,7 @@ import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from frontdesk.bot.config import Brand, Limits, Slack, Telegram
+from frontdesk.bot.config import Brand, Limits, Messages, RasaRest, Slack, Telegram
 from frontdesk.bot.delivery import Delivery
 from frontdesk.bot.desk import FrontDesk
 from frontdesk.bot.engine import Engine, Send
@@ -22,9 +22,11 @@ from frontdesk.bot.types import Conversation, Message, Reply
 from frontdesk.channels.fakes.fake_slack import TEAM, FakeSlack
 from frontdesk.channels.fakes.fake_telegram import FakeTelegram
 from frontdesk.channels.fakes.server import Fault, LocalServer
+from frontdesk.channels.rasa import rasa_router
+from frontdesk.channels.rasa_conversations import conversations_router
 from frontdesk.channels.slack import SlackIntake, SlackSender, slack_router
 from frontdesk.channels.telegram import TelegramIntake, TelegramSender, telegram_router
-from tests.channels.wire import script
+from tests.channels.wire import script, served
 
 PATIENCE = 20.0
 
@@ -118,3 +120,23 @@ def test_from_the_webhook_to_the_platform(tmp_path: Path) -> None:
     ]
     assert {post["thread_ts"] for post in slack.posted} == {"5.5"}
     assert [post["text"] for post in telegram.sent] == ["You said: Hello", "Which one?"]
+
+
+def test_what_an_action_shows_is_stored_and_reaches_rasas_clients(tmp_path: Path) -> None:
+    nowhere = {"bot_token": SecretStr("1:x"), "api_url": "http://127.0.0.1:9"}
+    on_slack = Slack.model_validate({**nowhere, "signing_secret": SecretStr("x")})
+
+    async def go() -> list[list[str]]:
+        async with running(tmp_path, on_slack, Telegram.model_validate(nowhere)) as (desk, _):
+            rest = RasaRest(token=SecretStr("t" * 16))
+            routers = (rasa_router(desk, Limits(), "shop", Messages()), conversations_router(desk, rest, Limits()))
+            async with served(*routers) as client:
+                said = {"sender": "u1", "message": "show it"}
+                answer = (await client.post("/webhooks/rest/webhook", json=said)).json()
+                tracker = (await client.get("/conversations/u1/tracker", params={"token": "t" * 16})).json()
+        [bot] = [event for event in tracker["events"] if event["event"] == "bot"]
+        return [[key for row in answer for key in row if key in bot["data"]], [k for k, v in bot["data"].items() if v]]
+
+    answered, tracked = asyncio.run(go())
+    assert answered == ["image", "attachment", "buttons", "custom"]
+    assert set(tracked) == {"image", "attachment", "elements", "custom"}
