@@ -25,7 +25,8 @@ from frontdesk.bot.commands.output import quiet_libraries
 from frontdesk.bot.router.calibrate import HeldOut, calibrate, error_at
 from frontdesk.bot.router.evaluate import calibration_error
 from frontdesk.bot.router.features import clean
-from frontdesk.bot.router.heads import Table, fit_head, has_outside, part_of, spoken
+from frontdesk.bot.router.heads import ENOUGH_OUTSIDE, Table, fit_heads, held_out, part_of, plans, some_outside, spoken
+from frontdesk.bot.router.mix import fit_mix, mixed
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE, intent_name
 from frontdesk.bot.types import Encoder
 
@@ -48,22 +49,27 @@ def table_of(rows: Sequence[tuple[str, str]], labels: tuple[str, ...], encoder: 
     return Table(texts=texts, vectors=vectors, truth=truth, labels=labels, names=names)
 
 
-def pooled(folder: Path, encoder: Encoder, learned: int, more: int) -> HeldOut:
-    """Return what a head that learned from `learned` rows makes of the development rows and `more` training rows."""
+def pooled(folder: Path, encoder: Encoder, learned: int, more: int) -> tuple[HeldOut, bool]:
+    """Return what a head that learned from `learned` rows makes of the development rows and `more` training rows.
+
+    And whether it learned from examples out of scope enough to fit on them what tells it.
+    """
     train, dev = rows_of(folder / "train.jsonl"), rows_of(folder / "dev.jsonl")
     random.Random(0).shuffle(train)
     labels = tuple(sorted({intent for _, intent in train[:learned]} - {OUT_OF_SCOPE}))
     table = table_of(train[:learned], labels, encoder)
     asked = table_of([*dev, *train[learned : learned + more]], labels, encoder)
-    reading = fit_head(table, outside=has_outside(table)).read(asked.texts, asked.vectors)
-    return HeldOut(reading=reading, truth=asked.truth, rows=np.arange(len(asked.texts)))
+    mix = fit_mix([held_out(table, plan) for plan in plans(table) if not plan.strange])
+    reading = mixed(fit_heads(table, outside=some_outside(table)), mix).read(asked.texts, asked.vectors)
+    held = HeldOut(reading=reading, truth=asked.truth, rows=np.arange(len(asked.texts)))
+    return held, int((table.truth < 0).sum()) >= ENOUGH_OUTSIDE
 
 
-def resampled(held: HeldOut, seed: int, max_error: float) -> dict[str, float]:
+def resampled(held: HeldOut, taught: bool, seed: int, max_error: float) -> dict[str, float]:
     """Fit thresholds on one half and measure them on the other."""
     drawn = np.random.default_rng(seed).permutation(len(held.truth)) < len(held.truth) // 2
     fitting, fresh = part_of(held, drawn), part_of(held, ~drawn)
-    fitted = calibrate(fitting, fitting, max_error, taught=held.reading.hints.shape[1] > 2)
+    fitted = calibrate(fitting, fitting, max_error, taught=taught)
     verdict = fitted.judge(fresh.reading)
     right = verdict.shares.argmax(axis=1) == fresh.truth
     confidence, turned = verdict.confidence.astype(float), verdict.outside > fitted.outside_threshold
@@ -81,9 +87,9 @@ def resampled(held: HeldOut, seed: int, max_error: float) -> dict[str, float]:
     }
 
 
-def measured(held: HeldOut, max_error: float, draws: int) -> dict[str, Any]:
+def measured(held: HeldOut, taught: bool, max_error: float, draws: int) -> dict[str, Any]:
     """Return the figures of a set over all its resamples."""
-    found = [resampled(held, seed, max_error) for seed in range(draws)]
+    found = [resampled(held, taught, seed, max_error) for seed in range(draws)]
     mean = {key: float(np.mean([one[key] for one in found])) for key in found[0]}
     return {
         "rows": len(held.truth),
@@ -111,8 +117,8 @@ def main() -> None:
     quiet_libraries()
     encoder = MiniLM(user_cache(), threads=1)
     for name in asked.sets:
-        held = pooled(asked.data / name, encoder, asked.learned, asked.more)
-        found = measured(held, asked.max_error, asked.resamples)
+        held, taught = pooled(asked.data / name, encoder, asked.learned, asked.more)
+        found = measured(held, taught, asked.max_error, asked.resamples)
         if asked.json:
             print(json.dumps({"set": name, **found}), flush=True)
         else:

@@ -15,13 +15,22 @@ from math import ceil, log
 import numpy as np
 from numpy.typing import NDArray
 
-from frontdesk.bot.router.model import BEST, NEARNESS, Calibration, Reading, confidence_evidence, outside_signs, softmax
+from frontdesk.bot.router.model import (
+    BEST,
+    NEARNESS,
+    STRANGE,
+    Calibration,
+    Reading,
+    confidence_evidence,
+    outside_signs,
+    softmax,
+)
 
 CERTAINTY = 0.95
 LASTING = 1 - (1 - CERTAINTY) / 20
 """The certainty of each of 20 limits, fitted one after the other, with which all of them hold with the one above."""
 _STEPS, _STARTS = 200, 5
-_LEAST = 1e-3
+_LEAST, _LEAST_SPREAD = 1e-3, 1e-6
 """The least scale of what tells out of scope: it never counts the other way round."""
 
 Ints = NDArray[np.int64]
@@ -45,8 +54,8 @@ def calibrate(known: HeldOut, strange: HeldOut, max_error: float, *, taught: boo
     """Fit every number of a Calibration.
 
     `known` is ordinary traffic: in-scope texts and the out-of-scope examples at hand. `strange` is what out of scope
-    is learned from: the same, or texts of intents that the head was not shown. `taught`: out of scope is a class of
-    its own in the head.
+    is learned from: the same, or texts of intents that the head was not shown. `taught`: there are enough examples out
+    of scope to fit on them what tells it.
     """
     inside = known.truth >= 0
     temperature = fit_temperature(known.reading.scores[inside], known.truth[inside])
@@ -172,13 +181,19 @@ def _walk(passes: list[bool], start: int) -> int:
 
 
 def _alike(inside: Doubles) -> Doubles:
-    """Weights with which best score and nearness count alike, each by its spread among texts in scope.
+    """Weights with which what tells out of scope counts alike, each by its spread among texts in scope.
 
-    Weights fitted on intents kept from the head do worse than these on what really is out of scope (as Dawes 1979 found
-    wherever examples are few or of another kind).
+    Best score, nearness and, where there are some examples out of scope, the best score's lead over that of these.
+    Weights fitted on intents kept from the head do worse on what really is out of scope (as Dawes 1979 found wherever
+    examples are few or of another kind).
     """
-    weights, counted = np.zeros(inside.shape[1]), [BEST, NEARNESS]
-    weights[counted] = -1 / np.maximum(inside.std(axis=0)[counted], 1e-6)
+    weights = np.zeros(inside.shape[1])
+    for sign in (BEST, NEARNESS):
+        weights[sign] = -1 / max(float(inside[:, sign].std()), _LEAST_SPREAD)
+    if inside.shape[1] > STRANGE:
+        lead = 1 / max(float((inside[:, BEST] - inside[:, STRANGE]).std()), _LEAST_SPREAD)
+        weights[BEST] -= lead
+        weights[STRANGE] = lead
     return weights
 
 

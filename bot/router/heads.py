@@ -5,23 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from frontdesk.bot.router.calibrate import HeldOut, Ints, fit_temperature
+from frontdesk.bot.router.calibrate import HeldOut, Ints
 from frontdesk.bot.router.features import Floats, NGrams, away, has_letters
-from frontdesk.bot.router.model import SENTENCE_WEIGHT, Head, Reading, nearness, softmax
+from frontdesk.bot.router.linear import regression, sparse_rows, svm, with_vectors
+from frontdesk.bot.router.mix import Heard
+from frontdesk.bot.router.model import SENTENCE_WEIGHT, Head, Reading, nearness
 
-_ENOUGH_OUTSIDE = 20
-"""Out-of-scope examples from which on they are a class of their own."""
+ENOUGH_OUTSIDE, _SOME_OUTSIDE = 20, 5
+"""Out-of-scope examples from which on what tells them is fitted on them; from which on they are learned from at all."""
 _HARDLY_ANY, _MANY = 2000, 4000
 _GROUPS = 3
 _STRENGTH, _QUICK_STRENGTH, _SOFT_STRENGTH = 0.3, 0.6, 10.0
-_BLENDS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
-_NEVER = -2.0
 _SEPARATOR = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 
 
@@ -78,7 +77,7 @@ def spoken(label: str) -> str:
 
 
 def few(texts: Sequence[str]) -> bool:
-    """Whether examples are few enough for what helps only then: names, and a softmax regression beside the SVM."""
+    """Whether examples are few enough for what helps only then: names, and other classifiers beside the SVM."""
     return len(texts) <= _MANY
 
 
@@ -87,9 +86,9 @@ def very_few(texts: Sequence[str]) -> bool:
     return len(texts) <= _HARDLY_ANY
 
 
-def has_outside(table: Table) -> bool:
-    """Whether out of scope is a class of its own."""
-    return int((table.truth < 0).sum()) >= _ENOUGH_OUTSIDE
+def some_outside(table: Table) -> bool:
+    """Whether out of scope has examples enough to be learned from."""
+    return int((table.truth < 0).sum()) >= _SOME_OUTSIDE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,18 +101,21 @@ class Plan:
 
 
 def plans(table: Table) -> Iterator[Plan]:
-    """Yield folds of rows; then, without examples of out of scope, folds of whole intents."""
+    """Yield folds of rows; then, where hardly any examples are out of scope, folds of whole intents.
+
+    What examples there are out of scope are learned from with each of the latter.
+    """
     count = 5 if len(table.texts) <= _MANY else 3
-    fold = _folds(table, count)
+    fold, strange = _folds(table, count), table.truth < 0
     for k in range(count):
         if (fold == k).any():
             yield Plan(learn=fold != k, ask=fold == k)
-    if has_outside(table) or len(table.labels) <= _GROUPS:
+    if int(strange.sum()) >= ENOUGH_OUTSIDE or len(table.labels) <= _GROUPS:
         return
-    group = np.append(_groups(table.labels), -1)[table.truth]
+    group, learned = np.append(_groups(table.labels), -1)[table.truth], strange & some_outside(table)
     for k in range(_GROUPS):
-        learn = (group != k) & (group >= 0) & (fold % _GROUPS != k)
-        yield Plan(learn=learn, ask=(group == k) | (fold % _GROUPS == k), strange=True)
+        learn = (group != k) & ~strange & (fold % _GROUPS != k)
+        yield Plan(learn=learn | learned, ask=((group == k) | (fold % _GROUPS == k)) & ~learned, strange=True)
 
 
 def _folds(table: Table, count: int) -> Ints:
@@ -137,52 +139,28 @@ def _groups(labels: Sequence[str]) -> Ints:
     return group
 
 
-def fit_blend(table: Table) -> float:
-    """Return how much a softmax regression on the sentence vectors counts beside the SVM, by one fold's held-out loss.
-
-    With few examples of each intent it knows better than the SVM, with many it does not: beyond 4,000 examples it is
-    not tried, and the answer is 0.
-    """
-    plan = next(plans(table))
-    learn, asked = table.part(plan.learn), table.part(plan.ask)
-    seen = np.unique(learn.truth[learn.truth >= 0])
-    asked = asked.part(np.isin(asked.truth, seen))
-    if not few(table.texts) or len(seen) <= 1 or not asked.texts:
-        return 0.0
-    head = fit_head(learn, outside=False)
-    plain = head.read(asked.texts, asked.vectors).plain
-    known = learn.part(learn.truth >= 0).named()
-    soft, bias, centre = _soft(known, seen)
-    more, truth = _dense(asked, centre) @ soft + bias, np.searchsorted(seen, asked.truth)
-
-    def loss(blend: float) -> float:
-        scores = (plain + blend * more).astype(np.float32)
-        shares = softmax(scores / np.float32(fit_temperature(scores, truth)))
-        return float(-np.log(np.maximum(shares[np.arange(len(truth)), truth], 1e-12)).mean())
-
-    return min(_BLENDS, key=loss)
-
-
-def held_out(table: Table, plan: Plan, blend: float) -> tuple[HeldOut, HeldOut]:
-    """Score the asked rows by a head trained without them: by all it reads, and by n-grams alone.
-
-    A label that the head never saw scores lowest.
-    """
-    head = fit_head(table.part(plan.learn), outside=has_outside(table), blend=blend)
-    asked = table.part(plan.ask)
-    places = [table.labels.index(label) for label in head.labels]
-    truth = np.where(np.isin(asked.truth, places), asked.truth, -1) if plan.strange else asked.truth
+def held_out(table: Table, plan: Plan) -> Heard:
+    """Read the asked rows by heads trained without them. A label that they never saw scores lowest."""
+    heads, asked = fit_heads(table.part(plan.learn), outside=some_outside(table)), table.part(plan.ask)
+    places = [table.labels.index(label) for label in heads[0].labels]
+    known = np.isin(asked.truth, places)
     rows = np.flatnonzero(plan.ask)
 
-    def placed(reading: Reading) -> HeldOut:
-        scores = np.full((len(asked.texts), len(table.labels)), _NEVER, dtype=np.float32)
+    def placed(reading: Reading) -> Reading:
+        scores = np.repeat(reading.plain.min(axis=1, keepdims=True), len(table.labels), axis=1)
         scores[:, places] = reading.plain
-        return HeldOut(reading=Reading(scores=scores, hints=reading.hints, plain=scores), truth=truth, rows=rows)
+        return Reading(scores=scores, hints=reading.hints, plain=scores)
 
-    full = head.read(asked.texts, asked.vectors)
-    if len(head.outside):
-        full.hints[:, -1] = _beside_others(table, rows)
-    return placed(full), placed(head.skim(asked.texts))
+    readings = [head.read(asked.texts, asked.vectors) for head in heads]
+    if len(heads[0].outside):
+        readings[0].hints[:, -1] = _beside_others(table, rows)
+    return Heard(
+        heads=tuple(map(placed, readings)),
+        quick=placed(heads[0].skim(asked.texts)),
+        truth=np.where(known, asked.truth, -1) if plan.strange else asked.truth,
+        rows=rows,
+        known=known,
+    )
 
 
 def _beside_others(table: Table, rows: Ints) -> Floats:
@@ -215,31 +193,24 @@ def part_of(held: HeldOut, kept: NDArray[np.bool_]) -> HeldOut:
     return HeldOut(reading=made, truth=held.truth[kept], rows=held.rows[kept])
 
 
-def fit_head(table: Table, *, outside: bool, blend: float = 0.0) -> Head:
-    """Fit one-against-rest SVMs (squared hinge): on n-grams and sentence vectors together, and on n-grams alone.
+def fit_heads(table: Table, *, outside: bool) -> tuple[Head, ...]:
+    """Fit an SVM on n-grams and sentence vectors together, and the quick one on n-grams alone.
 
-    Where examples are few, each label's name is one more. To the first are added `blend` times the scores of softmax
-    regressions on the vectors and on the peaks; all are linear in them.
+    Where examples are few, and each label's name is one more, two heads come with it, to be mixed: one with a softmax
+    regression on the vectors and the peaks, one with the quick SVM.
     """
     inside = table.truth >= 0
     used = (table if outside else table.part(inside)).named()
     seen = np.unique(used.truth[used.truth >= 0])
     classes = np.append(seen, -1) if outside else seen
     ngrams = NGrams.fit(used.texts)
-    grams = _sparse(used.texts, ngrams)
-    weights, bias = _svm(_with_vectors(grams, used.sentences), used.truth, classes, _STRENGTH)
-    centre = np.zeros(0, dtype=np.float32)
-    if blend:
-        soft, soft_bias, centre = _soft(used, classes)
-        width = used.sentences.shape[1]
-        weights[len(ngrams.rarity) :] += np.float32(blend / SENTENCE_WEIGHT) * soft[:width]
-        weights = np.vstack([weights, np.float32(blend) * soft[width:]])
-        bias = bias + np.float32(blend) * soft_bias
-    quick, quick_bias = _svm(grams, used.truth, classes, _QUICK_STRENGTH)
-    return Head(
+    grams, peaks = sparse_rows(used.texts, ngrams), np.zeros((used.peaks.shape[1], len(classes)), dtype=np.float32)
+    weights, bias = svm(with_vectors(grams, used.sentences), used.truth, classes, _STRENGTH)
+    quick, quick_bias = svm(grams, used.truth, classes, _QUICK_STRENGTH)
+    head = Head(
         labels=tuple(table.labels[k] for k in seen),
         ngrams=ngrams,
-        weights=weights,
+        weights=np.vstack([weights, peaks]),
         bias=bias,
         quick=quick,
         quick_bias=quick_bias,
@@ -247,54 +218,25 @@ def fit_head(table: Table, *, outside: bool, blend: float = 0.0) -> Head:
         offsets=np.zeros(len(seen), dtype=np.float32),
         inside=table.sentences[inside],
         outside=table.sentences[~inside] if outside else table.sentences[:0],
-        centre=centre,
+        centre=used.peaks.mean(axis=0),
     )
+    if not len(table.names) or len(classes) < 2:
+        return (head,)
+    return head, _by_regression(head, used, classes), _by_ngrams(head)
 
 
-def _sparse(texts: Sequence[str], ngrams: NGrams) -> Any:
-    from scipy import sparse
-
-    rows = list(ngrams.rows(texts))
-    starts = np.cumsum([0, *(len(columns) for columns, _ in rows)])
-    values, columns = np.concatenate([v for _, v in rows]), np.concatenate([c for c, _ in rows])
-    return sparse.csr_matrix((values, columns, starts), shape=(len(rows), len(ngrams.rarity)))
-
-
-def _with_vectors(grams: Any, vectors: Floats) -> Any:
-    from scipy import sparse
-
-    return sparse.hstack([grams, sparse.csr_matrix(SENTENCE_WEIGHT * vectors)]).tocsr()
+def _by_regression(head: Head, used: Table, classes: Ints) -> Head:
+    """The head with a softmax regression on vectors and peaks."""
+    seen = np.hstack([used.sentences, away(used.peaks, head.centre)])
+    soft, bias = regression(seen, used.truth, classes, _SOFT_STRENGTH)
+    top, width = len(head.ngrams.rarity), used.sentences.shape[1]
+    weights = np.zeros_like(head.weights)
+    weights[top : top + width], weights[top + width :] = soft[:width] / np.float32(SENTENCE_WEIGHT), soft[width:]
+    return replace(head, weights=weights, bias=bias)
 
 
-def _svm(data: Any, truth: Ints, classes: Ints, strength: float) -> tuple[Floats, Floats]:
-    from sklearn.svm import LinearSVC
-
-    return _linear(LinearSVC(C=strength, tol=1e-2, random_state=0).fit(data, truth), classes)
-
-
-def _soft(table: Table, classes: Ints) -> tuple[Floats, Floats, Floats]:
-    """Weights and bias of softmax regressions on the vectors and on the peaks, added up, and the peaks' centre."""
-    centre = table.peaks.mean(axis=0)
-    parts = [table.sentences, away(table.peaks, centre)][: 2 if table.peaked else 1]
-    weights, biases = zip(*(_softmax(part, table.truth, classes) for part in parts), strict=True)
-    return np.vstack(weights), np.sum(biases, axis=0, dtype=np.float32), centre
-
-
-def _dense(table: Table, centre: Floats) -> Floats:
-    """What the weights of `_soft` are for."""
-    return np.hstack([table.sentences, away(table.peaks, centre)])
-
-
-def _softmax(vectors: Floats, truth: Ints, classes: Ints) -> tuple[Floats, Floats]:
-    from sklearn.linear_model import LogisticRegression
-
-    return _linear(LogisticRegression(C=_SOFT_STRENGTH, max_iter=200).fit(vectors, truth), classes)
-
-
-def _linear(model: Any, classes: Ints) -> tuple[Floats, Floats]:
-    """The weights (columns × classes) and bias of a fitted linear model, classes in the order given."""
-    weights, bias = model.coef_.T, model.intercept_
-    if len(model.classes_) == 2:
-        weights, bias = np.hstack([-weights, weights]), np.array([-bias[0], bias[0]])
-    order = np.searchsorted(model.classes_, classes)
-    return np.ascontiguousarray(weights[:, order], dtype=np.float32), bias[order].astype(np.float32)
+def _by_ngrams(head: Head) -> Head:
+    """The head with what n-grams alone say."""
+    weights = np.zeros_like(head.weights)
+    weights[: len(head.ngrams.rarity)] = head.quick
+    return replace(head, weights=weights, bias=head.quick_bias)

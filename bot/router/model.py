@@ -22,8 +22,8 @@ ENCODER = "encoder.safetensors"
 """The file of tuned layers among a version's files."""
 LIKELY = 0.001
 """The least share of an intent that counts, and is kept of a held-out prediction."""
-BEST, NEARNESS = 0, 3
-"""Where `outside_signs` has the best score, and the nearness to the examples."""
+BEST, NEARNESS, STRANGE = 0, 3, 5
+"""Where `outside_signs` has the best score, the nearness to the examples, and, if any, out of scope's score."""
 _NEAREST = 5
 
 

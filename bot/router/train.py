@@ -18,18 +18,19 @@ from frontdesk.bot.router.calibrate import HeldOut, calibrate
 from frontdesk.bot.router.features import Views, clean, seen
 from frontdesk.bot.router.gate import examine
 from frontdesk.bot.router.heads import (
+    ENOUGH_OUTSIDE,
     Table,
     few,
-    fit_blend,
-    fit_head,
-    has_outside,
+    fit_heads,
     held_out,
     joined,
     part_of,
     plans,
+    some_outside,
     spoken,
     very_few,
 )
+from frontdesk.bot.router.mix import Heard, Mix, fit_mix, mixed
 from frontdesk.bot.router.model import ENCODER, LIKELY, Calibration, Head, Judged, Model, overruled
 from frontdesk.bot.router.model import Verdict as Judgement
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE, Example, Examples, read_nlu
@@ -129,15 +130,16 @@ def fit(
     step = progress or (lambda what, done, total: None)
     table = _table(rows, encoder, step)
     learned = learn(table.texts, table.truth, encoder, tuner, step) if tuner and enough(table.truth) else None
-    made, blend = list(plans(table)), fit_blend(table)
-    found: dict[bool, list[tuple[HeldOut, HeldOut]]] = {True: [], False: []}
+    made = list(plans(table))
+    found: dict[bool, list[Heard]] = {True: [], False: []}
     for k, plan in enumerate(made):
         step("held-out predictions", k, len(made) + 1)
-        found[plan.strange].append(held_out(table, plan, blend))
+        found[plan.strange].append(held_out(table, plan))
     step("training", len(made), len(made) + 1)
-    head = fit_head(table, outside=has_outside(table), blend=blend)
+    mix = fit_mix(found[False])
+    head = mixed(fit_heads(table, outside=some_outside(table)), mix)
     step("trained", len(made) + 1, len(made) + 1)
-    asked = {strange: _Asked.of(parts) for strange, parts in found.items() if parts}
+    asked = {strange: _Asked.of(parts, mix) for strange, parts in found.items() if parts}
     model, trial = _fitted(head, asked[False], asked.get(True), learned, max_error)
     return replace(model, held=tuple(_judged(model, trial, rows))), trial
 
@@ -150,8 +152,9 @@ class _Asked:
     quick: HeldOut
 
     @classmethod
-    def of(cls, parts: Sequence[tuple[HeldOut, HeldOut]]) -> _Asked:
-        return cls(full=joined([full for full, _ in parts]), quick=joined([quick for _, quick in parts]))
+    def of(cls, parts: Sequence[Heard], mix: Mix) -> _Asked:
+        full, quick = zip(*(part.mixed(mix) for part in parts), strict=True)
+        return cls(full=joined(full), quick=joined(quick))
 
     def tiers(self, fitted: Calibration) -> Tiers:
         return Tiers(quick=self.quick, full=fitted.judge(self.full.reading), fitted=fitted)
@@ -161,11 +164,11 @@ def _fitted(
     head: Head, known: _Asked, strange: _Asked | None, learned: Learned | None, max_error: float
 ) -> tuple[Model, Trial]:
     """Fit everything that depends on held-out predictions."""
-    every, away, taught = known, strange or known, len(head.outside) > 0
+    every, away, taught, hint = known, strange or known, len(head.outside) >= ENOUGH_OUTSIDE, len(head.outside) > 0
     if learned:
         weight = fit_weight(known.full, learned)
-        known = _heard(every, learned, weight, learned.back, taught)
-        strange = strange or _heard(every, learned, weight, learned.honest, taught)
+        known = _heard(every, learned, weight, learned.back, hint)
+        strange = strange or _heard(every, learned, weight, learned.honest, hint)
         head = replace(head, directions=learned.directions * weight, offsets=learned.offsets * weight)
     strange = strange or known
     fitted, plain, tuned = calibrate(known.full, strange.full, max_error, taught=taught), None, None

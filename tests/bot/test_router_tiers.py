@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.router import quick, tuning
 from frontdesk.bot.router.calibrate import Ints
-from frontdesk.bot.router.heads import Table, fit_head
+from frontdesk.bot.router.heads import Table, fit_heads
+from frontdesk.bot.router.mix import mixed
 from frontdesk.bot.router.model import ENCODER, Model, pack, unpack
 from frontdesk.bot.router.nlu import Example
 from frontdesk.bot.router.train import Trial, fit, train_router
@@ -204,7 +205,7 @@ def test_with_few_examples_peaks_are_read_too_and_kept_with_the_head() -> None:
     views = np.hstack([Hashed().encode(texts), Hashed(b"peaks").encode(texts) + 1])
     names = np.zeros((4, 128), dtype=np.float32)
     table = Table(texts=texts, vectors=views, truth=truth, labels=tuple(sorted(STEMS)), names=names, peaked=True)
-    head = fit_head(table, outside=False, blend=0.3)
+    head = mixed(fit_heads(table, outside=False), (1.0, 0.3, 0.5))
     assert head.peaked
     assert len(head.weights) == len(head.ngrams.rarity) + 128
     assert head.inside.shape[1] == 64
