@@ -1,7 +1,7 @@
 """What the content guard finds and what it takes for more than it is: `python benchmarks/safety.py` prints JSON.
 
 Recall per concern and false alarms over tests/bot/safety_messages.toml (`ordinary` are look-alikes) and
-tests/bot/safety_fresh.toml (`ordinary` are plain messages to a shop), none of which was learned from; with
+tests/bot/safety_fresh.toml (`ordinary` are plain messages to a shop, `talk` is small talk), none learned from; with
 `--ordinary FILE.jsonl` (rows with a `text`, of `label` benign where there are labels) false alarms on everyday customer
 messages too. Intervals are Wilson's, 95 %. Exit code 1 below the floors of docs/safety.md.
 """
@@ -28,6 +28,8 @@ from frontdesk.bot.intervals import wilson
 TESTS = Path(__file__).parent.parent / "tests" / "bot"
 HELD_OUT, FRESH = TESTS / "safety_messages.toml", TESTS / "safety_fresh.toml"
 FLOOR, CEILING = 0.8, 0.02
+PLAIN = ("ordinary", "talk")
+"""Labels of what is no concern."""
 
 
 def share(hits: int, n: int) -> dict[str, Any]:
@@ -47,11 +49,11 @@ def everyday(path: Path) -> list[str]:
 def judged(watch: Watch, messages: dict[str, list[str]]) -> dict[str, Any]:
     """Return recall per concern, how many got the right words, and the false alarms."""
     found = {label: alarms(watch, texts) for label, texts in messages.items()}
-    concerns = {label: share(sum(map(bool, told)), len(told)) for label, told in found.items() if label != "ordinary"}
-    for label, told in found.items():
-        if label != "ordinary":
-            concerns[label]["named_right"] = told.count(label)
-    return {"recall": concerns, "false_alarms": share(sum(map(bool, found["ordinary"])), len(found["ordinary"]))}
+    told = {label: share(sum(map(bool, one)), len(one)) for label, one in found.items()}
+    concerns = {
+        label: told[label] | {"named_right": found[label].count(label)} for label in found if label not in PLAIN
+    }
+    return {"recall": concerns, "false_alarms": {label: told[label] for label in PLAIN if label in found}}
 
 
 def main() -> int:
