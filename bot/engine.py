@@ -34,6 +34,7 @@ from frontdesk.bot.types import (
     Route,
     Sentence,
     State,
+    Turn,
 )
 from frontdesk.bot.usage import ModelCall, collect
 
@@ -191,7 +192,8 @@ class Engine:
         wanted = replace(asked(message, conversation, route, brand), locale=locale_of(message, brand))
         context = Context(message=wanted, conversation=conversation, route=route, brand=brand)
         cited = max((citation.number for sentence in draft.sentences for citation in sentence.citations), default=0)
-        async for sentence in self.answerers[route.kind].answer(context.message, conversation, route):
+        about = led_to(message, conversation, draft) if route.kind == "knowledge" else conversation
+        async for sentence in self.answerers[route.kind].answer(context.message, about, route):
             verdict = checked(self.checks, sentence, context)
             if verdict.reason:
                 draft.notes.append(verdict.reason)
@@ -235,6 +237,18 @@ _UNREAD = Route(kind="clarify", intent="", confidence=1.0, reason="a file that c
 def _wordless(message: Message) -> bool:
     """Whether a file is all that came: its channel then writes its kind in brackets."""
     return bool(message.metadata.get("file")) and message.text == f"[{message.metadata['file']}]"
+
+
+def led_to(message: Message, conversation: Conversation, draft: Draft) -> Conversation:
+    """Return the conversation with what the message asked before its last route, and the answer, as a turn of its own.
+
+    "What is the board made of and how do I oil it": the second question leans on the first.
+    """
+    asked_before = " ".join(one.text for one in draft.routes[:-1] if one.text and one.kind != "voice")
+    if not asked_before:
+        return conversation
+    turn = Turn(message=replace(message, text=asked_before, id=f"{message.id}, before"), reply=draft.reply())
+    return replace(conversation, turns=(*conversation.turns, turn))
 
 
 def documents_first(route: Route, brand: Brand) -> Route:

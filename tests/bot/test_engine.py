@@ -134,6 +134,36 @@ def test_a_cited_sentence_is_sent_with_its_mark() -> None:
     assert [c.quote for c in reply.citations] == ["You have 45 days."]
 
 
+def test_the_second_question_of_a_message_is_read_after_the_first() -> None:
+    class Listening(Scripted):
+        before: tuple[Turn, ...] = ()
+
+        async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
+            self.before = conversation.turns
+            async for sentence in super().answer(message, conversation, route):
+                yield sentence
+
+    knowledge = Listening(cited("It is alder."))
+    first, second = (
+        replace(route("knowledge"), text=text) for text in ("what is the board made of", "how do I oil it")
+    )
+    earlier = Turn(message=replace(message("hello"), id="0"), reply=Reply(text="Hi.", routes=()))
+    respond(
+        "what is the board made of and how do I oil it",
+        (first, second),
+        {"knowledge": knowledge},
+        conversation(turns=(earlier,)),
+    )
+    said, asked = knowledge.before
+    assert (said, asked.message.text, asked.reply and asked.reply.text) == (earlier, first.text, "It is alder. [1]")
+    respond(
+        "hello! how do I oil it",
+        (replace(route("voice", "greeting"), text="hello!"), second),
+        {"knowledge": knowledge, "voice": Scripted()},
+    )
+    assert knowledge.before == ()
+
+
 def test_documents_are_asked_in_a_language_of_the_brand_or_in_any() -> None:
     knowledge = Scripted(cited("You have 45 days."))
     for locale in ("en-GB", "es", ""):
