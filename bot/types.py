@@ -5,6 +5,7 @@ Read this file first. Values know nothing of storage, channels or vendors and ar
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -84,6 +85,11 @@ class Route:
     otherwise: Route | None = None  # where it goes when this route has nothing to say
     wanted: float = 0.0  # in doubt: how sure documents must be to answer first; 0: as ever, or they are not asked
     trigger: Trigger | None = None  # why a person is needed, where that is more than the intent's own route
+
+    @property
+    def topic(self) -> str:
+        """The intent's name as words: "return policy"."""
+        return " ".join(re.split(r"[\W_]+", self.intent)).strip()
 
 
 @dataclass(frozen=True, kw_only=True)

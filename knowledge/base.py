@@ -222,7 +222,9 @@ class Knowledge:
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
         """Yield cited sentences, each as soon as it is checked; none when the documents do not answer (abstain)."""
         said = _said(conversation, message)
-        question = Question(text=message.text, history=said, scope=_scope(message), wanted=route.wanted)
+        question = Question(
+            text=message.text, history=said, scope=_scope(message), wanted=route.wanted, topic=route.topic
+        )
         released: asyncio.Queue[Sentence | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 

@@ -23,12 +23,13 @@ _SHOP_WORDS = [
 ]
 
 
-def phrasings(said: Resolved) -> list[str]:
-    """Return the texts to search with."""
+def phrasings(said: Resolved, topic: str = "") -> list[str]:
+    """Return the texts to search with; a short question also with the topic before it, where one is known."""
     if len(said.text) > LONG_CHARS:
         telling = [one for one in sentences(said.text) if len(set(terms(one))) >= 3]
         return list(dict.fromkeys(telling))[:MAX_PHRASINGS] or [said.text]
-    return list(dict.fromkeys([*said.searched, *map(reworded, said.searched)]))
+    found = [*said.searched, *map(reworded, said.searched)]
+    return list(dict.fromkeys(found + [f"{topic} {said.text}"] * bool(topic)))
 
 
 def reworded(question: str) -> str:

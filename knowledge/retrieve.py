@@ -129,7 +129,7 @@ def _prepared(
     for part in several if len(several := parts(spelt)) > 1 and len(spelt) <= LONG_CHARS else ():
         apart.append(resolved(part, before, index.names))
         before = (*before, part, "")
-    texts = [*_phrased(said, helpers, notes), *(text for one in apart for text in one.searched)]
+    texts = [*_phrased(said, question.topic, helpers, notes), *(text for one in apart for text in one.searched)]
     texts += [question.text] if spelt != question.text else []
     return _query(index, encoder, question, said, list(dict.fromkeys(texts))), apart
 
@@ -171,9 +171,9 @@ def _spelt(index: Generation, encoder: Encoder, text: str) -> str:
     return index.spelling.corrected(text, lambda word: stem(word) in index.words or encoder.knows(word))
 
 
-def _phrased(said: Resolved, helpers: Helpers, notes: list[str]) -> list[str]:
+def _phrased(said: Resolved, topic: str, helpers: Helpers, notes: list[str]) -> list[str]:
     """Return the phrasings by rule, and those of the chat model, of a question short enough to be said otherwise."""
-    texts = phrasings(said)
+    texts = phrasings(said, topic)
     if helpers.phraser and len(said.text) <= LONG_CHARS:
         try:
             texts += helpers.phraser(said.text)

@@ -35,12 +35,14 @@ class Question:
     """What is asked, the texts said before it, oldest first, and on whose behalf.
 
     `wanted` is how sure an answer must be where the asker has doubts of their own; below a base's threshold it is void.
+    `topic` is in words what a router takes it to be about.
     """
 
     text: str
     history: tuple[str, ...] = ()
     scope: Scope = field(default_factory=Scope)
     wanted: float = 0.0
+    topic: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

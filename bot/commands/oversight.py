@@ -40,8 +40,14 @@ def explain(
 ) -> Explained:
     """Answer a question from a brand's documents and say how; blocking. They must be as sure as the router wants."""
     routes = routed(bot, brand, question)
-    wanted = routes[0].wanted if len(routes) == 1 else 0.0
-    asked = Question(text=question, history=history, scope=Scope(audience=audience), wanted=wanted)
+    route = routes[0] if len(routes) == 1 else None
+    asked = Question(
+        text=question,
+        history=history,
+        scope=Scope(audience=audience),
+        wanted=route.wanted if route else 0.0,
+        topic=route.topic if route and route.kind == "knowledge" else "",
+    )
     return explained(bot.knowledge.of(brand).explain(asked), routes)
 
 

@@ -108,6 +108,10 @@ def test_an_answer_about_one_thing_is_never_from_the_page_of_another(opened: Ope
 def test_shop_words_and_long_texts(names: Names) -> None:
     assert reworded("can I send the mug back?") == "can I return the mug?"
     assert phrasings(resolved("can I swap it", (), names)) == ["can I swap it", "can I exchange it"]
+    assert phrasings(resolved("I want it gone", (), names), "return policy") == [
+        "I want it gone",
+        "return policy I want it gone",
+    ]
     long = "I am Ann and hello. " * 20 + "My blue lamp flickers at night. The charger of my lamp gets hot."
     assert phrasings(resolved(long, (), names))[-2:] == [
         "My blue lamp flickers at night.",
