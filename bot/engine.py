@@ -22,6 +22,7 @@ from frontdesk.bot.guards.safety import Watch
 from frontdesk.bot.handoff import fresh, handing, held, reachable, triggered
 from frontdesk.bot.helped import pressed, question
 from frontdesk.bot.router.doubt import asked_first
+from frontdesk.bot.router.parts import REFERS
 from frontdesk.bot.text import joined
 from frontdesk.bot.types import (
     Answerer,
@@ -240,12 +241,14 @@ def _wordless(message: Message) -> bool:
 
 
 def led_to(message: Message, conversation: Conversation, draft: Draft) -> Conversation:
-    """Return the conversation with what the message asked before its last route, and the answer, as a turn of its own.
+    """Return the conversation that a part of a message points back to, the parts before it and their answer a turn.
 
-    "What is the board made of and how do I oil it": the second question leans on the first.
+    "What is the board made of and how do I oil it": the second question leans on the first; "and how much is express?"
+    leans on nothing.
     """
-    asked_before = " ".join(one.text for one in draft.routes[:-1] if one.text and one.kind != "voice")
-    if not asked_before:
+    *before, last = draft.routes
+    asked_before = " ".join(one.text for one in before if one.text and one.kind != "voice")
+    if not asked_before or not REFERS.search(last.text):
         return conversation
     turn = Turn(message=replace(message, text=asked_before, id=f"{message.id}, before"), reply=draft.reply())
     return replace(conversation, turns=(*conversation.turns, turn))

@@ -162,6 +162,9 @@ def test_the_second_question_of_a_message_is_read_after_the_first() -> None:
         {"knowledge": knowledge, "voice": Scripted()},
     )
     assert knowledge.before == ()
+    express = replace(second, text="how much is express?")
+    respond("what is the board made of, how much is express?", (first, express), {"knowledge": knowledge})
+    assert knowledge.before == (), "it points back to nothing"
 
 
 def test_documents_are_asked_in_a_language_of_the_brand_or_in_any() -> None:
