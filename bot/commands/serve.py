@@ -29,7 +29,7 @@ def serve(
 
     from frontdesk.bot.app import assemble, operator_token
     from frontdesk.bot.commands.running import announced, reached_at
-    from frontdesk.bot.commands.server import CONNECTION_SECONDS, Server
+    from frontdesk.bot.commands.server import CONNECTION_SECONDS, Server, leave
     from frontdesk.bot.commands.serving import create_app
     from frontdesk.bot.store import Store
 
@@ -56,7 +56,10 @@ def serve(
             timeout_graceful_shutdown=CONNECTION_SECONDS,
             server_header=False,
         )
-        Server(config, app.state.drain).run()
+        server = Server(config, app.state.drain)
+        server.run()
+    if server.started:
+        leave()
 
 
 def _with_channels(project: Project, names: list[str]) -> Project:

@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from frontdesk.bot.config import Limits, Slack, Telegram
+from frontdesk.bot.errors import ChannelError
 from frontdesk.channels import sent_files
 from frontdesk.channels.fakes.fake_slack import TEAM, FakeSlack
 from frontdesk.channels.fakes.fake_telegram import FakeTelegram
@@ -171,5 +172,5 @@ def test_a_file_of_slack(may_read: bool) -> None:
 )
 def test_the_token_goes_to_slack_alone(address: str) -> None:
     sender = SlackSender(Slack(bot_token=SecretStr("x"), signing_secret=SecretStr("x")))
-    with pytest.raises(sent_files.ChannelError, match="not at Slack"):
+    with pytest.raises(ChannelError, match="not at Slack"):
         asyncio.run(sender.fetch(address))

@@ -10,6 +10,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -148,6 +150,20 @@ def test_turns_that_do_not_end_are_given_back(server: Forking, tmp_path: Path) -
         counts = store.counts()
         assert (counts["pending"], counts["working"], counts["turns"]) == (TURNS, 0, 0)
         assert len(store.claim("next", 100, 10)) == TURNS
+
+
+def test_the_process_leaves_without_python_taking_it_apart() -> None:
+    script = """import atexit, sys
+from frontdesk.bot.commands.server import leave
+class Kept:
+    def __del__(self): print("taken apart")
+kept = Kept()
+atexit.register(print, "bye")
+sys.stdout.write("all closed, ")
+leave()
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "all closed, bye\n"), ended.stderr
 
 
 async def cut_off(url: str, server: Forking) -> float:
