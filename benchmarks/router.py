@@ -51,11 +51,15 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """What an arm says of n texts: the likeliest intents, the confidence in them, a score of out of scope."""
+    """What an arm says of n texts: the likeliest intents, the confidence in them, a score of out of scope.
+
+    `settled` tells which texts needed no encoder, where an arm has such a tier.
+    """
 
     intents: NDArray[np.str_]
     confidence: Doubles
     outside: Doubles
+    settled: NDArray[np.bool_] | None = None
 
 
 Ask = Callable[[Sequence[str]], Said]
@@ -63,11 +67,10 @@ Ask = Callable[[Sequence[str]], Said]
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """An arm ready to be asked; `refuses` tells which rows it turns away; `settled` texts that needed no encoder."""
+    """An arm ready to be asked; it turns away what scores above `limit`."""
 
     ask: Ask
     limit: float
-    settled: Callable[[Sequence[str]], NDArray[np.bool_]] | None = None
 
 
 def ours(rows: Rows, tune: bool) -> Trained:
@@ -78,12 +81,10 @@ def ours(rows: Rows, tune: bool) -> Trained:
     def ask(texts: Sequence[str]) -> Said:
         verdict = model.judge(texts, encoder)
         intents = np.asarray(model.head.labels)[verdict.shares.argmax(axis=1)]
-        return Said(intents=intents, confidence=verdict.confidence.astype(float), outside=verdict.outside.astype(float))
+        confidence, outside = verdict.confidence.astype(float), verdict.outside.astype(float)
+        return Said(intents=intents, confidence=confidence, outside=outside, settled=verdict.settled)
 
-    def settled(texts: Sequence[str]) -> NDArray[np.bool_]:
-        return model.judge(texts, encoder).settled
-
-    return Trained(ask=ask, limit=model.calibration.outside_threshold, settled=settled)
+    return Trained(ask=ask, limit=model.calibration.outside_threshold)
 
 
 Probabilities = Callable[[Sequence[str]], tuple[NDArray[np.str_], Doubles]]
@@ -208,12 +209,11 @@ def train(arm: str, rows: Rows, tune: bool) -> Trained:
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """A round of one arm: what it said, of which rows; what it turned away; what n-grams settled; what it cost."""
+    """A round of one arm: what it said, of which rows; what it turned away; what it cost."""
 
     said: Said
     truth: NDArray[np.str_]
     turned: NDArray[np.bool_]
-    settled: NDArray[np.bool_] | None
     costs: dict[str, float]
 
 
@@ -224,10 +224,11 @@ def answered(arm: str, one: Round, tune: bool) -> Answered:
     costs = {"train_seconds": round(time.perf_counter() - started, 1)}
     costs["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     texts = [text for text, _ in one.ask]
-    quick = trained.settled(texts) if trained.settled else None
-    costs = _times(trained.ask, texts, quick) | costs
+    picked = np.arange(len(texts))[:: max(1, len(texts) // TIMED)][:TIMED]
+    times = np.asarray([_timed(trained.ask, texts[k]) for k in picked])
     said, truth = trained.ask(texts), np.asarray([intent for _, intent in one.ask])
-    return Answered(said=said, truth=truth, turned=said.outside > trained.limit, settled=quick, costs=costs)
+    quick = None if said.settled is None else said.settled[picked]
+    return Answered(said=said, truth=truth, turned=said.outside > trained.limit, costs=_times(times, quick) | costs)
 
 
 def measured(arm: str, rounds: Sequence[Round], tune: bool, peers: str) -> tuple[dict[str, Any], list[bool]]:
@@ -238,7 +239,7 @@ def measured(arm: str, rounds: Sequence[Round], tune: bool, peers: str) -> tuple
     right = np.concatenate([one.said.intents for one in found]) == truth
     turned, strange = np.concatenate([one.turned for one in found]), truth == OUT_OF_SCOPE
     apart = [auroc(one.said.outside, far) for one in found if (far := one.truth == OUT_OF_SCOPE).any()]
-    quick = [one.settled for one in found if one.settled is not None]
+    quick = [one.said.settled for one in found if one.said.settled is not None]
     figures = {
         "accuracy_in_scope": round(float(right[~strange].mean()), 4),
         "accuracy_in_scope_ci": [round(x, 4) for x in wilson(int(right[~strange].sum()), int((~strange).sum()))],
@@ -252,14 +253,13 @@ def measured(arm: str, rounds: Sequence[Round], tune: bool, peers: str) -> tuple
     return figures, right[~strange].tolist()
 
 
-def _times(ask: Ask, texts: Sequence[str], quick: NDArray[np.bool_] | None) -> dict[str, float]:
+def _times(times: Doubles, quick: NDArray[np.bool_] | None) -> dict[str, float]:
     """Milliseconds a message; with tiers also the processor's, of those that n-grams settle and of the rest."""
-    picked = np.arange(len(texts))[:: max(1, len(texts) // TIMED)][:TIMED]
-    walls, spent = np.asarray([_timed(ask, texts[k]) for k in picked]).T
+    walls, spent = times.T
     found = {f"p{at}_ms": round(float(np.percentile(walls, at)), 3) for at in (50, 95)}
     if quick is None:
         return found
-    for name, tier in (("settled", quick[picked]), ("read", ~quick[picked])):
+    for name, tier in (("settled", quick), ("read", ~quick)):
         if tier.any():
             found |= {f"{name}_p{at}_cpu_ms": round(float(np.percentile(spent[tier], at)), 3) for at in (50, 95)}
     return found
