@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -89,7 +89,7 @@ def _desk(project: Project) -> Iterator[Desk]:
     except StoreInUse:
         yield _Server(project)
         return
-    with store:
+    with closing(store):
         reviewer = Reviewer(project, store, encoder_of(project.settings.models))
         reviewer.write()
         yield _Here(reviewer)

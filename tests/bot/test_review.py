@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from frontdesk.bot import app as wiring
+from frontdesk.bot.commands import app
 from frontdesk.bot.commands.reviewing import Reviewer, unnamed
 from frontdesk.bot.errors import ConfigError
 from frontdesk.bot.project import Project
@@ -98,13 +102,14 @@ def test_a_dismissal_is_not_written(talk: Talk) -> None:
     assert talk.store.unwritten() == []
 
 
-class TestReviewer:
-    @pytest.fixture
-    def project(self, tmp_path: Path) -> Project:
-        for name in ("frontdesk.toml", "nlu.yml"):
-            shutil.copyfile(TEMPLATE / name, tmp_path / name)
-        return Project.load(tmp_path)
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    for name in ("frontdesk.toml", "nlu.yml"):
+        shutil.copyfile(TEMPLATE / name, tmp_path / name)
+    return Project.load(tmp_path)
 
+
+class TestReviewer:
     @pytest.fixture
     def store(self, project: Project) -> Iterator[Store]:
         with Store(project.store_url) as store:
@@ -167,6 +172,48 @@ class TestReviewer:
             talk.say(f"c-{number}", text, OUTSIDE)
         (group,) = reviewer.queue(project.settings.brand_id, 7)
         assert (group.intent, group.name) == ("", "wrap_gifts")
+
+
+class TestCommand:
+    """`frontdesk review` on a project that no server runs on."""
+
+    @pytest.fixture(autouse=True)
+    def doubted(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(wiring, "encoder_of", lambda models: WordHash())
+        with Store(project.store_url) as store:
+            talk = Talk(store)
+            for text in ("pls send it all back now", "do you sell surfboards"):
+                talk.say(text, text, {**UNSURE, "alternatives": LIKELY})
+
+    def run(self, project: Project, *options: str, said: str = "") -> Result:
+        return CliRunner().invoke(app, ["review", "--project", str(project.folder), *options], input=said)
+
+    def keys(self, project: Project) -> dict[str, str]:
+        done = self.run(project, "--json")
+        assert done.exception is None, repr(done.exception)
+        groups = json.loads(done.stdout)["groups"]
+        return {one["text"]: one["key"] for group in groups for one in group["messages"]}
+
+    def test_what_the_options_say_is_done_by_key(self, project: Project) -> None:
+        keys = self.keys(project)
+        more = ("--relabel", f"{keys['do you sell surfboards'][:12]}=surfboards")
+        done = self.run(project, "--accept", keys["pls send it all back now"], *more)
+        assert "2 reviewed." in done.stdout
+        rows = {(row.intent, row.text) for row in read_nlu(project.nlu).rows}
+        assert {("return_policy", "pls send it all back now"), ("surfboards", "do you sell surfboards")} <= rows
+        assert self.keys(project) == {}
+
+    def test_a_key_that_is_none_changes_nothing(self, project: Project) -> None:
+        before, keys = project.nlu.read_text(), self.keys(project)
+        done = self.run(project, "--dismiss", "zzz", "--accept", keys["pls send it all back now"])
+        assert isinstance(done.exception, ConfigError)
+        assert (project.nlu.read_text(), self.keys(project)) == (before, keys)
+
+    def test_without_options_it_asks_about_each_group(self, project: Project) -> None:
+        done = self.run(project, said="n\nwater_sports\nd\n")
+        assert "1 of 2" in done.stdout
+        assert [row.intent for row in read_nlu(project.nlu).rows if row.intent == "water_sports"] == ["water_sports"]
+        assert self.keys(project) == {}
 
 
 def test_numbers_keep_their_shape_and_places_stay() -> None:
