@@ -143,6 +143,17 @@ class TestCommands:
         assert "relabelled: " in routers(shop, "diff", "2", "3").output
         assert routers(shop, "diff", "2", "2").output.strip() == "They do not differ."
 
+    def test_train_ends_with_1_when_the_gate_refuses(self, shop: Path, versions: RouterVersions) -> None:
+        rows = mislabelled(0.4)
+        text, intent = rows[0]
+        rows.append((text, next(other for _, other in rows if other != intent)))
+        write(shop / "nlu.yml", rows)
+        done = CliRunner().invoke(app, ["train", "--project", str(shop)])
+        assert (done.exit_code, versions.current()) == (1, 2)
+        assert "FAILED  right on examples that both have" in done.stdout
+        assert f"warning: {text!r} stands under {intent} and" in done.stdout
+        assert done.stdout.rstrip().endswith("is not served.")
+
     def test_promote_asks_the_gate_again(self, shop: Path, versions: RouterVersions) -> None:
         refused = routers(shop, "promote", "3")
         assert (refused.exit_code, versions.current()) == (1, 2)
