@@ -18,6 +18,7 @@ from frontdesk.knowledge.blocks import plain
 from frontdesk.knowledge.citing import Citing
 from frontdesk.knowledge.confidence import Confidence, Confidences
 from frontdesk.knowledge.conflicts import Disagreements, resolve
+from frontdesk.knowledge.followup import may_stand_alone
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.retrieve import Found, search
 from frontdesk.knowledge.select import NEAR, Choice, Selection, Selector
@@ -90,11 +91,24 @@ class Extractive:
 
     @cached_property
     def chain(self) -> Runnable[Asked, Explanation]:
-        """The main path: `Asked -> Retrieved -> Selected -> Selected -> Explanation`."""
+        """The main path: `Asked -> Selected -> Selected -> Explanation`."""
         from langchain_core.runnables import RunnableLambda
 
-        found = RunnableLambda(self.retrieve) | RunnableLambda(self.select)
-        return found | RunnableLambda(self.check) | RunnableLambda(self.word)
+        return RunnableLambda(self.choose) | RunnableLambda(self.check) | RunnableLambda(self.word)
+
+    def choose(self, asked: Asked) -> Selected:
+        """Find passages and choose sentences, none when the confidence is below its threshold.
+
+        A question that could mean something by itself is read both after what was said before it and alone: people
+        change the subject. The surer reading counts.
+        """
+        best = self.select(self.retrieve(asked))
+        if asked.question.history and may_stand_alone(asked.question.text):
+            alone = self.select(self.retrieve(replace(asked, question=replace(asked.question, history=()))))
+            best = max(best, alone, key=lambda one: one.probability)
+        if best.selection.choices and best.selection.conflicts and self._disagreements:
+            self._disagreements.record(asked.question.text, best.selection.conflicts)
+        return best
 
     def retrieve(self, asked: Asked) -> Retrieved:
         """Find the passages."""
@@ -114,8 +128,6 @@ class Extractive:
         threshold = max(confidence.threshold, asked.question.wanted)
         if probability < threshold:
             selection = selection.empty(f"not sure enough: {probability:.2f}, wanted {threshold:.2f}")
-        elif selection.conflicts and self._disagreements:
-            self._disagreements.record(asked.question.text, selection.conflicts)
         return Selected(retrieved=retrieved, selection=selection, probability=probability, threshold=threshold)
 
     def check(self, selected: Selected) -> Selected:

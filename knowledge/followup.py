@@ -15,6 +15,8 @@ LONG_CHARS = 300
 """A longer text says by itself what it is about."""
 EXCHANGE = 2
 """How many texts are what was said just now."""
+FEW = 2
+"""So few words, or terms, hardly say what a question is about."""
 CHAIN = 3
 """How many follow-ups of follow-ups are followed back."""
 _NOT_LEANING = re.compile(
@@ -56,7 +58,17 @@ class Resolved:
 
 def leans(question: str) -> float:
     """Return how much a question depends on what was said before it: 1 with a pronoun or hardly a word, else 0.25."""
-    return 1.0 if _LEANS.search(_NOT_LEANING.sub(" ", question)) or len(set(terms(question))) <= 2 else 0.25
+    return 1.0 if _points(question) or len(set(terms(question))) <= FEW else 0.25
+
+
+def may_stand_alone(question: str) -> bool:
+    """Whether a question could also mean what it says by itself: "colours?" and "is it heavy?" could not."""
+    return len(question.split()) > FEW and not (_points(question) and len(set(terms(question))) <= FEW)
+
+
+def _points(question: str) -> bool:
+    """Whether a word of the question points to something else, as far as words tell."""
+    return _LEANS.search(_NOT_LEANING.sub(" ", question)) is not None
 
 
 def resolved(text: str, history: Sequence[str], names: Names) -> Resolved:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from frontdesk.knowledge.base import Knowledge
-from frontdesk.knowledge.followup import leans, resolved
+from frontdesk.knowledge.followup import leans, may_stand_alone, resolved
 from frontdesk.knowledge.names import Names
 from frontdesk.knowledge.passages import split
 from frontdesk.knowledge.phrasings import phrasings, reworded
@@ -117,3 +117,19 @@ def test_shop_words_and_long_texts(names: Names) -> None:
         "My blue lamp flickers at night.",
         "The charger of my lamp gets hot.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "alone"),
+    [
+        ("can I pay with klarna", True),
+        ("what is your return policy", True),
+        ("my reset link says it has expired, how long is it good for", True),
+        ("is it heavy?", False),
+        ("dishwasher safe?", False),
+        ("colours?", False),
+        ("and what about those?", False),
+    ],
+)
+def test_what_could_also_be_read_by_itself(text: str, alone: bool) -> None:
+    assert may_stand_alone(text) == alone
