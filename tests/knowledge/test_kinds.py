@@ -32,7 +32,15 @@ def test_a_quote_must_hold_what_is_asked_for(question: str, answers: str, does_n
 
 
 @pytest.mark.parametrize(
-    "question", ["who designed it?", "can I return a lamp", "where are you", "do you text me when a sensor trips?", ""]
+    "question",
+    [
+        "who designed it?",
+        "can I return a lamp",
+        "where are you",
+        "do you text me when a sensor trips?",
+        "what if my order costs less than the gift card",
+        "",
+    ],
 )
 def test_other_questions_ask_for_nothing_that_can_be_seen(question: str) -> None:
     assert wanted(question) is None
