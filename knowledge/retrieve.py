@@ -1,6 +1,6 @@
 """A question and what was said before it -> hits: dense and BM25 lists of several phrasings, fused by reciprocal rank.
 
-Query fusion after RAG-Fusion (2402.03367), reciprocal rank after Cormack 2009, a second look with what was found first
+Query fusion after RAG-Fusion (2402.03367), a second look with what was found first
 after Rocchio 1971. A follow-up is said in full first, and what goes by another name than it asks about is left out.
 """
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from frontdesk.bot.errors import ModelError
 from frontdesk.bot.types import Encoder
 from frontdesk.knowledge.followup import LONG_CHARS, TURNS, Resolved, leans, resolved
+from frontdesk.knowledge.fusion import Order, best, fuse, joined, ordered, scaled, telling, unit
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.parts import parts
 from frontdesk.knowledge.phrasings import phrasings
@@ -31,10 +32,6 @@ PAST, NAMED = 0.5, 0.3
 """What the words said before, and being what the question is about, add to a cosine or a BM25 score scaled to 1."""
 DEPTH = 60
 """How many passages each list contributes."""
-RANK = 20
-"""The constant of reciprocal rank fusion: the smaller, the more the first places count."""
-UNRELATED = 0.3
-"""MiniLM's cosine of texts that have nothing to do with each other, at most."""
 DEEP = 120
 """The same for a long question, which needs many documents."""
 RARE, RARE_SHARE = 3, 0.01
@@ -50,8 +47,6 @@ _COMPARES = re.compile(
     r"differ|which|any)\b",
     re.IGNORECASE,
 )
-Order = tuple["NDArray[np.int64]", float]
-"""Passages, best first, and what the list counts for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +107,7 @@ def search(index: Generation, encoder: Encoder, question: Question, k: int, help
     if query.long:
         total = _second_look(index, query, total)
         total = total + index.openings.gained(total, index.owner, query.allowed)
-    ranked, scores = _reranked(index, query, _best(total, max(k, DEPTH)), total, helpers, notes)
+    ranked, scores = _reranked(index, query, best(total, max(k, DEPTH)), total, helpers, notes)
     wanted = [at for one in apart for at in _first(index, lists, one)] + list(_rare(index, query, ranked[:k]))
     chosen = shortlist(index, ranked, wanted, k)
     hits = tuple(once(list(_hits(index, chosen, scores, query))))
@@ -234,28 +229,18 @@ def _lists(index: Generation, query: Query) -> Iterator[list[Order]]:
     near = [_shown(row, query) for row in _nearest(index, query)]
     past = query.past
     depth = query.depth
-    recent = [_best(past, depth)] if past is not None else []
-    seen = [_joined([row, _best(score, depth), *recent]) for row, score in zip(near, query.words, strict=True)]
+    recent = [best(past, depth)] if past is not None else []
+    seen = [joined([row, best(score, depth), *recent]) for row, score in zip(near, query.words, strict=True)]
     dense = [index.matrix[at] @ vector for at, vector in zip(seen, query.vectors, strict=True)]
     for text, at, cosines, score, weight in zip(
-        query.texts, seen, dense, query.words, _telling(dense, query.words), strict=True
+        query.texts, seen, dense, query.words, telling(dense, query.words), strict=True
     ):
         bonus = past[at] if past is not None else 0.0
-        by_words = _scaled(score)[at] + bonus
-        lists = [(_ordered(at, cosines + bonus)[:depth], weight), (_ordered(at, by_words)[:depth], weight)]
+        by_words = scaled(score)[at] + bonus
+        lists = [(ordered(at, cosines + bonus)[:depth], weight), (ordered(at, by_words)[:depth], weight)]
         if query.long:
-            lists.append((_best(index.titles.scores(terms(text)) * query.allowed, DEPTH), TITLES * weight))
+            lists.append((best(index.titles.scores(terms(text)) * query.allowed, DEPTH), TITLES * weight))
         yield lists
-
-
-def _joined(lists: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Return what stands in any of some lists of passages, lowest first."""
-    import numpy as np
-
-    there = np.zeros(1 + max(int(row.max(initial=-1)) for row in lists), dtype=bool)
-    for row in lists:
-        there[row] = True
-    return np.flatnonzero(there)
 
 
 def _shown(row: Sequence[int], query: Query) -> NDArray[np.int64]:
@@ -270,51 +255,21 @@ def _nearest(index: Generation, query: Query) -> list[list[int]]:
     return index.nearest(query.vectors, query.depth, query.question.scope)
 
 
-def fuse(lists: Sequence[Order], owner: NDArray[np.int64], share: float = 1.0) -> NDArray[np.float64]:
-    """Return the fused score of every passage: its own reciprocal ranks and those of its document, both weighted.
-
-    `lists` are passage positions, best first, with the weight of the list; `owner` names each passage's document;
-    `share` is what a passage's own ranks count for beside its document's.
-    """
-    import numpy as np
-
-    own, whole = np.zeros(len(owner)), np.zeros(len(owner))
-    for order, weight in lists:
-        own[order] += share * weight / (RANK + 1 + np.arange(len(order)))
-        documents = list(dict.fromkeys(owner[order].tolist()))
-        whole[documents] += weight / (RANK + 1 + np.arange(len(documents)))
-    return np.where(own > 0, own + whole[owner], 0.0)
-
-
 def _second_look(index: Generation, query: Query, total: NDArray[np.float64]) -> NDArray[np.float64]:
     """Add what is like the best documents: a long question seldom has the words of all that it needs (Rocchio)."""
     import numpy as np
 
-    found = _best(total, DEPTH)
+    found = best(total, DEPTH)
     if not len(found):
         return total
     first = np.sort(np.unique(index.owner[found], return_index=True)[1])[:LIKE]
-    best, weights = index.owner[found[first]], total[found[first]]
-    means = np.stack([_unit(index.matrix[index.owner == at].mean(axis=0)) for at in best])
-    told = np.array(_telling([index.matrix[found] @ vector for vector in query.vectors], query.words))
-    vector = _unit(weights @ means / weights.sum()) + ASKED * _unit(told @ query.vectors)
-    rows = index.nearest(_unit(vector)[None].astype(np.float32), DEEP, query.question.scope)
+    owners, weights = index.owner[found[first]], total[found[first]]
+    means = np.stack([unit(index.matrix[index.owner == at].mean(axis=0)) for at in owners])
+    told = np.array(telling([index.matrix[found] @ vector for vector in query.vectors], query.words))
+    vector = unit(weights @ means / weights.sum()) + ASKED * unit(told @ query.vectors)
+    rows = index.nearest(unit(vector)[None].astype(np.float32), DEEP, query.question.scope)
     again = fuse([(_shown(rows[0], query), 1.0)], index.owner, OWN_LONG)
     return np.add(total, LIKE_WEIGHT * float(total.max()) / max(float(again.max()), 1e-9) * again)
-
-
-def _unit(vector: NDArray[np.floating]) -> NDArray[np.floating]:
-    import numpy as np
-
-    unit: NDArray[np.floating] = vector / max(float(np.linalg.norm(vector)), 1e-9)
-    return unit
-
-
-def _telling(dense: Sequence[NDArray[np.float32]], words: Sequence[NDArray[np.float32]]) -> list[float]:
-    """Return how much each phrasing tells, at most 1: one that is near nothing, or common words only, tells little."""
-    near = [max(float(one.max(initial=0.0)) - UNRELATED, 1e-3) for one in dense]
-    best = [max(float(one.max(initial=0.0)), 1e-3) for one in words]
-    return [(a / max(near) * b / max(best)) ** 2 for a, b in zip(near, best, strict=True)]
 
 
 def _past(
@@ -323,31 +278,10 @@ def _past(
     """Return how much each passage is what the conversation was about, at most PAST + NAMED; None without one."""
     if not question.history or len(question.text) > LONG_CHARS:
         return None
-    past = PAST * _scaled(index.words.scores(terms(" ".join(question.history[-TURNS:]))))
+    past = PAST * scaled(index.words.scores(terms(" ".join(question.history[-TURNS:]))))
     for name in said.about:
         past[name.at] += NAMED
     return past * allowed * leans(question.text)
-
-
-def _scaled(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    top = float(scores.max(initial=0.0))
-    return scores / top if top > 0 else scores
-
-
-def _ordered(at: NDArray[np.int64], scores: NDArray[np.floating]) -> NDArray[np.int64]:
-    import numpy as np
-
-    return at[np.argsort(-scores, kind="stable")]
-
-
-def _best(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
-    """Return the positions of the `k` highest scores above zero, best first."""
-    import numpy as np
-
-    chosen = np.flatnonzero(scores > 0)
-    if len(chosen) > k:
-        chosen = np.sort(chosen[np.argpartition(-scores[chosen], k)[:k]])
-    return _ordered(chosen, scores[chosen])
 
 
 def _hits(index: Generation, order: Sequence[int], total: NDArray[np.float64], query: Query) -> Iterator[Hit]:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from frontdesk.bot.errors import ModelError
 from frontdesk.knowledge.base import Knowledge
+from frontdesk.knowledge.fusion import fuse
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.links import Links
 from frontdesk.knowledge.rephrase import ChatPhraser
-from frontdesk.knowledge.retrieve import Found, fuse, search
+from frontdesk.knowledge.retrieve import Found, search
 from frontdesk.knowledge.values import Audience, Document, Helpers, Phraser, Question, Scope
 from tests.knowledge.knowledge_samples import Hashing
 
