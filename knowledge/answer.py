@@ -18,7 +18,7 @@ from frontdesk.knowledge.blocks import plain
 from frontdesk.knowledge.citing import Citing
 from frontdesk.knowledge.confidence import Confidence, Confidences
 from frontdesk.knowledge.conflicts import Disagreements, resolve
-from frontdesk.knowledge.followup import may_stand_alone
+from frontdesk.knowledge.followup import head_start
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.retrieve import Found, search
 from frontdesk.knowledge.select import NEAR, Choice, Selection, Selector
@@ -99,13 +99,13 @@ class Extractive:
     def choose(self, asked: Asked) -> Selected:
         """Find passages and choose sentences, none when the confidence is below its threshold.
 
-        A question that could mean something by itself is read both after what was said before it and alone: people
-        change the subject. The surer reading counts.
+        A question that could mean something by itself is read both after what was said before it and alone; the surer
+        reading counts, with a head start for the likelier.
         """
         best = self.select(self.retrieve(asked))
-        if asked.question.history and may_stand_alone(asked.question.text):
+        if asked.question.history and (ahead := head_start(asked.question.text)) < 1:
             alone = self.select(self.retrieve(replace(asked, question=replace(asked.question, history=()))))
-            best = max(best, alone, key=lambda one: one.probability)
+            best = alone if alone.probability > best.probability + ahead else best
         if best.selection.choices and best.selection.conflicts and self._disagreements:
             self._disagreements.record(asked.question.text, best.selection.conflicts)
         return best

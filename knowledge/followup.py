@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from frontdesk.knowledge.names import Name, Names
 from frontdesk.knowledge.terms import terms
@@ -17,6 +18,8 @@ EXCHANGE = 2
 """How many texts are what was said just now."""
 FEW = 2
 """So few words, or terms, hardly say what a question is about."""
+SURER = 0.1
+"""How much surer of an answer one reading of a question must be than the likelier one."""
 CHAIN = 3
 """How many follow-ups of follow-ups are followed back."""
 _NOT_LEANING = re.compile(
@@ -61,9 +64,15 @@ def leans(question: str) -> float:
     return 1.0 if _points(question) or len(set(terms(question))) <= FEW else 0.25
 
 
-def may_stand_alone(question: str) -> bool:
-    """Whether a question could also mean what it says by itself: "colours?" and "is it heavy?" could not."""
-    return len(question.split()) > FEW and not (_points(question) and len(set(terms(question))) <= FEW)
+def head_start(question: str) -> float:
+    """Return what the reading of a question after what was said before is ahead by, in how sure its answer is.
+
+    Without end for what means nothing by itself, "colours?" and "is it heavy?"; below 0 for what points to nothing:
+    people change the subject.
+    """
+    if len(question.split()) <= FEW or (_points(question) and len(set(terms(question))) <= FEW):
+        return inf
+    return SURER if _points(question) else -SURER
 
 
 def _points(question: str) -> bool:
