@@ -24,6 +24,7 @@ from frontdesk.knowledge.confidence import Confidence, Confidences
 from frontdesk.knowledge.conflicts import Disagreements
 from frontdesk.knowledge.documents import Documents, Edition
 from frontdesk.knowledge.examples import Row
+from frontdesk.knowledge.followup import said_before
 from frontdesk.knowledge.index import SEARCHABLE, Content, Generation, Progress, kept, silent
 from frontdesk.knowledge.ingest import Changes, Known
 from frontdesk.knowledge.live import Live
@@ -221,7 +222,7 @@ class Knowledge:
 
     async def answer(self, message: Message, conversation: Conversation, route: Route) -> AsyncIterator[Sentence]:
         """Yield cited sentences, each as soon as it is checked; none when the documents do not answer (abstain)."""
-        said = _said(conversation, message)
+        said = said_before(conversation, message)
         question = Question(
             text=message.text, history=said, scope=_scope(message), wanted=route.wanted, topic=route.topic
         )
@@ -292,10 +293,3 @@ def _scope(message: Message) -> Scope:
     """Return what the writer of `message` may be shown on this day; whoever is not staff is a customer."""
     audience: Audience = "staff" if message.customer.audience == "staff" else "customers"
     return Scope(audience=audience, locale=message.locale)
-
-
-def _said(conversation: Conversation, message: Message) -> tuple[str, ...]:
-    """Return the texts of the conversation before `message`, oldest first."""
-    earlier = [turn for turn in conversation.turns if turn.message.id != message.id]
-    pairs = ((turn.message.text, turn.reply.text if turn.reply else "") for turn in earlier)
-    return tuple(text for pair in pairs for text in pair if text)

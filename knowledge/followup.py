@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
+from frontdesk.bot.types import Conversation, Message, Turn
 from frontdesk.knowledge.names import Name, Names
 from frontdesk.knowledge.terms import terms
 
@@ -57,6 +58,18 @@ class Resolved:
     searched: tuple[str, ...]
     about: tuple[Name, ...] = ()
     sure: bool = True
+
+
+def said_before(conversation: Conversation, message: Message) -> tuple[str, ...]:
+    """Return the texts of the conversation before `message`, oldest first; a greeting or thanks is no subject."""
+    earlier = [turn for turn in conversation.turns if turn.message.id != message.id and not _small_talk(turn)]
+    pairs = ((turn.message.text, turn.reply.text if turn.reply else "") for turn in earlier)
+    return tuple(text for pair in pairs for text in pair if text)
+
+
+def _small_talk(turn: Turn) -> bool:
+    """Whether the voice alone had something to say to it."""
+    return turn.reply is not None and {route.kind for route in turn.reply.routes} == {"voice"}
 
 
 def leans(question: str) -> float:

@@ -7,8 +7,9 @@ from math import inf
 
 import pytest
 
+from frontdesk.bot.types import Conversation, Customer, Kind, Message, Reply, Route, Turn
 from frontdesk.knowledge.base import Knowledge
-from frontdesk.knowledge.followup import SURER, head_start, leans, resolved
+from frontdesk.knowledge.followup import SURER, head_start, leans, resolved, said_before
 from frontdesk.knowledge.names import Names
 from frontdesk.knowledge.passages import split
 from frontdesk.knowledge.phrasings import phrasings, reworded
@@ -133,3 +134,21 @@ def test_shop_words_and_long_texts(names: Names) -> None:
 )
 def test_what_may_have_changed_the_subject_is_read_alone_more_easily(text: str, ahead: float) -> None:
     assert head_start(text) == ahead
+
+
+def test_small_talk_is_no_subject() -> None:
+    def turn(number: int, text: str, kind: Kind) -> Turn:
+        route = Route(kind=kind, intent="x", confidence=1.0, reason="test")
+        return Turn(message=message(number, text), reply=Reply(text=f"reply {number}", routes=(route,)))
+
+    def message(number: int, text: str) -> Message:
+        customer = Customer(id="c")
+        return Message(text=text, id=str(number), customer=customer, conversation_id="c", brand="shop", channel="web")
+
+    turns = (
+        turn(1, "is the kettle heavy?", "knowledge"),
+        turn(2, "thanks!", "voice"),
+        Turn(message=message(3, "colours?")),
+    )
+    conversation = Conversation(id="c", brand="shop", turns=turns)
+    assert said_before(conversation, message(3, "colours?")) == ("is the kettle heavy?", "reply 1")
