@@ -197,7 +197,7 @@ def test_what_models_read_and_wrote_is_kept_by_case_and_by_model(past: Past) -> 
     ]
     assert past.numbers(brand="other").whole.spent == Spent(tokens_in=1, tokens_out=1, cost=3.0)
     assert told(found)["whole"]["spent"]["tokens_here"] == 55
-    past.store.forget_before(datetime.now(UTC))
+    past.store.forget_before(TODAY + DAY)
     assert past.numbers().models == []
 
 
@@ -207,7 +207,7 @@ def test_what_is_forgotten_counts_no_more(past: Past) -> None:
     assert past.numbers().whole.cases == 2
     past.store._write(lambda connection: connection.execute(delete(turns).where(turns.c.id == 1)) and None)
     assert past.numbers().whole.cases == 1
-    past.store.forget_before(datetime.now(UTC))  # retention takes the figures with the turns
+    past.store.forget_before(TODAY + DAY)  # retention takes the figures with the turns
     left = past.store._opened().read(lambda c: c.execute(select(func.count()).select_from(figures)).scalar_one())
     assert left == 0
 

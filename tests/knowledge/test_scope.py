@@ -41,7 +41,7 @@ def random_documents(count: int, dice: random.Random) -> list[Document]:
 
 def readable(document: Document, scope: Scope) -> bool:
     """The rule once more, in plain words."""
-    day = scope.day or TODAY.isoformat()
+    day = scope.day or datetime.now(UTC).date().isoformat()
     tongue, spoken = scope.locale[:2], document.locale[:2]
     return (
         (scope.audience == "staff" or document.audience == "customers")
