@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from frontdesk.bot.config import Brand
+from frontdesk.bot.dialogue.asking import asked, led_to
 from frontdesk.bot.dialogue.cases import with_cases
 from frontdesk.bot.dialogue.clarify import person_button
 from frontdesk.bot.dialogue.continuing import answers, continued
@@ -22,7 +23,6 @@ from frontdesk.bot.guards.safety import Watch
 from frontdesk.bot.handoff import fresh, handing, held, reachable, triggered
 from frontdesk.bot.helped import pressed, question
 from frontdesk.bot.router.doubt import asked_first
-from frontdesk.bot.router.parts import REFERS
 from frontdesk.bot.text import joined
 from frontdesk.bot.types import (
     Answerer,
@@ -35,7 +35,6 @@ from frontdesk.bot.types import (
     Route,
     Sentence,
     State,
-    Turn,
 )
 from frontdesk.bot.usage import ModelCall, collect
 
@@ -193,7 +192,7 @@ class Engine:
         wanted = replace(asked(message, conversation, route, brand), locale=locale_of(message, brand))
         context = Context(message=wanted, conversation=conversation, route=route, brand=brand)
         cited = max((citation.number for sentence in draft.sentences for citation in sentence.citations), default=0)
-        about = led_to(message, conversation, draft) if route.kind == "knowledge" else conversation
+        about = led_to(message, conversation, draft.reply()) if route.kind == "knowledge" else conversation
         async for sentence in self.answerers[route.kind].answer(context.message, about, route):
             verdict = checked(self.checks, sentence, context)
             if verdict.reason:
@@ -240,20 +239,6 @@ def _wordless(message: Message) -> bool:
     return bool(message.metadata.get("file")) and message.text == f"[{message.metadata['file']}]"
 
 
-def led_to(message: Message, conversation: Conversation, draft: Draft) -> Conversation:
-    """Return the conversation that a part of a message points back to, the parts before it and their answer a turn.
-
-    "What is the board made of and how do I oil it": the second question leans on the first; "and how much is express?"
-    leans on nothing.
-    """
-    *before, last = draft.routes
-    asked_before = " ".join(one.text for one in before if one.text and one.kind != "voice")
-    if not asked_before or not REFERS.search(last.text):
-        return conversation
-    turn = Turn(message=replace(message, text=asked_before, id=f"{message.id}, before"), reply=draft.reply())
-    return replace(conversation, turns=(*conversation.turns, turn))
-
-
 def documents_first(route: Route, brand: Brand) -> Route:
     """Return what asks the documents before what is in doubt, where they may know; else the route."""
     if not route.wanted or route.otherwise or route.trigger not in (None, "clarify"):
@@ -266,21 +251,6 @@ def failed(error: Exception) -> Route:
     """The route of a message whose answering failed."""
     reason = f"answering failed ({type(error).__name__})"
     return Route(kind="handoff", intent="", confidence=0.0, reason=reason, trigger="failure")
-
-
-def asked(message: Message, conversation: Conversation, route: Route, brand: Brand) -> Message:
-    """Return the part of the message that a route is about, a pressed button put back into words.
-
-    The words of a button: the question that was unclear, else its title.
-    """
-    if route.text or not message.text.startswith("/"):
-        return replace(message, text=route.text) if route.text else message
-    before = conversation.turns[-1] if conversation.turns else None
-    routes = before.reply.routes if before and before.reply else ()
-    unclear = next((route for route in routes if route.kind == "clarify"), None)
-    if before and unclear and not before.message.text.startswith("/"):
-        return replace(message, text=unclear.text or before.message.text)
-    return replace(message, text=brand.titles.get(route.intent, route.intent.replace("_", " ")))
 
 
 def changes(reply: Reply) -> dict[str, Any]:

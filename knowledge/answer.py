@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from frontdesk.bot.errors import ModelError
@@ -103,7 +104,7 @@ class Extractive:
         reading counts, with a head start for the likelier.
         """
         best = self.select(self.retrieve(asked))
-        if asked.question.history and (ahead := head_start(asked.question.text)) < 1:
+        if asked.question.history and isfinite(ahead := head_start(asked.question.text)):
             alone = self.select(self.retrieve(replace(asked, question=replace(asked.question, history=()))))
             best = alone if alone.probability > best.probability + ahead else best
         if best.selection.choices and best.selection.conflicts and self._disagreements:

@@ -80,14 +80,15 @@ class KnowledgeBases:
         return {name: handle for name, handle in handles.items() if handle is not None}
 
     def inherit(self, rights: Mapping[str, int]) -> None:
-        """Keep the rights that the parent process handed down."""
-        for name, handle in rights.items():
-            self.bases[name].right.inherit(handle)
+        """Keep the rights that the parent process handed down, of the bases that the settings still have."""
+        for name in rights.keys() & self.bases.keys():
+            self.bases[name].right.inherit(rights[name])
 
     def take_up(self, only: str | None = None) -> None:
-        """Serve what another process has made of every base, or of the one named `only`."""
-        for base in [self.bases[only]] if only else self.bases.values():
-            base.take_up()
+        """Serve what another process has made of every base, or of the one named `only`; nothing of an unknown one."""
+        for name, base in self.bases.items():
+            if only in (None, name):
+                base.take_up()
 
     def elsewhere(self) -> bool:
         """Whether another process has the right to ingest into one of the bases now."""

@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -94,14 +93,14 @@ class Refresher:
 
 def behind(work: Callable[[], T]) -> T:
     """Do `work` on a thread of its own, which leaves the processors to others where threads have priorities (Linux)."""
-    with ThreadPoolExecutor(1, initializer=partial(stand_back, threading.get_native_id)) as thread:
+    with ThreadPoolExecutor(1, initializer=lambda: stand_back(threading.get_native_id())) as thread:
         return thread.submit(work).result()
 
 
-def stand_back(process: Callable[[], int]) -> None:
-    """Lower the priority of a process, or of a thread where the system numbers these alike."""
+def stand_back(number: int) -> None:
+    """Lower the priority of a process, or of a thread, which Linux numbers alike."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, process(), os.getpriority(os.PRIO_PROCESS, 0) + NICE)
+        os.setpriority(os.PRIO_PROCESS, number, os.getpriority(os.PRIO_PROCESS, 0) + NICE)
 
 
 def job_name(only: str | None) -> str:

@@ -60,14 +60,15 @@ class ChildIngest:
         options: dict[str, Any] = {"pass_fds": tuple(rights.values()), "start_new_session": True}  # no Ctrl-C of ours
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options) as child:
             self._child = child
-            stand_back(lambda: child.pid)
+            stand_back(child.pid)
             for line in child.stdout or ():
                 last = json.loads(line)
                 if "searchable" in last:
                     behind(partial(self._bases.take_up, last["searchable"]))
-        if "done" in last:
-            behind(partial(self._bases.take_up, only))
-            return dict(last["done"])
+        if done := last.get("done"):
+            if done["embedded"]:  # the sentences, after what was searchable already
+                behind(partial(self._bases.take_up, only))
+            return dict(done)
         broken = {"what": f"the ingest broke off (exit code {child.returncode}).", "where": str(self._folder)}
         raise KnowledgeError(**{**broken, "fix": "see what the log says, then run it again.", **last.get("error", {})})
 

@@ -52,6 +52,7 @@ def test_what_the_child_made_serves_when_it_is_told(served: tuple[KnowledgeBases
     assert "two weeks" in found(bases)
     with bases.of("shop").lease() as generation:
         assert len(generation.known) > len(generation.stored), "the vectors of its sentences are taken up too"
+    bases.take_up("a base that the settings have only since the server began")
     (tmp_path / "knowledge").rename(tmp_path / "moved")
     with pytest.raises(KnowledgeError) as wrong:
         ingest()
