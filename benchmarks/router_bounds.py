@@ -25,8 +25,9 @@ from frontdesk.bot.commands.output import quiet_libraries
 from frontdesk.bot.router.calibrate import HeldOut, calibrate, error_at
 from frontdesk.bot.router.evaluate import calibration_error
 from frontdesk.bot.router.features import clean
-from frontdesk.bot.router.heads import ENOUGH_OUTSIDE, Table, fit_heads, held_out, part_of, plans, some_outside, spoken
+from frontdesk.bot.router.heads import Table, fit_heads, held_out, part_of, plans, some_outside, spoken
 from frontdesk.bot.router.mix import fit_mix, mixed
+from frontdesk.bot.router.model import ENOUGH_OUTSIDE
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE, intent_name
 from frontdesk.bot.types import Encoder
 

@@ -1,4 +1,4 @@
-"""Tune the sentence encoder on a bot's own examples: MiniLM learns, on a CPU in minutes, to tell its intents apart.
+"""Tune the sentence encoder on a bot's many examples: MiniLM learns, on a CPU in minutes, to tell its intents apart.
 
 All six layers learn, the word vectors stay. Each intent is a direction that begins at the mean of its examples in the
 published encoder (prototypes: Snell et al. 2017); a message is scored by its cosine to each, so that tuning begins near
@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from frontdesk.adapters.encoder import model_folder, padded, tokenizer
+from frontdesk.adapters.encoder import padded
+from frontdesk.bot.router.heads import few
 from frontdesk.bot.router.tuning import Progress, Tuned, Tuner
 from frontdesk.bot.types import Encoder
-
-Floats = NDArray[np.float32]
+from frontdesk.finetune.router_contrast import ContrastTuner
+from frontdesk.finetune.tuned_layers import Floats, layers_file, minilm, pooled, rising_and_falling, token_ids
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +38,17 @@ class Recipe:
     threads: int = 2
 
 
-def tuner(encoder: Encoder, recipe: Recipe | None = None) -> Tuner:
-    """Return what `frontdesk.bot.router.train` tunes with; torch is imported when it is called.
+def tuner(encoder: Encoder) -> Tuner:
+    """Return what `frontdesk.bot.router.train` tunes the published `encoder` with; torch is imported when it is called.
 
-    `encoder` is the published one, `recipe` the default one unless given.
+    Few examples are told apart by contrast, many by prototypes.
     """
-    return lambda texts, truth, step: tune(texts, truth, encoder, recipe or Recipe(), step)
+    contrast = ContrastTuner()
+
+    def chosen(texts: Sequence[str], truth: NDArray[np.int64], step: Progress) -> Tuned:
+        return contrast(texts, truth, step) if few(texts) else tune(texts, truth, encoder, Recipe(), step)
+
+    return chosen
 
 
 def tune(texts: Sequence[str], truth: NDArray[np.int64], encoder: Encoder, recipe: Recipe, step: Progress) -> Tuned:
@@ -53,42 +59,19 @@ def tune(texts: Sequence[str], truth: NDArray[np.int64], encoder: Encoder, recip
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
     try:
-        bert, prototypes = _bert(), _prototypes(encoder.encode(texts), truth)
+        bert, prototypes = minilm(), _prototypes(encoder.encode(texts), truth)
         directions = torch.nn.Parameter(torch.from_numpy(prototypes * recipe.scale))
         bias = torch.nn.Parameter(torch.zeros(len(prototypes)))
-        _learn(bert, (directions, bias), _batches(_tokens(texts, recipe), recipe), truth, recipe, step)
+        _learn(bert, (directions, bias), _batches(token_ids(texts, recipe.length), recipe), truth, recipe, step)
     finally:
         torch.set_num_threads(before)
-    return Tuned(layers=_file(bert), directions=directions.detach().numpy(), offsets=bias.detach().numpy())
-
-
-def _bert() -> Any:
-    """MiniLM in float32; only its layers learn, and nothing in it is left to chance."""
-    from transformers import BertModel
-    from transformers.utils import logging
-
-    shown = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        bert = BertModel.from_pretrained(model_folder(), add_pooling_layer=False)
-    finally:
-        logging.set_verbosity(shown)
-        logging.enable_progress_bar()
-    bert.embeddings.requires_grad_(False)
-    return bert.eval()
+    return Tuned(layers=layers_file(bert), directions=directions.detach().numpy(), offsets=bias.detach().numpy())
 
 
 def _prototypes(vectors: Floats, truth: NDArray[np.int64]) -> Floats:
     """The mean direction of each class."""
     means = np.stack([vectors[truth == k].mean(axis=0) for k in range(int(truth.max()) + 1)])
     return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9), dtype=np.float32)
-
-
-def _tokens(texts: Sequence[str], recipe: Recipe) -> list[list[int]]:
-    reads = tokenizer()
-    reads.enable_truncation(recipe.length)
-    return [encoded.ids for encoded in reads.encode_batch([text.encode("utf-8", "replace").decode() for text in texts])]
 
 
 Batch = tuple[list[int], list[list[int]]]
@@ -120,9 +103,7 @@ def _learn(
     groups = [{"params": body, "lr": recipe.rate}, {"params": head, "lr": recipe.head_rate, "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
     total = len(batches)
-    rates = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda k: min((k + 1) / max(total / 10, 1), 1.0) * (1 - k / max(total, 1))
-    )
+    rates = rising_and_falling(optimiser, total)
     for k, (rows, ids) in enumerate(batches):
         step("tuning the encoder", k, total)
         scores = _vectors(bert, ids) @ head[0].T + head[1]
@@ -137,19 +118,10 @@ def _learn(
 
 
 def _vectors(bert: Any, ids: Sequence[list[int]]) -> Any:
-    """Mean over real tokens, unit length, as the served graph computes it; bfloat16 inside."""
+    """The vectors of texts by their tokens; bfloat16 inside."""
     import torch
 
     tokens, mask = (torch.from_numpy(part) for part in padded(ids))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         states = bert(input_ids=tokens, attention_mask=mask).last_hidden_state
-    kept = mask.unsqueeze(2).float()
-    return torch.nn.functional.normalize((states.float() * kept).sum(1), dim=1)
-
-
-def _file(bert: Any) -> bytes:
-    """The layers under their published names, in half precision, as safetensors."""
-    from safetensors.torch import save
-
-    state = {name: value.detach().half().contiguous() for name, value in bert.state_dict().items()}
-    return bytes(save({name: value for name, value in state.items() if name.startswith("encoder.")}))
+    return pooled(states, mask)

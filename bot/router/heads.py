@@ -14,10 +14,10 @@ from frontdesk.bot.router.calibrate import HeldOut, Ints
 from frontdesk.bot.router.features import Floats, NGrams, away, has_letters
 from frontdesk.bot.router.linear import regression, sparse_rows, svm, with_vectors
 from frontdesk.bot.router.mix import Heard
-from frontdesk.bot.router.model import SENTENCE_WEIGHT, Head, Reading, nearness
+from frontdesk.bot.router.model import ENOUGH_OUTSIDE, SENTENCE_WEIGHT, Head, Reading, nearness
 
-ENOUGH_OUTSIDE, _SOME_OUTSIDE = 20, 5
-"""Out-of-scope examples from which on what tells them is fitted on them; from which on they are learned from at all."""
+_SOME_OUTSIDE = 5
+"""Out-of-scope examples from which on they are learned from at all."""
 _HARDLY_ANY, _MANY = 2000, 4000
 _GROUPS = 3
 _STRENGTH, _QUICK_STRENGTH, _SOFT_STRENGTH = 0.3, 0.6, 10.0
@@ -106,7 +106,7 @@ def plans(table: Table) -> Iterator[Plan]:
     What examples there are out of scope are learned from with each of the latter.
     """
     count = 5 if len(table.texts) <= _MANY else 3
-    fold, strange = _folds(table, count), table.truth < 0
+    fold, strange = folds(table.texts, table.truth, count), table.truth < 0
     for k in range(count):
         if (fold == k).any():
             yield Plan(learn=fold != k, ask=fold == k)
@@ -118,14 +118,14 @@ def plans(table: Table) -> Iterator[Plan]:
         yield Plan(learn=learn | learned, ask=((group == k) | (fold % _GROUPS == k)) & ~learned, strange=True)
 
 
-def _folds(table: Table, count: int) -> Ints:
+def folds(texts: Sequence[str], truth: Ints, count: int) -> Ints:
     """Return each row's fold, told by its text: routers compared on a text are then compared without the same others.
 
     The rows of one label never stand all in one fold, unless there is only one.
     """
-    fold = np.asarray([crc32(text.casefold().encode("utf-8", "replace")) % count for text in table.texts])
-    for label in np.unique(table.truth):
-        rows = np.flatnonzero(table.truth == label)
+    fold = np.asarray([crc32(text.casefold().encode("utf-8", "replace")) % count for text in texts])
+    for label in np.unique(truth):
+        rows = np.flatnonzero(truth == label)
         if (fold[rows] == fold[rows[0]]).all():
             fold[rows[1::2]] = (fold[rows[0]] + 1) % count
     return fold

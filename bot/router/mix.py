@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from frontdesk.bot.router.calibrate import HeldOut, Ints
 from frontdesk.bot.router.features import Floats
 from frontdesk.bot.router.model import Head, Reading, softmax
+
+if TYPE_CHECKING:
+    from frontdesk.bot.router.tuning import Learned
 
 Mix = tuple[float, ...]
 """The weight of each head's scores."""
@@ -44,16 +48,22 @@ class Heard:
         )
 
 
-def fit_mix(parts: Sequence[Heard]) -> Mix:
+def fit_mix(parts: Sequence[Heard], learned: Learned | None = None) -> Mix:
     """Return the weights with the least negative log-likelihood on texts in scope; the largest is 1.
 
-    Stacking (Wolpert 1992) with weights that are not negative (Breiman 1996).
+    Stacking (Wolpert 1992) with weights that are not negative (Breiman 1996). With a tuned encoder its scores have the
+    last weight, and only the texts that it has not learned from count.
     """
     from scipy.optimize import minimize
 
-    count = len(parts[0].heads)
-    scores = [np.concatenate([part.heads[k].plain[part.known] for part in parts]) for k in range(count)]
-    truth = np.concatenate([part.truth[part.known] for part in parts])
+    kept = [part.known if learned is None else part.known & learned.honest[part.rows] for part in parts]
+    scores = [
+        np.concatenate([part.heads[k].plain[here] for part, here in zip(parts, kept, strict=True)])
+        for k in range(len(parts[0].heads))
+    ]
+    if learned is not None:
+        scores.append(np.concatenate([learned.scores[part.rows[here]] for part, here in zip(parts, kept, strict=True)]))
+    truth, count = np.concatenate([part.truth[here] for part, here in zip(parts, kept, strict=True)]), len(scores)
     if count == 1 or not len(truth):
         return (1.0,) * count
     rows = np.arange(len(truth))

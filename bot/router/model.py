@@ -24,6 +24,8 @@ LIKELY = 0.001
 """The least share of an intent that counts, and is kept of a held-out prediction."""
 BEST, NEARNESS, STRANGE = 0, 3, 5
 """Where `outside_signs` has the best score, the nearness to the examples, and, if any, out of scope's score."""
+ENOUGH_OUTSIDE = 20
+"""Out-of-scope examples from which on what tells them is fitted on them."""
 _NEAREST = 5
 
 
@@ -89,7 +91,7 @@ class Head:
             hints += [scores[:, -1], nearness(vectors, self.outside)]
         plain = scores[:, : len(self.labels)].astype(np.float32)
         named = np.zeros_like(plain) if tuned is None else tuned @ self.directions.T + self.offsets
-        if len(self.outside) and tuned is not None:
+        if len(self.outside) >= ENOUGH_OUTSIDE and tuned is not None:
             hints.append(named.max(axis=1))
         return Reading(
             scores=(plain + named).astype(np.float32), hints=np.column_stack(hints).astype(np.float32), plain=plain

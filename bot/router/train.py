@@ -18,7 +18,6 @@ from frontdesk.bot.router.calibrate import HeldOut, calibrate
 from frontdesk.bot.router.features import Views, clean, seen
 from frontdesk.bot.router.gate import examine
 from frontdesk.bot.router.heads import (
-    ENOUGH_OUTSIDE,
     Table,
     few,
     fit_heads,
@@ -31,11 +30,11 @@ from frontdesk.bot.router.heads import (
     very_few,
 )
 from frontdesk.bot.router.mix import Heard, Mix, fit_mix, mixed
-from frontdesk.bot.router.model import ENCODER, LIKELY, Calibration, Head, Judged, Model, overruled
+from frontdesk.bot.router.model import ENCODER, ENOUGH_OUTSIDE, LIKELY, Calibration, Head, Judged, Model, overruled
 from frontdesk.bot.router.model import Verdict as Judgement
 from frontdesk.bot.router.nlu import OUT_OF_SCOPE, Example, Examples, read_nlu
 from frontdesk.bot.router.quick import Tiers, fit_quick
-from frontdesk.bot.router.tuning import Learned, Progress, Tuner, enough, fit_weight, learn
+from frontdesk.bot.router.tuning import Learned, Progress, Tuner, learn
 from frontdesk.bot.router.versions import RouterVersions, Verdict
 from frontdesk.bot.types import Encoder
 
@@ -129,14 +128,16 @@ def fit(
     """Return the trained model and the held-out predictions that its calibration was fitted on."""
     step = progress or (lambda what, done, total: None)
     table = _table(rows, encoder, step)
-    learned = learn(table.texts, table.truth, encoder, tuner, step) if tuner and enough(table.truth) else None
+    learned = learn(table.texts, table.truth, encoder, tuner, step) if tuner else None
     made = list(plans(table))
     found: dict[bool, list[Heard]] = {True: [], False: []}
     for k, plan in enumerate(made):
         step("held-out predictions", k, len(made) + 1)
         found[plan.strange].append(held_out(table, plan))
     step("training", len(made), len(made) + 1)
-    mix = fit_mix(found[False])
+    mix = fit_mix(found[False], learned)
+    if learned:
+        learned, mix = learned.weighed(mix[-1]), mix[:-1]
     head = mixed(fit_heads(table, outside=some_outside(table)), mix)
     step("trained", len(made) + 1, len(made) + 1)
     asked = {strange: _Asked.of(parts, mix) for strange, parts in found.items() if parts}
@@ -164,17 +165,16 @@ def _fitted(
     head: Head, known: _Asked, strange: _Asked | None, learned: Learned | None, max_error: float
 ) -> tuple[Model, Trial]:
     """Fit everything that depends on held-out predictions."""
-    every, away, taught, hint = known, strange or known, len(head.outside) >= ENOUGH_OUTSIDE, len(head.outside) > 0
+    every, away, taught = known, strange or known, len(head.outside) >= ENOUGH_OUTSIDE
     if learned:
-        weight = fit_weight(known.full, learned)
-        known = _heard(every, learned, weight, learned.back, hint)
-        strange = strange or _heard(every, learned, weight, learned.honest, hint)
-        head = replace(head, directions=learned.directions * weight, offsets=learned.offsets * weight)
+        known = _heard(every, learned, learned.back, taught)
+        strange = strange or _heard(every, learned, learned.honest, taught)
+        head = replace(head, directions=learned.directions, offsets=learned.offsets)
     strange = strange or known
     fitted, plain, tuned = calibrate(known.full, strange.full, max_error, taught=taught), None, None
-    if learned:
+    if learned and not learned.back.all():
         plain, tuned = calibrate(every.full, away.full, max_error, taught=taught), known.tiers(fitted)
-    quick = fit_quick(every.tiers(plain or fitted), strange.tiers(fitted), tuned, max_error)
+    quick = fit_quick((every if plain else known).tiers(plain or fitted), strange.tiers(fitted), tuned, max_error)
     verdict = fitted.judge(known.full.reading)
     if quick:
         fitted = fitted.model_copy(update={"quick": quick})
@@ -185,11 +185,9 @@ def _fitted(
     return model, Trial(known=known.full, verdict=verdict, layers=learned.layers if learned else b"")
 
 
-def _heard(asked: _Asked, learned: Learned, weight: float, rows: Flags, hint: bool) -> _Asked:
+def _heard(asked: _Asked, learned: Learned, rows: Flags, hint: bool) -> _Asked:
     """The given rows, the full tier's scores with those of the tuned encoder."""
-    return _Asked(
-        full=learned.heard(asked.full, weight, rows, hint=hint), quick=part_of(asked.quick, rows[asked.quick.rows])
-    )
+    return _Asked(full=learned.heard(asked.full, rows, hint=hint), quick=part_of(asked.quick, rows[asked.quick.rows]))
 
 
 def _table(rows: Sequence[Example], encoder: Encoder, step: Progress) -> Table:

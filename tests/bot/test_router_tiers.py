@@ -37,6 +37,8 @@ ROWS = [
     for thing in THINGS
 ]
 
+SINGLES = [Example(text=f"word{k} thing{k}", intent=f"intent_{k}") for k in range(60)]
+
 
 class Hashed:
     """A tiny encoder that can be tuned: signed hashed words, unit length; tuning changes where words fall."""
@@ -87,7 +89,9 @@ def fitted() -> tuple[Model, Trial]:
 
 
 @pytest.fixture
-def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def as_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows pass for many: one in ten is kept from the encoder, which is tuned once."""
+    monkeypatch.setattr(tuning, "few", lambda texts: False)
     monkeypatch.setattr(tuning, "ENOUGH", 100)
 
 
@@ -142,7 +146,7 @@ def test_without_a_quick_tier_everything_is_weighed(fitted: tuple[Model, Trial])
 
 
 class TestTuned:
-    def test_a_version_keeps_its_encoder(self, tmp_path: Path, few_are_enough: None) -> None:
+    def test_a_version_keeps_its_encoder(self, tmp_path: Path, as_many: None) -> None:
         report = self.train(tmp_path)
         assert report
         version = RouterVersions(tmp_path / "out").load()
@@ -155,26 +159,64 @@ class TestTuned:
         assert len(judged) == len(ROWS) // 10
         assert np.mean([row.said == row.intent for row in judged]) > 0.9
 
-    def test_an_encoder_that_takes_no_layers_cannot_serve_it(self, tmp_path: Path, few_are_enough: None) -> None:
+    def test_an_encoder_that_takes_no_layers_cannot_serve_it(self, tmp_path: Path) -> None:
         self.train(tmp_path)
         with pytest.raises(ModelError, match="frontdesk train"):
             load(tmp_path / "out", Plain())
 
-    def test_altered_layers_are_refused(self, tmp_path: Path, few_are_enough: None) -> None:
+    def test_altered_layers_are_refused(self, tmp_path: Path) -> None:
         self.train(tmp_path)
         (tmp_path / "out" / "1" / ENCODER).write_bytes(b"owm")
         with pytest.raises(ModelError, match="not those that training wrote"):
             load(tmp_path / "out", Hashed())
 
-    def test_few_examples_are_not_tuned_on(self) -> None:
-        def never(texts: Sequence[str], truth: Ints, step: tuning.Progress) -> Tuned:
-            raise AssertionError("tuned on few examples")
+    def test_few_examples_are_all_learned_from_and_all_judged_by_an_encoder_that_did_not_see_them(self) -> None:
+        asked: list[set[str]] = []
+        done: list[tuple[int, int]] = []
 
-        model, trial = fit(ROWS, Hashed(), max_error=0.05, tuner=never)
+        def seen(texts: Sequence[str], truth: Ints, step: tuning.Progress) -> Tuned:
+            asked.append(set(texts))
+            return means(texts, truth, step)
+
+        def step(what: str, at: int, total: int) -> None:
+            if what == "tuning":
+                done.append((at, total))
+
+        model, trial = fit(ROWS, Hashed(), max_error=0.05, tuner=seen, progress=step)
+        assert model.tuned and trial.layers
+        every = {row.text for row in ROWS}
+        assert asked[0] == every
+        left = [every - part for part in asked[1:]]
+        assert len(left) == 5
+        assert sum(map(len, left)) == len(every) == len(set.union(*left))
+        assert len(trial.known.truth) == len(ROWS)
+        assert done == [(k, 6) for k in range(1, 7)]
+
+    @pytest.mark.parametrize("rows", [ROWS[::2], [*ROWS, *SINGLES]], ids=["hardly any", "hardly any of each"])
+    def test_hardly_any_examples_are_not_tuned_on(self, rows: Sequence[Example]) -> None:
+        def never(texts: Sequence[str], truth: Ints, step: tuning.Progress) -> Tuned:
+            raise AssertionError("tuned on hardly any examples")
+
+        model, trial = fit(rows, Hashed(), max_error=0.05, tuner=never)
         assert model.tuned is None
         assert not trial.layers
 
-    def test_with_examples_out_of_scope(self, few_are_enough: None) -> None:
+    def test_a_label_that_no_other_fold_has_scores_lowest_there(self) -> None:
+        lone = Example(text="zebra crossing", intent="zoo")
+        model, trial = fit([*ROWS, lone], Hashed(), max_error=0.05, tuner=means)
+        zoo = model.head.labels.index("zoo")
+        place = int(np.flatnonzero(trial.known.truth == zoo)[0])
+        assert trial.known.reading.scores[place].argmin() == zoo
+
+    @pytest.mark.parametrize("strange", [8, 30])
+    def test_few_examples_with_some_out_of_scope(self, strange: int) -> None:
+        far = [Example(text=f"how tall is mount {k} in feet", intent="out_of_scope") for k in range(strange)]
+        model, trial = fit([*ROWS, *far], Hashed(), max_error=0.05, tuner=means)
+        assert (trial.known.truth < 0).sum() == strange
+        verdict = model.judge(["how tall is mount fuji in feet", "has the jar shipped"], Hashed())
+        assert (verdict.outside > model.calibration.outside_threshold).tolist() == [True, False]
+
+    def test_with_examples_out_of_scope(self, as_many: None) -> None:
         strange = [Example(text=f"how tall is mount {k} in feet", intent="out_of_scope") for k in range(30)]
         model, trial = fit([*ROWS, *strange], Hashed(), max_error=0.05, tuner=means)
         assert (trial.known.truth < 0).sum() == 3
