@@ -21,12 +21,10 @@ def minilm(learning: int = LAYERS) -> Any:
 
     shown = logging.get_verbosity()
     logging.set_verbosity_error()
-    logging.disable_progress_bar()
     try:
         bert = BertModel.from_pretrained(model_folder(), add_pooling_layer=False)
     finally:
         logging.set_verbosity(shown)
-        logging.enable_progress_bar()
     bert.requires_grad_(False)
     bert.encoder.layer[LAYERS - learning :].requires_grad_(True)
     return bert.eval()

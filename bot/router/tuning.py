@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from frontdesk.bot.router.calibrate import HeldOut, Ints
 from frontdesk.bot.router.features import Floats
-from frontdesk.bot.router.heads import few, folds, part_of
+from frontdesk.bot.router.heads import few, folds, part_of, very_few
 from frontdesk.bot.router.model import Reading, Tunable
 from frontdesk.bot.types import Encoder
 
@@ -28,7 +28,7 @@ ENOUGH = 10_000
 """Examples in scope from which on tuning with one in ten kept was seen to pay: at 9,000 (banking77) it did not yet."""
 _LEAST, _LEAST_EACH = 100, 5
 """Of few examples, how many there must be in scope, and of each label on average."""
-_HELD, _FOLDS, _NEVER = 10, 5, -30.0
+_HELD, _NEVER = 10, -30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +107,9 @@ def _apart(texts: Sequence[str], truth: Ints, encoder: Tunable, tuner: Tuner, st
 
 def _crossed(texts: Sequence[str], truth: Ints, encoder: Tunable, tuner: Tuner, step: Progress) -> Learned:
     """Tune on all rows in scope, and once without each fold, for an honest word on it."""
-    fold, every = folds(texts, truth, _FOLDS), np.ones(len(texts), dtype=bool)
-    parts = [fold == k for k in range(_FOLDS) if (fold == k).any()]
+    count = 5 if very_few(texts) else 3
+    fold, every = folds(texts, truth, count), np.ones(len(texts), dtype=bool)
+    parts = [fold == k for k in range(count) if (fold == k).any()]
 
     def told(turn: int) -> Progress:
         return lambda what, done, total: step(what, turn * total + done, (len(parts) + 1) * total)
