@@ -80,8 +80,8 @@ def learn(texts: Sequence[str], truth: Ints, encoder: Encoder, tuner: Tuner, ste
     """
     if not isinstance(encoder, Tunable):
         return None
-    inside = int((truth >= 0).sum())
-    if few(texts) and inside >= max(_LEAST, _LEAST_EACH * len(np.unique(truth[truth >= 0]))):
+    inside, labels = int((truth >= 0).sum()), len(np.unique(truth[truth >= 0]))
+    if labels > 1 and few(texts) and inside >= max(_LEAST, _LEAST_EACH * labels):
         return _crossed(texts, truth, encoder, tuner, step)
     return _apart(texts, truth, encoder, tuner, step) if inside >= ENOUGH else None
 

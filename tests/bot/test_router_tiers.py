@@ -37,6 +37,7 @@ ROWS = [
     for thing in THINGS
 ]
 
+FAR = [Example(text=f"how tall is mount {k} in feet", intent="out_of_scope") for k in range(30)]
 SINGLES = [Example(text=f"word{k} thing{k}", intent=f"intent_{k}") for k in range(60)]
 
 
@@ -192,7 +193,11 @@ class TestTuned:
         assert len(trial.known.truth) == len(ROWS)
         assert done == [(k, 6) for k in range(1, 7)]
 
-    @pytest.mark.parametrize("rows", [ROWS[::2], [*ROWS, *SINGLES]], ids=["hardly any", "hardly any of each"])
+    @pytest.mark.parametrize(
+        "rows",
+        [ROWS[::2], [*ROWS, *SINGLES], [Example(text=row.text, intent="all") for row in ROWS] + FAR],
+        ids=["hardly any", "hardly any of each", "one intent"],
+    )
     def test_hardly_any_examples_are_not_tuned_on(self, rows: Sequence[Example]) -> None:
         def never(texts: Sequence[str], truth: Ints, step: tuning.Progress) -> Tuned:
             raise AssertionError("tuned on hardly any examples")
@@ -210,15 +215,13 @@ class TestTuned:
 
     @pytest.mark.parametrize("strange", [8, 30])
     def test_few_examples_with_some_out_of_scope(self, strange: int) -> None:
-        far = [Example(text=f"how tall is mount {k} in feet", intent="out_of_scope") for k in range(strange)]
-        model, trial = fit([*ROWS, *far], Hashed(), max_error=0.05, tuner=means)
+        model, trial = fit([*ROWS, *FAR[:strange]], Hashed(), max_error=0.05, tuner=means)
         assert (trial.known.truth < 0).sum() == strange
         verdict = model.judge(["how tall is mount fuji in feet", "has the jar shipped"], Hashed())
         assert (verdict.outside > model.calibration.outside_threshold).tolist() == [True, False]
 
     def test_with_examples_out_of_scope(self, as_many: None) -> None:
-        strange = [Example(text=f"how tall is mount {k} in feet", intent="out_of_scope") for k in range(30)]
-        model, trial = fit([*ROWS, *strange], Hashed(), max_error=0.05, tuner=means)
+        model, trial = fit([*ROWS, *FAR], Hashed(), max_error=0.05, tuner=means)
         assert (trial.known.truth < 0).sum() == 3
         verdict = model.judge(["how tall is mount fuji in feet", "has the jar shipped"], Hashed())
         assert (verdict.outside > model.calibration.outside_threshold).tolist() == [True, False]
