@@ -118,7 +118,9 @@ class Version:
             return None
         if not isinstance(encoder, Tunable):
             raise ModelError("this encoder cannot take tuned layers.", where=str(self.folder), fix=_TRAIN)
-        return encoder.tuned((self.folder / ENCODER).read_bytes())
+        tuned = encoder.tuned((self.folder / ENCODER).read_bytes())
+        tuned.encode(["ready"])  # the first customer does not wait for it
+        return tuned
 
 
 class RouterVersions:
