@@ -169,7 +169,7 @@ def _fitted(
     if learned:
         known = _heard(every, learned, learned.back, taught)
         strange = strange or _heard(every, learned, learned.honest, taught)
-        head = replace(head, directions=learned.directions, offsets=learned.offsets)
+        head = replace(head, directions=learned.made.directions, offsets=learned.made.offsets)
     strange = strange or known
     fitted, plain, tuned = calibrate(known.full, strange.full, max_error, taught=taught), None, None
     if learned and not learned.back.all():
@@ -182,7 +182,7 @@ def _fitted(
         rest = np.flatnonzero(~first.settled)
         verdict = overruled(first, rest, verdict.part(rest))
     model = Model(head=head, calibration=fitted, tuned=learned.encoder if learned else None)
-    return model, Trial(known=known.full, verdict=verdict, layers=learned.layers if learned else b"")
+    return model, Trial(known=known.full, verdict=verdict, layers=learned.made.layers if learned else b"")
 
 
 def _heard(asked: _Asked, learned: Learned, rows: Flags, hint: bool) -> _Asked:

@@ -46,23 +46,26 @@ Tuner = Callable[[Sequence[str], Ints, Progress], Tuned]
 
 @dataclass(frozen=True, kw_only=True)
 class Learned:
-    """A tuned encoder and what it says of the rows that it has not learned from: `scores` is rows × labels.
+    """A tuned encoder, what tuning made, and what it says of the rows that it has not learned from.
 
-    `back` are the rows kept from it, of every label; `honest` are these and all others out of scope.
+    `scores` is rows × labels; `back` are the rows kept from it, of every label; `honest` are these and all others out
+    of scope.
     """
 
     encoder: Encoder
-    layers: bytes
-    directions: Floats
-    offsets: Floats
+    made: Tuned
     back: Flags
     honest: Flags
     scores: Floats
 
     def weighed(self, weight: float) -> Learned:
         """Return the same with scores that count so much."""
-        scaled = {name: getattr(self, name) * np.float32(weight) for name in ("directions", "offsets", "scores")}
-        return replace(self, **scaled)
+        by, made = np.float32(weight), self.made
+        return replace(
+            self,
+            made=replace(made, directions=made.directions * by, offsets=made.offsets * by),
+            scores=self.scores * by,
+        )
 
     def heard(self, held: HeldOut, rows: Flags, *, hint: bool) -> HeldOut:
         """Return the given rows of held-out predictions with the tuned scores added, their highest as a hint."""
@@ -94,15 +97,7 @@ def _apart(texts: Sequence[str], truth: Ints, encoder: Tunable, tuner: Tuner, st
     tuned, scores = encoder.tuned(made.layers), np.zeros((len(texts), len(made.directions)), dtype=np.float32)
     step("asking the tuned encoder", 0, int(honest.sum()))
     scores[honest] = _asked(texts, honest, tuned, made)
-    return Learned(
-        encoder=tuned,
-        layers=made.layers,
-        directions=made.directions,
-        offsets=made.offsets,
-        back=back,
-        honest=honest,
-        scores=scores,
-    )
+    return Learned(encoder=tuned, made=made, back=back, honest=honest, scores=scores)
 
 
 def _crossed(texts: Sequence[str], truth: Ints, encoder: Tunable, tuner: Tuner, step: Progress) -> Learned:
@@ -119,15 +114,7 @@ def _crossed(texts: Sequence[str], truth: Ints, encoder: Tunable, tuner: Tuner, 
     for turn, part in enumerate(parts, 1):
         without = _tuned(texts, truth, ~part, tuner, told(turn))
         scores[part] = _asked(texts, part, encoder.tuned(without.layers), without)
-    return Learned(
-        encoder=encoder.tuned(made.layers),
-        layers=made.layers,
-        directions=made.directions,
-        offsets=made.offsets,
-        back=every,
-        honest=every,
-        scores=scores,
-    )
+    return Learned(encoder=encoder.tuned(made.layers), made=made, back=every, honest=every, scores=scores)
 
 
 def _tuned(texts: Sequence[str], truth: Ints, rows: Flags, tuner: Tuner, step: Progress) -> Tuned:

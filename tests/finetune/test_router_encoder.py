@@ -66,7 +66,7 @@ def test_few_examples_are_told_apart_by_contrast_and_many_by_prototypes(
     pytest.importorskip("torch")
     called: list[str] = []
     monkeypatch.setattr(router_encoder, "tune", lambda *_: called.append("prototypes"))
-    monkeypatch.setattr(router_encoder.ContrastTuner, "__call__", lambda *_: called.append("contrast"))
+    monkeypatch.setattr(ContrastTuner, "__call__", lambda *_: called.append("contrast"))
     chosen = router_encoder.tuner(published)
     chosen(TEXTS, TRUTH, lambda what, done, total: None)
     chosen(TEXTS * 1000, np.tile(TRUTH, 1000), lambda what, done, total: None)
