@@ -8,6 +8,7 @@ and for all parts of the same examples that are tuned on in turn.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,15 @@ from numpy.typing import NDArray
 from frontdesk.adapters.encoder import batches, padded
 from frontdesk.bot.router.linear import regression
 from frontdesk.bot.router.tuning import Progress, Tuned
-from frontdesk.finetune.tuned_layers import Floats, layers_file, minilm, pooled, rising_and_falling, token_ids
+from frontdesk.finetune.tuned_layers import (
+    Floats,
+    at_work,
+    layers_file,
+    minilm,
+    pooled,
+    rising_and_falling,
+    token_ids,
+)
 
 _MASKED = -1e4
 _LONGEST = 64
@@ -40,27 +49,23 @@ class Contrast:
 
 
 class ContrastTuner:
-    """Tunes on texts and their classes; what the lower layers make of a text is kept for the next call."""
+    """Tunes on texts and their classes; keeps the model, and what its lower layers make of a text, for the next call."""
 
     def __init__(self, recipe: Contrast | None = None) -> None:
         self._recipe = recipe or Contrast()
+        self._published: Any = None
         self._kept: dict[str, Any] = {}
 
     def __call__(self, texts: Sequence[str], truth: NDArray[np.int64], step: Progress) -> Tuned:
         """Tune on texts whose `truth` is 0 ... classes - 1, each there at least once, one of them twice."""
-        import torch
-
-        recipe, before = self._recipe, torch.get_num_threads()
-        torch.set_num_threads(recipe.threads)
-        torch.manual_seed(recipe.seed)
-        try:
-            top = _Top(minilm(recipe.layers), recipe.layers)
+        recipe = self._recipe
+        with at_work(recipe.threads, recipe.seed):
+            self._published = self._published or minilm(recipe.layers)
+            top = _Top(deepcopy(self._published), recipe.layers)
             self._kept |= top.below([text for text in texts if text not in self._kept])
             states = [self._kept[text] for text in texts]
             _learn(top, states, truth, recipe, step)
             vectors = top.vectors(states)
-        finally:
-            torch.set_num_threads(before)
         classes = np.arange(int(truth.max()) + 1)
         weights, offsets = regression(vectors, truth, classes, recipe.strength)
         return Tuned(layers=layers_file(top.bert), directions=np.ascontiguousarray(weights.T), offsets=offsets)

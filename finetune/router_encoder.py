@@ -3,6 +3,7 @@
 All six layers learn, the word vectors stay. Each intent is a direction that begins at the mean of its examples in the
 published encoder (prototypes: Snell et al. 2017); a message is scored by its cosine to each, so that tuning begins near
 the published encoder's accuracy and a few hundred steps suffice, without dropout, whatever the number of examples.
+`tuner` hands few examples to `router_contrast`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ from frontdesk.bot.router.heads import few
 from frontdesk.bot.router.tuning import Progress, Tuned, Tuner
 from frontdesk.bot.types import Encoder
 from frontdesk.finetune.router_contrast import ContrastTuner
-from frontdesk.finetune.tuned_layers import Floats, layers_file, minilm, pooled, rising_and_falling, token_ids
+from frontdesk.finetune.tuned_layers import (
+    Floats,
+    at_work,
+    layers_file,
+    minilm,
+    pooled,
+    rising_and_falling,
+    token_ids,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,16 +64,11 @@ def tune(texts: Sequence[str], truth: NDArray[np.int64], encoder: Encoder, recip
     """Tune on texts whose `truth` is 0 ... classes - 1, each there at least once; `encoder` is the published one."""
     import torch
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(recipe.threads)
-    torch.manual_seed(recipe.seed)
-    try:
+    with at_work(recipe.threads, recipe.seed):
         bert, prototypes = minilm(), _prototypes(encoder.encode(texts), truth)
         directions = torch.nn.Parameter(torch.from_numpy(prototypes * recipe.scale))
         bias = torch.nn.Parameter(torch.zeros(len(prototypes)))
         _learn(bert, (directions, bias), _batches(token_ids(texts, recipe.length), recipe), truth, recipe, step)
-    finally:
-        torch.set_num_threads(before)
     return Tuned(layers=layers_file(bert), directions=directions.detach().numpy(), offsets=bias.detach().numpy())
 
 

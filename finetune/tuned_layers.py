@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,20 @@ def minilm(learning: int = LAYERS) -> Any:
     bert.requires_grad_(False)
     bert.encoder.layer[LAYERS - learning :].requires_grad_(True)
     return bert.eval()
+
+
+@contextmanager
+def at_work(threads: int, seed: int) -> Iterator[None]:
+    """Let torch use so many threads, and draw from `seed`, while something is tuned."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def token_ids(texts: Sequence[str], most: int) -> list[list[int]]:

@@ -56,14 +56,12 @@ def fit_mix(parts: Sequence[Heard], learned: Learned | None = None) -> Mix:
     """
     from scipy.optimize import minimize
 
-    kept = [part.known if learned is None else part.known & learned.honest[part.rows] for part in parts]
-    scores = [
-        np.concatenate([part.heads[k].plain[here] for part, here in zip(parts, kept, strict=True)])
-        for k in range(len(parts[0].heads))
-    ]
+    kept = [(part, part.known if learned is None else part.known & learned.honest[part.rows]) for part in parts]
+    heads = range(len(parts[0].heads))
+    scores = [np.concatenate([part.heads[k].plain[here] for part, here in kept]) for k in heads]
     if learned is not None:
-        scores.append(np.concatenate([learned.scores[part.rows[here]] for part, here in zip(parts, kept, strict=True)]))
-    truth, count = np.concatenate([part.truth[here] for part, here in zip(parts, kept, strict=True)]), len(scores)
+        scores.append(np.concatenate([learned.scores[part.rows[here]] for part, here in kept]))
+    truth, count = np.concatenate([part.truth[here] for part, here in kept]), len(scores)
     if count == 1 or not len(truth):
         return (1.0,) * count
     rows = np.arange(len(truth))
