@@ -49,7 +49,7 @@ class Contrast:
 
 
 class ContrastTuner:
-    """Tunes on texts and their classes; keeps the model, and what its lower layers make of a text, for the next call."""
+    """Tunes on texts and their classes; keeps the model and what its lower layers make of a text for the next call."""
 
     def __init__(self, recipe: Contrast | None = None) -> None:
         self._recipe = recipe or Contrast()
