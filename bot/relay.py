@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Literal, Protocol
 
-from frontdesk.bot.store import Store, relays
+from frontdesk.bot.store import Store, relays, transcript
 from frontdesk.bot.store.relays import Relay
 from frontdesk.bot.types import Conversation, Event
 
@@ -76,14 +76,15 @@ class Relays:
             await self.store.call(self.store.do, failing, relay.handoff.conversation_id)
 
     async def _told(self, relay: Relay) -> None:
+        """Tell what was not told yet: what was said is read before the conversation, which so knows all of it."""
         of, target = relay.handoff.conversation_id, self.targets[relay.target]
+        position = relay.position if relay.address else await self.store.call(self.store.last_position, of)
+        events = await self.store.call(self.store.events, of, position, BATCH) if relay.address else []
         conversation = await self.store.call(self.store.conversation, of)
         if conversation is None:
             return await self._note(relay, "", 0, ended=True)
         if not relay.address:
-            position = await self.store.call(self.store.last_position, of)
             return await self._note(relay, await target.opened(conversation, self.summary(conversation)), position)
-        events = await self.store.call(self.store.events, of, relay.position, BATCH)
         for event in events:
             await self._event(target, conversation, relay, event)
             await self._note(relay, relay.address, event.id)
@@ -102,7 +103,8 @@ class Relays:
             who: Who = "assistant" if data.get("automatic") else "person"
             await target.said(conversation, relay.address, who, str(data["author"]), str(data["text"]), key)
         elif event.kind == "done":
-            message = next((t.message for t in conversation.turns if t.message.id == event.message_id), None)
+            asked = partial(transcript.message, conversation_id=conversation.id, message_id=event.message_id)
+            message = await self.store.call(self.store.look, asked)
             if message:
                 text = str(message.metadata.get("title") or message.text)
                 name = message.customer.attributes.get("name", "")

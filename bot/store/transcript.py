@@ -185,6 +185,15 @@ _TURNS = select(turns.c.message, turns.c.reply).where(turns.c.conversation_id ==
 _NEWEST = Statement(_TURNS.order_by(turns.c.id.desc()).limit(bindparam("most")))
 
 
+def message(connection: Connection, conversation_id: str, message_id: str) -> Message | None:
+    """Return a message of the conversation that was answered, or None."""
+    found = _MESSAGE.one(connection, {"of": conversation_id, "named": message_id})
+    return None if found is None else codec.message_from_json(json.loads(found[0]))
+
+
+_MESSAGE = Statement(_TURNS.where(turns.c.message_id == bindparam("named")).order_by(turns.c.id).limit(1))
+
+
 def attended(connection: Connection, conversation_id: str, last_turns: int) -> Conversation | None:
     """Return the conversation with its last turns, its latest stay with people and its place in the queue."""
     found = one(connection, conversation_id, last_turns)

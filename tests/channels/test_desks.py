@@ -165,6 +165,7 @@ class Elsewhere:
 
     def __init__(self) -> None:
         self.key, self.got, self.refused = key_of(SECRET), list[dict[str, Any]](), 0
+        self.down = False
         self.ids: list[str] = []
         self.app = FastAPI(openapi_url=None)
         self.app.post("/hook")(self._take)
@@ -174,7 +175,7 @@ class Elsewhere:
 
         body = await request.body()
         assert verified(self.key, request.headers, body, time.time())
-        if not self.refused:
+        if self.down or not self.refused:
             self.refused += 1
             return Response(status_code=503, headers={"Retry-After": "0.1"})
         self.got.append(json.loads(body))
@@ -221,6 +222,30 @@ def test_another_desk_hears_and_answers_over_signed_webhooks(tmp_path: Path) -> 
             assert [one["text"] for one in said] == ["great"], "not what came from there, nor any note"
             written = [event for event in desk.store.events("x", 0, 500) if event.data.get("author") == "Zoe"]
             assert len(written) == 1 and len(set(elsewhere.ids)) == len(elsewhere.ids)
+        await hook.close()
+
+    elsewhere = Elsewhere()
+    with LocalServer(elsewhere.app) as server:
+        asyncio.run(go(server.url, elsewhere))
+
+
+def test_all_that_is_written_while_another_desk_is_down_is_told_it_later(tmp_path: Path) -> None:
+    async def go(url: str, elsewhere: Elsewhere) -> None:
+        desk = desk_of(tmp_path, PLAIN)
+        hook = Webhook(WebhookDesk(url=url + "/hook", secret=SecretStr(SECRET)), HERE)
+        desk.staff.targets.append(hook)
+        async with opened(desk):
+            await told(desk, "a person please")
+            await until(lambda: elsewhere.got)
+            await desk.staff.claim("x", "Zoe")
+            elsewhere.down = True
+            written = [f"message {number}" for number in range(30)]
+            for text in written:
+                await told(desk, text)
+            elsewhere.down = False
+            await until(lambda: any(written[-1] == one["data"].get("text") for one in elsewhere.got))
+        said = [one["data"]["text"] for one in elsewhere.got if one["type"] == "handoff.message"]
+        assert [text for text in said if text in written] == written
         await hook.close()
 
     elsewhere = Elsewhere()
