@@ -22,8 +22,6 @@ from frontdesk.bot.router.nlu import OUT_OF_SCOPE, intent_name
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 SETS = ("clinc150", "banking77", "bitext_intents", "multidogo", "rasa_nlu")
-MOST = {"train": 9000, "val": 1500}
-"""Rows taken of multidogo's."""
 DRAWN = "compared"
 """What tells these draws and folds from any other."""
 Rows = list[tuple[str, str]]
@@ -97,9 +95,8 @@ def _multidogo() -> tuple[Rows, Rows]:
         if row["split"] in parts and "<div>" not in intent and intent != "contentonly" and text not in seen:
             seen.add(text)
             parts[row["split"]].append((text, OUT_OF_SCOPE if intent == "outofdomain" else intent))
-    for name, rows in parts.items():
+    for rows in parts.values():
         rows.sort(key=lambda row: crc32(row[0].encode()))
-        del rows[MOST[name] :]
     return _known(parts["train"], parts["val"])
 
 
