@@ -77,7 +77,7 @@ def spoken(label: str) -> str:
 
 
 def few(texts: Sequence[str]) -> bool:
-    """Whether examples are few enough for what helps only then: names, and other classifiers beside the SVM."""
+    """Whether examples are few enough for what helps only then: their labels' names, and tuning by contrast."""
     return len(texts) <= _MANY
 
 
@@ -194,10 +194,10 @@ def part_of(held: HeldOut, kept: NDArray[np.bool_]) -> HeldOut:
 
 
 def fit_heads(table: Table, *, outside: bool) -> tuple[Head, ...]:
-    """Fit an SVM on n-grams and sentence vectors together, and the quick one on n-grams alone.
+    """Fit heads to be mixed: with an SVM on n-grams and vectors, an SVM on n-grams, a softmax regression on vectors.
 
-    Where examples are few, and each label's name is one more, two heads come with it, to be mixed: one with a softmax
-    regression on the vectors and the peaks, one with the quick SVM.
+    All have the second as the quick one. The regression sees the peaks too where there are any, and where examples are
+    few, each label's name is one more.
     """
     inside = table.truth >= 0
     used = (table if outside else table.part(inside)).named()
@@ -220,9 +220,7 @@ def fit_heads(table: Table, *, outside: bool) -> tuple[Head, ...]:
         outside=table.sentences[~inside] if outside else table.sentences[:0],
         centre=used.peaks.mean(axis=0),
     )
-    if not len(table.names) or len(classes) < 2:
-        return (head,)
-    return head, _by_regression(head, used, classes), _by_ngrams(head)
+    return (head, _by_ngrams(head), _by_regression(head, used, classes)) if len(classes) > 1 else (head,)
 
 
 def _by_regression(head: Head, used: Table, classes: Ints) -> Head:
