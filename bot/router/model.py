@@ -283,8 +283,12 @@ class Model:
 
     def weigh(self, texts: Sequence[str], encoder: Encoder) -> Verdict:
         """Judge cleaned texts by all there is, whatever n-grams are sure of."""
+        return self.calibration.judge(self.read(texts, encoder))
+
+    def read(self, texts: Sequence[str], encoder: Encoder) -> Reading:
+        """Read cleaned texts with the published encoder and, when one was tuned, with its own."""
         tuned = self.tuned.encode(texts) if self.tuned else None
-        return self.calibration.judge(self.head.read(texts, seen(texts, encoder, peaks=self.head.peaked), tuned))
+        return self.head.read(texts, seen(texts, encoder, peaks=self.head.peaked), tuned)
 
 
 _ARRAYS = ("weights", "bias", "quick", "quick_bias", "directions", "offsets", "inside", "outside", "centre")
