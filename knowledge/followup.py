@@ -39,6 +39,7 @@ _LEANS = re.compile(
     re.IGNORECASE,
 )
 _ELLIPSIS = re.compile(r"^\W*(?:(?:ok|okay|so|and|but|or)\W+)*(?:what|how) about\b|^\W*(?:and|or|but)\b", re.IGNORECASE)
+_WORD = re.compile(r"[\w'’-]+")
 _ANOTHER = re.compile(r"\b(?:other|second|latter|last) one\b", re.IGNORECASE)
 _ALL = re.compile(r"\b(?:they|them|their|these|those|both|either|each|all|any)\b", re.IGNORECASE)
 _LIGHT = frozenset(
@@ -51,20 +52,31 @@ _LIGHT = frozenset(
 class Resolved:
     """A question said in full, the texts that find its answer best, and the names it is about.
 
-    `sure`: named in the question itself or in the exchange just before it, so that nothing else can be meant.
+    `sure`: named in the question itself or in the exchange just before it, so that nothing else can be meant. `new` is
+    what an ellipsis ("and for sale items?") adds to the question before it.
     """
 
     text: str
     searched: tuple[str, ...]
     about: tuple[Name, ...] = ()
     sure: bool = True
+    new: str = ""
 
 
 def said_before(conversation: Conversation, message: Message) -> tuple[str, ...]:
-    """Return the texts of the conversation before `message`, oldest first; a greeting or thanks is no subject."""
+    """Return the texts of the conversation before `message`, oldest first; a greeting or thanks is no subject.
+
+    Of a message that asked several things, the last one is what is gone on from.
+    """
     earlier = [turn for turn in conversation.turns if turn.message.id != message.id and not _small_talk(turn)]
-    pairs = ((turn.message.text, turn.reply.text if turn.reply else "") for turn in earlier)
+    pairs = ((_asked_last(turn), turn.reply.text if turn.reply else "") for turn in earlier)
     return tuple(text for pair in pairs for text in pair if text)
+
+
+def _asked_last(turn: Turn) -> str:
+    """Return the last part of a message that more than the voice had to answer; all of it where it is one."""
+    routes = turn.reply.routes if turn.reply else ()
+    return next((one.text for one in reversed(routes) if one.text and one.kind != "voice"), turn.message.text)
 
 
 def _small_talk(turn: Turn) -> bool:
@@ -103,15 +115,19 @@ def resolved(text: str, history: Sequence[str], names: Names) -> Resolved:
     own = tuple(names.mentioned(text))
     if not history or leans(text) < 1:
         return Resolved(text=text, searched=(text,), about=own)
-    before = _before(history, names)
+    before, added = _before(history, names), _added(text)
+    if before and (found := _of_another(before, added, names)):
+        whole, other = found
+        return Resolved(text=whole, searched=(whole,), about=(other,))
     if own:
         whole = f"{_without(before, own, names)} {text}".strip() if _ELLIPSIS.search(text) else text
-        return Resolved(text=whole, searched=(whole,), about=own)
+        return Resolved(text=whole, searched=(whole,), about=own, new=added)
     about, sure = _subject(text, history[-TURNS:], names)
     whole = f"{before} {text}".strip()
     if about:
-        return Resolved(text=_substituted(text, about) or whole, searched=(text,), about=about, sure=sure)
-    return Resolved(text=whole, searched=tuple(dict.fromkeys((text, whole))))
+        said = _substituted(text, about) or whole
+        return Resolved(text=said, searched=(text,), about=about, sure=sure, new=added)
+    return Resolved(text=whole, searched=tuple(dict.fromkeys((text, whole))), new=added)
 
 
 def _before(history: Sequence[str], names: Names, chain: int = CHAIN) -> str:
@@ -121,6 +137,28 @@ def _before(history: Sequence[str], names: Names, chain: int = CHAIN) -> str:
     if chain and at and leans(text) == 1 and not names.mentioned(text):
         text = f"{_before(history[:at], names, chain - 1)} {text}".strip()
     return text if len(text) <= LONG_CHARS else ""
+
+
+def _added(text: str) -> str:
+    """Return what an ellipsis says after its opening words; empty for what is none, or has a pronoun."""
+    found = _ELLIPSIS.search(text)
+    return text[found.end() :].strip(" ?.!") if found and not _PRONOUN.search(text) else ""
+
+
+def _of_another(before: str, added: str, names: Names) -> tuple[str, Name] | None:
+    """Return the question before asked of the one name that `added` is, and that name; None where that is not so."""
+    others, asked = names.meant(added), names.meant(before)
+    if not asked or len(others) != 1 or not set(terms(added)) <= set(others[0].terms):
+        return None
+    runs: list[list[re.Match[str]]] = [[]]
+    for word in _WORD.finditer(before):
+        key = set(terms(word.group()))
+        if key and key <= set(asked[-1].terms):
+            runs[-1].append(word)
+        else:
+            runs.append([])
+    run = max(runs, key=len)
+    return (before[: run[0].start()] + others[0].said + before[run[-1].end() :], others[0]) if run else None
 
 
 def _without(before: str, own: Sequence[Name], names: Names) -> str:

@@ -24,7 +24,7 @@ LONGEST = 6
 """The most terms of a name."""
 BROAD = 0.1
 """A name that covers more than this share of the passages tells nothing apart."""
-_HEAD = re.compile(r"\s*(?:[:|—–(]|\s-\s)")
+_HEAD = re.compile(r"\s*(?:[:,|—–(]|\s-\s)")
 _MID_SENTENCE = r"(?<=[a-z,;] )"
 _LOWER = re.compile(r"\b[a-z]{3,}\b")
 _WORD = re.compile(r"[^\W_]+")
@@ -76,6 +76,18 @@ class Names:
             at += step
         return list((whole or short).values())
 
+    def meant(self, text: str) -> list[Name]:
+        """Return the names in `text`; without one, those of which it has what no other name has: "the skillet"."""
+        if found := self.mentioned(text):
+            return found
+        said, at, partly = terms(text), 0, dict[Terms, Name]()
+        while at < len(said):
+            name, step = self._holding(said, at)
+            if name:
+                partly.setdefault(name.terms, name)
+            at += step
+        return list(partly.values())
+
     def others(self, about: Sequence[Name]) -> NDArray[np.int64]:
         """Return the passages of documents that go by another name of the same kind and do not speak of `about`."""
         import numpy as np
@@ -93,6 +105,14 @@ class Names:
         for size in range(min(LONGEST, len(said) - at), 0, -1):
             if name := self._names.get(tuple(said[at : at + size])):
                 return name, size
+        return None, 1
+
+    def _holding(self, said: Sequence[str], at: int) -> tuple[Name | None, int]:
+        """Return the one name that has the most terms from a place on, and how many terms to go on."""
+        for size in range(min(LONGEST, len(said) - at), 0, -1):
+            having = [name for name in self._names.values() if set(said[at : at + size]) <= set(name.terms)]
+            if len(having) == 1:
+                return having[0], size
         return None, 1
 
     def _shortened(self, common: set[str]) -> dict[str, Name]:

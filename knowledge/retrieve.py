@@ -212,7 +212,7 @@ def _query(index: Generation, encoder: Encoder, question: Question, said: Resolv
     words = {text: terms(text) for text in every}
     scored = {text: index.words.scores(words[text]) for text in every}
     return Query(
-        question=replace(question, text=said.text),
+        question=replace(question, text=said.text, new=said.new),
         asked=words[said.text],
         vector=encoded[said.text],
         lexical=scored[said.text],

@@ -34,6 +34,8 @@ PASSAGE, RANK, COVER, ABOUT, FIGURE = 0.5, 0.4, 0.2, 0.8, 0.1
 goes by, a time for a when, a figure for a how-much question."""
 RIVALS, USUAL_GAP, USUAL_MARGIN = 10, 0.08, 0.05
 """Standing out is worth half as much among so many other documents, beyond what it is worth among many."""
+NEW = 3.0
+"""What a word counts for that a follow-up adds to the question before it: "and for sale items?"."""
 TURNS, FADING = 8, 0.8
 """How far back the conversation names what it is about, and what a turn further back counts for."""
 
@@ -60,6 +62,7 @@ class Wanted:
             for term in terms(text):
                 said.setdefault(term, FADING**age)
         weights = {term: index.words.weight(term) for term in dict.fromkeys(terms(texts[-1]))}
+        weights |= {term: weights[term] * NEW for term in terms(question.new) if term in weights}
         kind = kinds.wanted(question.text) if len(parts(question.text)) == 1 else None
         return cls(texts=texts, weights=weights, said=said, kind=kind)
 
@@ -114,7 +117,7 @@ class Selector:
             considered=considered,
             conflicts=resolved.conflicts if resolved else (),
         )
-        if wanted.kind and not any(wanted.kind.search(choice.quote.text) for choice in choices):
+        if wanted.kind and not question.new and not any(wanted.kind.search(choice.quote.text) for choice in choices):
             return replace(selection.empty("holds no time or figure of the kind asked for"), features={})
         return selection
 

@@ -63,7 +63,17 @@ def test_names_are_things_not_topics(names: Names) -> None:
         (
             "what about the Heron?",
             ["how much is the Wren kettle?", "The Wren Kettle costs $64."],
-            "how much is the? what about the Heron?",
+            "how much is the Heron Gooseneck Kettle?",
+        ),
+        (
+            "and the teapot?",
+            ["is the heron dishwasher safe?", "The Heron Gooseneck Kettle is not."],
+            "is the Moss Teapot dishwasher safe?",
+        ),
+        (
+            "what about the Heron's spout?",
+            ["how much is the Wren kettle?", "The Wren Kettle costs $64."],
+            "how much is the? what about the Heron's spout?",
         ),
         (
             "what does the other one weigh?",
@@ -136,19 +146,36 @@ def test_what_may_have_changed_the_subject_is_read_alone_more_easily(text: str, 
     assert head_start(text) == ahead
 
 
-def test_small_talk_is_no_subject() -> None:
-    def turn(number: int, text: str, kind: Kind) -> Turn:
-        route = Route(kind=kind, intent="x", confidence=1.0, reason="test")
-        return Turn(message=message(number, text), reply=Reply(text=f"reply {number}", routes=(route,)))
+def test_what_an_ellipsis_adds_counts_most(names: Names) -> None:
+    history = ["when do I get my refund?", "In 5 days."]
+    assert resolved("and for gift cards?", history, names).new == "for gift cards"
+    assert [resolved(text, history, names).new for text in ("and is it free?", "is the refund free?", "why?")] == [
+        ""
+    ] * 3
+
+
+def test_of_several_questions_the_last_is_gone_on_from_and_small_talk_is_no_subject() -> None:
+    def turn(number: int, text: str, *kinds: tuple[Kind, str]) -> Turn:
+        routes = tuple(Route(kind=kind, intent="x", confidence=1.0, reason="test", text=part) for kind, part in kinds)
+        return Turn(message=message(number, text), reply=Reply(text=f"reply {number}", routes=routes))
 
     def message(number: int, text: str) -> Message:
         customer = Customer(id="c")
         return Message(text=text, id=str(number), customer=customer, conversation_id="c", brand="shop", channel="web")
 
     turns = (
-        turn(1, "is the kettle heavy?", "knowledge"),
-        turn(2, "thanks!", "voice"),
-        Turn(message=message(3, "colours?")),
+        turn(1, "is the kettle heavy?", ("knowledge", "")),
+        turn(2, "thanks!", ("voice", "")),
+        turn(3, "hi, is it blue and what is the price? cheers", *_PARTS),
+        Turn(message=message(4, "colours?")),
     )
-    conversation = Conversation(id="c", brand="shop", turns=turns)
-    assert said_before(conversation, message(3, "colours?")) == ("is the kettle heavy?", "reply 1")
+    before = ("is the kettle heavy?", "reply 1", "what is the price?", "reply 3")
+    assert said_before(Conversation(id="c", brand="shop", turns=turns), message(4, "colours?")) == before
+
+
+_PARTS: tuple[tuple[Kind, str], ...] = (
+    ("voice", "hi"),
+    ("knowledge", "is it blue"),
+    ("knowledge", "what is the price?"),
+    ("voice", "cheers"),
+)
