@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LAYERS, HEADS, WIDTH, POSITIONS, EPSILON = 6, 12, 384, 256, 1e-12
 SCHEME = "int8-block64-1"
 """Names the arithmetic; raise the last number when the graph changes, so that caches are made anew."""
+SHARED = 4
+"""How many of the lowest layers are read once for encoders that have other ones above them."""
 SECOND = 2
 """The first kind of token that belongs to the second text of a pair."""
 _OPSET, _BLOCK = 20, 64
@@ -27,6 +29,8 @@ _SPECIAL = 102
 """The last number of a token that is no word: padding, unknown, beginning and end."""
 
 Weights = Mapping[str, NDArray[np.float32]]
+Shape = list[str | int]
+_IDS: Mapping[str, Shape] = {"ids": ["batch", "tokens"], "mask": ["batch", "tokens"]}
 
 
 class Graph:
@@ -35,6 +39,7 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.given: dict[str, Shape] = {}
 
     def constant(self, value: NDArray[Any]) -> str:
         """Add a constant."""
@@ -55,6 +60,11 @@ class Graph:
         names = [f"n{len(self.nodes)}_{k}" for k in range(outputs)]
         self.nodes.append(helper.make_node(kind, list(inputs), names, name=names[0], **attributes))
         return names[0] if outputs == 1 else names
+
+    def give(self, name: str, shape: Shape) -> None:
+        """Make the last node's value an output of this name."""
+        self.nodes[-1].output[0] = name
+        self.given[name] = shape
 
     def norm(self, value: str, weights: Weights, prefix: str) -> str:
         """Add a layer normalisation over the last axis."""
@@ -77,27 +87,46 @@ def quantise(weight: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np
     return codes.astype(np.uint8), scales.astype(np.float32)
 
 
-def build(weights: Weights, token_layers: Sequence[int] = ()) -> onnx.ModelProto:
-    """Return the graph: `ids`, `mask` (int64, batch × tokens) -> `views` (float32, batch × 768).
+def build(weights: Weights) -> onnx.ModelProto:
+    """Return the graph: `ids`, `mask` (int64, batch × tokens) -> `views`, `shared` (float32).
 
-    The first half of a view is the mean of the last layer's states, unit length, the second the highest value of each
-    dimension over the words (max pooling); 0 without words. With `token_layers` the output is `states` instead, those
-    layers' token states side by side (float32, batch × tokens × 384 · layers); layer 0 is the embeddings, and no layer
-    above the highest is computed.
+    The first half of a view (batch × 768) is the mean of the last layer's states, unit length, the second the highest
+    value of each dimension over the words (max pooling); 0 without words. `shared` (batch × tokens × 384) has the
+    states of the layer `SHARED`, from which `build_upper` goes on.
     """
+    graph = Graph()
+    kept, states = _states(graph, weights, LAYERS)
+    graph.op("Concat", _pool(graph, states[-1], kept), _peaks(graph, states[-1], kept), axis=1)
+    graph.give("views", ["batch", 2 * WIDTH])
+    graph.op("Identity", states[SHARED])
+    graph.give("shared", ["batch", "tokens", WIDTH])
+    return _model(graph)
+
+
+def build_upper(weights: Weights) -> onnx.ModelProto:
+    """Return the graph of the layers above `SHARED`: `shared`, `mask` -> `vector` (float32, batch × 384)."""
     from onnx import TensorProto
 
     graph = Graph()
-    kept = graph.op("Cast", "mask", to=TensorProto.FLOAT)
-    states = [_embed(graph, weights)]
+    kept, hidden = graph.op("Cast", "mask", to=TensorProto.FLOAT), "shared"
     bias = _attention_bias(graph, kept)
-    for layer in range(max(token_layers, default=LAYERS)):
-        states.append(_layer(graph, weights, f"encoder.layer.{layer}", states[-1], bias))
-    if token_layers:
-        graph.op("Concat", *(states[layer] for layer in token_layers), axis=-1)
-        return _model(graph, "states", ["batch", "tokens", WIDTH * len(token_layers)])
-    graph.op("Concat", _pool(graph, states[-1], kept), _peaks(graph, states[-1], kept), axis=1)
-    return _model(graph, "views", ["batch", 2 * WIDTH])
+    for layer in range(SHARED, LAYERS):
+        hidden = _layer(graph, weights, f"encoder.layer.{layer}", hidden, bias)
+    _pool(graph, hidden, kept)
+    graph.give("vector", ["batch", WIDTH])
+    return _model(graph, {"shared": ["batch", "tokens", WIDTH], "mask": ["batch", "tokens"]})
+
+
+def build_tokens(weights: Weights, layers: Sequence[int]) -> onnx.ModelProto:
+    """Return the graph `ids`, `mask` -> `states` (float32, batch × tokens × 384 · layers): those layers side by side.
+
+    Layer 0 is the embeddings, and no layer above the highest is computed.
+    """
+    graph = Graph()
+    _, states = _states(graph, weights, max(layers))
+    graph.op("Concat", *(states[layer] for layer in layers), axis=-1)
+    graph.give("states", ["batch", "tokens", WIDTH * len(layers)])
+    return _model(graph)
 
 
 def build_pair(
@@ -119,7 +148,8 @@ def build_pair(
     joined = _pair_states(graph, state, kept)
     logit = graph.op("Gemm", joined, graph.constant(head), graph.constant(bias), transB=1)
     graph.op("Squeeze", graph.op("Sigmoid", logit), graph.ints(1))
-    return _model(graph, "score", ["batch"], ("ids", "mask", "kinds"))
+    graph.give("score", ["batch"])
+    return _model(graph, {name: ["batch", "tokens"] for name in ("ids", "mask", "kinds")})
 
 
 def _pair_states(graph: Graph, state: str, kept: str) -> str:
@@ -139,19 +169,31 @@ def _pair_states(graph: Graph, state: str, kept: str) -> str:
     return str(graph.op("Concat", first, mean, most, axis=1))
 
 
-def _model(
-    graph: Graph, output: str, shape: list[str | int], inputs: Sequence[str] = ("ids", "mask")
-) -> onnx.ModelProto:
-    """Close the graph over its last node, whose output gets its public name."""
+def _states(graph: Graph, weights: Weights, layers: int) -> tuple[str, list[str]]:
+    """The mask as numbers, and the states of the embeddings and of each layer up to one."""
+    from onnx import TensorProto
+
+    kept = graph.op("Cast", "mask", to=TensorProto.FLOAT)
+    states = [_embed(graph, weights)]
+    bias = _attention_bias(graph, kept)
+    for layer in range(layers):
+        states.append(_layer(graph, weights, f"encoder.layer.{layer}", states[-1], bias))
+    return kept, states
+
+
+def _model(graph: Graph, inputs: Mapping[str, Shape] = _IDS) -> onnx.ModelProto:
+    """Close the graph; what it reads are integers, but for states that another graph gives."""
     from onnx import TensorProto, checker, helper
 
-    graph.nodes[-1].output[0] = output
-    size = ["batch", "tokens"]
+    kinds = {"shared": TensorProto.FLOAT}
     body = helper.make_graph(
         graph.nodes,
         "minilm",
-        [helper.make_tensor_value_info(name, TensorProto.INT64, size) for name in inputs],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)],
+        [
+            helper.make_tensor_value_info(name, kinds.get(name, TensorProto.INT64), size)
+            for name, size in inputs.items()
+        ],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, size) for name, size in graph.given.items()],
         graph.constants,
     )
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("com.microsoft", 1)]

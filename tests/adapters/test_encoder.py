@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from frontdesk.adapters import encoder as module
-from frontdesk.adapters.encoder import MiniLM, TokenStates
-from frontdesk.adapters.minilm_graph import quantise
+from frontdesk.adapters.encoder import MiniLM, TokenStates, UpperLayers
+from frontdesk.adapters.graphs import session
+from frontdesk.adapters.minilm_graph import build, quantise
 from frontdesk.bot.errors import ModelError
 
 TEXTS = ["where is my parcel?", "has my package arrived", "how do I bake bread", "refund please", "a " * 600, "", "🙂"]
@@ -75,6 +77,22 @@ def test_beside_a_vector_stand_the_highest_states_of_its_words(encoder: MiniLM, 
     assert not views[4, 384:].any()
 
 
+def test_upper_layers_go_on_from_what_was_read_below_them(encoder: MiniLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, weights = np.random.default_rng(0), module.published(("encoder.layer.4.", "encoder.layer.5."))
+    altered = {name: (value + drawn.normal(0, 0.02, value.shape)).astype(np.float32) for name, value in weights.items()}
+    upper = encoder.tuned(save(altered))
+    assert isinstance(upper, UpperLayers)
+    whole = session(build(module.published() | altered).SerializeToString(), 1)
+    for text in TEXTS[:4]:
+        tokens, mask = module.padded([module.tokenizer().encode(text).ids])
+        (views,) = whole.run(["views"], {"ids": tokens, "mask": mask})
+        assert float(views[0, :384] @ upper.encode([text])[0]) > 0.999
+        assert float(encoder.encode([text])[0] @ upper.encode([text])[0]) < 0.99
+    assert np.abs(upper.encode(TEXTS) - np.concatenate([upper.encode([text]) for text in TEXTS])).max() < 1e-3
+    monkeypatch.setattr(module, "padded", lambda _: pytest.fail("what is below is read once"))
+    upper.encode([TEXTS[0]])
+
+
 def test_bad_text_is_encoded_not_refused(encoder: MiniLM) -> None:
     assert np.isfinite(encoder.encode(["\ud800 half a pair", "x" * 100_000, "\x00\x07", "شحن 配送 заказ"])).all()
 
@@ -94,7 +112,7 @@ def test_int8_stays_close_to_the_float_model(encoder: MiniLM) -> None:
 
 def test_a_second_start_uses_the_cache_and_a_damaged_one_is_made_anew(encoder: MiniLM, cache: Path) -> None:
     before = encoder.encode(TEXTS[:1])
-    graph = cache / f"{encoder.fingerprint}-views.onnx"
+    graph = cache / f"{encoder.fingerprint}-read.onnx"
     written = graph.stat().st_mtime_ns
     assert (MiniLM(cache).encode(TEXTS[:1]) == before).all()
     assert graph.stat().st_mtime_ns == written

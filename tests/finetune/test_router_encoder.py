@@ -10,6 +10,7 @@ from safetensors.numpy import load, save
 
 from frontdesk.adapters.encoder import MiniLM
 from frontdesk.bot.errors import ModelError
+from frontdesk.bot.types import Encoder
 from frontdesk.finetune import router_encoder
 from frontdesk.finetune.router_contrast import Contrast, ContrastTuner
 from frontdesk.finetune.router_encoder import Recipe, tune
@@ -53,7 +54,7 @@ def test_a_few_of_each_class_come_to_lie_together(published: MiniLM) -> None:
     assert again.layers == made.layers, "what the lower layers made of a text is as good the second time"
 
 
-def _closeness(encoder: MiniLM) -> float:
+def _closeness(encoder: Encoder) -> float:
     """How much nearer texts are to those of their own class than to others, as cosines."""
     likeness = encoder.encode(TEXTS) @ encoder.encode(TEXTS).T
     same = TRUTH[:, None] == TRUTH[None]
