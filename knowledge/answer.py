@@ -19,7 +19,7 @@ from frontdesk.knowledge.blocks import plain
 from frontdesk.knowledge.citing import Citing
 from frontdesk.knowledge.confidence import Confidence, Confidences
 from frontdesk.knowledge.conflicts import Disagreements, resolve
-from frontdesk.knowledge.followup import head_start
+from frontdesk.knowledge.followup import disputes, head_start
 from frontdesk.knowledge.index import Generation
 from frontdesk.knowledge.retrieve import Found, search
 from frontdesk.knowledge.select import NEAR, Choice, Selection, Selector
@@ -101,12 +101,16 @@ class Extractive:
         """Find passages and choose sentences, none when the confidence is below its threshold.
 
         A question that could mean something by itself is read both after what was said before it and alone; the surer
-        reading counts, with a head start for the likelier.
+        reading counts, with a head start for the likelier. One that says again what was said just now answers the
+        question before, and counts only where that is disputed.
         """
         best = self.select(self.retrieve(asked))
         if asked.question.history and isfinite(ahead := head_start(asked.question.text)):
             alone = self.select(self.retrieve(replace(asked, question=replace(asked.question, history=()))))
-            best = alone if alone.probability > best.probability + ahead else best
+            if (
+                _said_again(best) and not disputes(asked.question.text)
+            ) or alone.probability > best.probability + ahead:
+                best = alone
         if best.selection.choices and best.selection.conflicts and self._disagreements:
             self._disagreements.record(asked.question.text, best.selection.conflicts)
         return best
@@ -196,6 +200,12 @@ class Extractive:
         text = f"{sentence.citations[0].title}: {sentence.text}"
         asked, said = self._encoder.encode([selected.retrieved.found.question.text, text])
         return float(asked @ said) >= max(c.cosine for c in selected.selection.choices) - NEAR
+
+
+def _said_again(selected: Selected) -> bool:
+    """Whether at least half of what was chosen stands in the text before the question."""
+    choices, before = selected.selection.choices, selected.retrieved.asked.question.history[-1]
+    return bool(choices) and 2 * sum(one.quote.text in before for one in choices) >= len(choices)
 
 
 def own_words(choice: Choice) -> bool:

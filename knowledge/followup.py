@@ -40,6 +40,11 @@ _LEANS = re.compile(
 )
 _ELLIPSIS = re.compile(r"^\W*(?:(?:ok|okay|so|and|but|or)\W+)*(?:what|how) about\b|^\W*(?:and|or|but)\b", re.IGNORECASE)
 _WORD = re.compile(r"[\w'’-]+")
+_DISPUTES = re.compile(
+    r"^\W*(?:no|nope|but|really|are you sure|i (?:read|heard|thought))\b|"
+    r"\b(?:right|correct|really|sure|(?:is|are|do|does|did|can|was)n['’]t (?:it|they|that|there|i|you|we))\W*$",
+    re.IGNORECASE,
+)
 _ANOTHER = re.compile(r"\b(?:other|second|latter|last) one\b", re.IGNORECASE)
 _ALL = re.compile(r"\b(?:they|them|their|these|those|both|either|each|all|any)\b", re.IGNORECASE)
 _LIGHT = frozenset(
@@ -53,7 +58,7 @@ class Resolved:
     """A question said in full, the texts that find its answer best, and the names it is about.
 
     `sure`: named in the question itself or in the exchange just before it, so that nothing else can be meant. `new` is
-    what an ellipsis ("and for sale items?") adds to the question before it.
+    the question as it was asked, where it was said in full with the one before it.
     """
 
     text: str
@@ -89,6 +94,11 @@ def leans(question: str) -> float:
     return 1.0 if _points(question) or len(set(terms(question))) <= FEW else 0.25
 
 
+def disputes(question: str) -> bool:
+    """Whether what was said just now is doubted: "no, it costs $40, right?" is to hear it again."""
+    return _DISPUTES.search(question) is not None
+
+
 def head_start(question: str) -> float:
     """Return what the reading of a question after what was said before is ahead by, in how sure its answer is.
 
@@ -121,13 +131,13 @@ def resolved(text: str, history: Sequence[str], names: Names) -> Resolved:
         return Resolved(text=whole, searched=(whole,), about=(other,))
     if own:
         whole = f"{_without(before, own, names)} {text}".strip() if _ELLIPSIS.search(text) else text
-        return Resolved(text=whole, searched=(whole,), about=own, new=added)
+        return Resolved(text=whole, searched=(whole,), about=own, new=text)
     about, sure = _subject(text, history[-TURNS:], names)
     whole = f"{before} {text}".strip()
     if about:
-        said = _substituted(text, about) or whole
-        return Resolved(text=said, searched=(text,), about=about, sure=sure, new=added)
-    return Resolved(text=whole, searched=tuple(dict.fromkeys((text, whole))), new=added)
+        said = _substituted(text, about)
+        return Resolved(text=said or whole, searched=(text,), about=about, sure=sure, new="" if said else text)
+    return Resolved(text=whole, searched=tuple(dict.fromkeys((text, whole))), new=text)
 
 
 def _before(history: Sequence[str], names: Names, chain: int = CHAIN) -> str:
@@ -140,7 +150,7 @@ def _before(history: Sequence[str], names: Names, chain: int = CHAIN) -> str:
 
 
 def _added(text: str) -> str:
-    """Return what an ellipsis says after its opening words; empty for what is none, or has a pronoun."""
+    """Return what an ellipsis asks about, without its opening words; empty for what is none, or has a pronoun."""
     found = _ELLIPSIS.search(text)
     return text[found.end() :].strip(" ?.!") if found and not _PRONOUN.search(text) else ""
 

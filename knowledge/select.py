@@ -35,7 +35,7 @@ goes by, a time for a when, a figure for a how-much question."""
 RIVALS, USUAL_GAP, USUAL_MARGIN = 10, 0.08, 0.05
 """Standing out is worth half as much among so many other documents, beyond what it is worth among many."""
 NEW = 3.0
-"""What a word counts for that a follow-up adds to the question before it: "and for sale items?"."""
+"""What a word of a follow-up counts for beside one of the question before, with which it is said in full."""
 TURNS, FADING = 8, 0.8
 """How far back the conversation names what it is about, and what a turn further back counts for."""
 

@@ -35,8 +35,8 @@ class Question:
     """What is asked, the texts said before it, oldest first, and on whose behalf.
 
     `wanted` is how sure an answer must be where the asker has doubts of their own; below a base's threshold it is void.
-    `topic` is in words what a router takes it to be about. `new` is what a follow-up said in full adds to the question
-    before it.
+    `topic` is in words what a router takes it to be about. `new` is what was asked, where `text` is that said in full
+    with the question before it.
     """
 
     text: str

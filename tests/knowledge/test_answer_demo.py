@@ -72,3 +72,10 @@ def test_what_means_nothing_alone_is_read_after_the_question_before(shop: Knowle
 def test_a_correction_out_of_the_blue_is_not_agreed_with(shop: Knowledge) -> None:
     assert "60 days" not in said(shop, "it's 60 days, isn't it?")
     assert "$40" not in said(shop, "no, it costs $40, right?")
+
+
+def test_a_new_question_is_not_answered_with_what_was_said_just_before(shop: Knowledge) -> None:
+    first = said(shop, "what does express shipping cost")
+    assert "$14.95" in first
+    assert "linen" in (again := said(shop, "how do I clean the linen?", "what does express shipping cost", first))
+    assert "$14.95" not in again

@@ -9,7 +9,7 @@ import pytest
 
 from frontdesk.bot.types import Conversation, Customer, Kind, Message, Reply, Route, Turn
 from frontdesk.knowledge.base import Knowledge
-from frontdesk.knowledge.followup import SURER, head_start, leans, resolved, said_before
+from frontdesk.knowledge.followup import SURER, disputes, head_start, leans, resolved, said_before
 from frontdesk.knowledge.names import Names
 from frontdesk.knowledge.passages import split
 from frontdesk.knowledge.phrasings import phrasings, reworded
@@ -146,12 +146,16 @@ def test_what_may_have_changed_the_subject_is_read_alone_more_easily(text: str, 
     assert head_start(text) == ahead
 
 
-def test_what_an_ellipsis_adds_counts_most(names: Names) -> None:
+def test_what_was_asked_stays_known_where_it_is_said_in_full(names: Names) -> None:
     history = ["when do I get my refund?", "In 5 days."]
-    assert resolved("and for gift cards?", history, names).new == "for gift cards"
-    assert [resolved(text, history, names).new for text in ("and is it free?", "is the refund free?", "why?")] == [
-        ""
-    ] * 3
+    assert resolved("and for gift cards?", history, names).new == "and for gift cards?"
+    assert resolved("do you sell lamps for reading?", history, names).new == ""
+
+
+def test_a_dispute_is_to_hear_it_again() -> None:
+    told = ["no, it costs $40, right?", "I read it's 60 days", "but that was free, wasn't it?", "are you sure?"]
+    assert all(map(disputes, told))
+    assert not any(map(disputes, ["how do I clean the linen?", "and for sale items?", "do I have the right size"]))
 
 
 def test_of_several_questions_the_last_is_gone_on_from_and_small_talk_is_no_subject() -> None:
