@@ -52,19 +52,29 @@ def fit_mix(parts: Sequence[Heard], learned: Learned | None = None) -> Mix:
     """Return the weights with the least negative log-likelihood on texts in scope; the largest is 1.
 
     Stacking (Wolpert 1992) with weights that are not negative (Breiman 1996). With a tuned encoder its scores have the
-    last weight, and only the texts that it has not learned from count.
+    last weight, fitted on the texts that it has not learned from. Where that is not all of them, the heads are weighed
+    among themselves on all, and stay so: together they must be worth hearing without it.
     """
+    scores = [np.concatenate([part.heads[k].plain[part.known] for part in parts]) for k in range(len(parts[0].heads))]
+    truth = np.concatenate([part.truth[part.known] for part in parts])
+    if learned is None:
+        return _stacked(scores, truth)
+    rows = np.concatenate([part.rows[part.known] for part in parts])
+    honest, tuned = learned.honest[rows], learned.scores[rows]
+    if honest.all():
+        return _stacked([*scores, tuned], truth)
+    heads = _stacked(scores, truth)
+    ours, theirs = _stacked([_sum(scores, heads)[honest], tuned[honest]], truth[honest])
+    return (*(ours * weight for weight in heads), theirs)
+
+
+def _stacked(scores: Sequence[Floats], truth: Ints) -> Mix:
+    """Fit the weights of scores, each rows × labels, for the labels `truth`."""
     from scipy.optimize import minimize
 
-    kept = [(part, part.known if learned is None else part.known & learned.honest[part.rows]) for part in parts]
-    heads = range(len(parts[0].heads))
-    scores = [np.concatenate([part.heads[k].plain[here] for part, here in kept]) for k in heads]
-    if learned is not None:
-        scores.append(np.concatenate([learned.scores[part.rows[here]] for part, here in kept]))
-    truth, count = np.concatenate([part.truth[here] for part, here in kept]), len(scores)
+    count, rows = len(scores), np.arange(len(truth))
     if count == 1 or not len(truth):
         return (1.0,) * count
-    rows = np.arange(len(truth))
 
     def loss(exponents: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         weights = np.exp(exponents)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -140,8 +140,7 @@ def fit(
         learned, mix = learned.weighed(mix[-1]), mix[:-1]
     head = mixed(fit_heads(table, outside=some_outside(table)), mix)
     step("trained", len(made) + 1, len(made) + 1)
-    asked = {strange: _Asked.of(parts, mix) for strange, parts in found.items() if parts}
-    model, trial = _fitted(head, asked[False], asked.get(True), learned, max_error)
+    model, trial = _fitted(head, found, mix, learned, max_error)
     return replace(model, held=tuple(_judged(model, trial, rows))), trial
 
 
@@ -162,19 +161,20 @@ class _Asked:
 
 
 def _fitted(
-    head: Head, known: _Asked, strange: _Asked | None, learned: Learned | None, max_error: float
+    head: Head, found: Mapping[bool, Sequence[Heard]], mix: Mix, learned: Learned | None, max_error: float
 ) -> tuple[Model, Trial]:
-    """Fit everything that depends on held-out predictions."""
-    every, away, taught = known, strange or known, len(head.outside) >= ENOUGH_OUTSIDE
+    """Fit everything that depends on held-out predictions: of ordinary texts, and of intents kept from the learner."""
+    asked = {strange: _Asked.of(parts, mix) for strange, parts in found.items() if parts}
+    every, away, taught = asked[False], asked.get(True), len(head.outside) >= ENOUGH_OUTSIDE
+    known, strange = every, away or every
     if learned:
         known = _heard(every, learned, learned.back, taught)
-        strange = strange or _heard(every, learned, learned.honest, taught)
+        strange = away or _heard(every, learned, learned.honest, taught)
         head = replace(head, directions=learned.made.directions, offsets=learned.made.offsets)
-    strange = strange or known
-    fitted, plain, tuned = calibrate(known.full, strange.full, max_error, taught=taught), None, None
-    if learned and not learned.back.all():
-        plain, tuned = calibrate(every.full, away.full, max_error, taught=taught), known.tiers(fitted)
-    quick = fit_quick((every if plain else known).tiers(plain or fitted), strange.tiers(fitted), tuned, max_error)
+    fitted, partly = calibrate(known.full, strange.full, max_error, taught=taught), learned and not learned.back.all()
+    tiers = known.tiers(fitted)
+    settled = _without_tuning(found, max_error, taught) if partly else tiers
+    quick = fit_quick(settled, strange.tiers(fitted), tiers if partly else None, max_error)
     verdict = fitted.judge(known.full.reading)
     if quick:
         fitted = fitted.model_copy(update={"quick": quick})
@@ -183,6 +183,16 @@ def _fitted(
         verdict = overruled(first, rest, verdict.part(rest))
     model = Model(head=head, calibration=fitted, tuned=learned.encoder if learned else None)
     return model, Trial(known=known.full, verdict=verdict, layers=learned.made.layers if learned else b"")
+
+
+def _without_tuning(found: Mapping[bool, Sequence[Heard]], max_error: float, taught: bool) -> Tiers:
+    """What n-grams may not lose where the tuned encoder has learned from most texts: what the first head has right.
+
+    The others' mixture has n-grams by themselves in it, and so too few of the errors that these would make.
+    """
+    alone = (1.0, *(0.0 for _ in found[False][0].heads[1:]))
+    known, *rest = (_Asked.of(parts, alone) for parts in (found[False], found[True]) if parts)
+    return known.tiers(calibrate(known.full, (rest or [known])[0].full, max_error, taught=taught))
 
 
 def _heard(asked: _Asked, learned: Learned, rows: Flags, hint: bool) -> _Asked:
