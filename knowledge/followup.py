@@ -130,14 +130,15 @@ def resolved(text: str, history: Sequence[str], names: Names) -> Resolved:
         whole, other = found
         return Resolved(text=whole, searched=(whole,), about=(other,))
     if own:
-        whole = f"{_without(before, own, names)} {text}".strip() if _ELLIPSIS.search(text) else text
-        return Resolved(text=whole, searched=(whole,), about=own, new=text)
+        before = _without(before, own, names) if _ELLIPSIS.search(text) else ""
+        whole = f"{before} {text}".strip()
+        return Resolved(text=whole, searched=(whole,), about=own, new=text if before else "")
     about, sure = _subject(text, history[-TURNS:], names)
-    whole = f"{before} {text}".strip()
+    whole, new = f"{before} {text}".strip(), text if before else ""
     if about:
         said = _substituted(text, about)
-        return Resolved(text=said or whole, searched=(text,), about=about, sure=sure, new="" if said else text)
-    return Resolved(text=whole, searched=tuple(dict.fromkeys((text, whole))), new=text)
+        return Resolved(text=said or whole, searched=(text,), about=about, sure=sure, new="" if said else new)
+    return Resolved(text=whole, searched=tuple(dict.fromkeys((text, whole))), new=new)
 
 
 def _before(history: Sequence[str], names: Names, chain: int = CHAIN) -> str:
