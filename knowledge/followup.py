@@ -41,10 +41,13 @@ _LEANS = re.compile(
 _ELLIPSIS = re.compile(r"^\W*(?:(?:ok|okay|so|and|but|or)\W+)*(?:what|how) about\b|^\W*(?:and|or|but)\b", re.IGNORECASE)
 _WORD = re.compile(r"[\w'’-]+")
 _DISPUTES = re.compile(
-    r"^\W*(?:no|nope|but|really|are you sure|i (?:read|heard|thought))\b|"
-    r"\b(?:right|correct|really|sure|(?:is|are|do|does|did|can|was)n['’]t (?:it|they|that|there|i|you|we))\W*$",
+    r"^\W*(?:(?:no|nope)\b(?!\W+(?:how|what|when|where|which|who|why|can|do|does|is|are)\b)|are you sure|really\?|"
+    r"(?:but )?i (?:read|heard|thought))\b|"
+    r",\s*(?:right|correct|really)\W*$|\b(?:is|are|do|does|did|can|was)n['’]t (?:it|they|that|there|i|you|we)\W*$",
     re.IGNORECASE,
 )
+_ASIDE = re.compile(r"(?:in|on|as|at|into|by|from|to)\b", re.IGNORECASE)
+"""Opens what is no other thing to ask the same of: "and in the oven?"."""
 _ANOTHER = re.compile(r"\b(?:other|second|latter|last) one\b", re.IGNORECASE)
 _ALL = re.compile(r"\b(?:they|them|their|these|those|both|either|each|all|any)\b", re.IGNORECASE)
 _LIGHT = frozenset(
@@ -79,9 +82,10 @@ def said_before(conversation: Conversation, message: Message) -> tuple[str, ...]
 
 
 def _asked_last(turn: Turn) -> str:
-    """Return the last part of a message that more than the voice had to answer; all of it where it is one."""
-    routes = turn.reply.routes if turn.reply else ()
-    return next((one.text for one in reversed(routes) if one.text and one.kind != "voice"), turn.message.text)
+    """Return the last part of a message that was answered, but not by the voice; all of it where it is one."""
+    routes, text = turn.reply.routes if turn.reply else (), turn.message.text
+    parts = [one.text for one in routes if one.text and one.kind not in ("voice", "clarify")]
+    return max(parts, key=text.rfind, default=text)
 
 
 def _small_talk(turn: Turn) -> bool:
@@ -157,18 +161,23 @@ def _added(text: str) -> str:
 
 
 def _of_another(before: str, added: str, names: Names) -> tuple[str, Name] | None:
-    """Return the question before asked of the one name that `added` is, and that name; None where that is not so."""
-    others, asked = names.meant(added), names.meant(before)
-    if not asked or len(others) != 1 or not set(terms(added)) <= set(others[0].terms):
+    """Return the question before asked of the one name that `added` is, and that name; None where that is not so.
+
+    Only a name of the same kind takes another's place.
+    """
+    others = names.called(added) if added else []
+    alike = [one for one in names.called(before) if one.kind == others[0].kind] if len(others) == 1 else []
+    if not alike or not set(terms(added)) <= set(others[0].terms) or _ASIDE.match(added):
         return None
     runs: list[list[re.Match[str]]] = [[]]
     for word in _WORD.finditer(before):
         key = set(terms(word.group()))
-        if key and key <= set(asked[-1].terms):
+        if key <= set(alike[-1].terms) and (key or runs[-1]):
             runs[-1].append(word)
-        else:
+        elif runs[-1]:
             runs.append([])
-    run = max(runs, key=len)
+    told = [[word for word in run if terms(word.group())] for run in runs]
+    run = max(told, key=len)
     return (before[: run[0].start()] + others[0].said + before[run[-1].end() :], others[0]) if run else None
 
 

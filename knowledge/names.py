@@ -24,10 +24,11 @@ LONGEST = 6
 """The most terms of a name."""
 BROAD = 0.1
 """A name that covers more than this share of the passages tells nothing apart."""
-_HEAD = re.compile(r"\s*(?:[:,|—–(]|\s-\s)")
+_HEAD = re.compile(r"\s*(?:[:|—–(]|\s-\s|,\s+(?:an? )?(?:set|pack|box|pair|\d))")
 _MID_SENTENCE = r"(?<=[a-z,;] )"
 _LOWER = re.compile(r"\b[a-z]{3,}\b")
 _WORD = re.compile(r"[^\W_]+")
+_CALLED = re.compile(r"\b(?:the|your|my) ((?:[\w'’-]+ ?){1,6})", re.IGNORECASE)
 Terms = tuple[str, ...]
 
 
@@ -61,6 +62,10 @@ class Names:
                 self._names[key] = Name(said=said, terms=key, kind=kind, at=np.array(own, dtype=np.int64))
         for kind in {name.kind for name in self._names.values()}:
             self._kind_of[kind] = np.concatenate([name.at for name in self._names.values() if name.kind == kind])
+        self._having: dict[str, list[Name]] = defaultdict(list)
+        for name in self._names.values():
+            for term in set(name.terms):
+                self._having[term].append(name)
         self._short = self._shortened(common)
 
     def mentioned(self, text: str) -> list[Name]:
@@ -76,17 +81,22 @@ class Names:
             at += step
         return list((whole or short).values())
 
-    def meant(self, text: str) -> list[Name]:
-        """Return the names in `text`; without one, those of which it has what no other name has: "the skillet"."""
-        if found := self.mentioned(text):
-            return found
-        said, at, partly = terms(text), 0, dict[Terms, Name]()
-        while at < len(said):
-            name, step = self._holding(said, at)
-            if name:
-                partly.setdefault(name.terms, name)
-            at += step
-        return list(partly.values())
+    def called(self, text: str) -> list[Name]:
+        """Return the names in `text`; without one, those called by their end, or by two words of it: "the skillet"."""
+        found = dict[Terms, Name]()
+        for words in () if (known := self.mentioned(text)) else _CALLED.findall(text):
+            said = terms(words)
+            for size in range(min(LONGEST, len(said)), 0, -1):
+                having = self._with(said[:size])
+                if len(having) == 1 and (size > 1 or having[0].terms[-1] == said[0]):
+                    found.setdefault(having[0].terms, having[0])
+                    break
+        return known or list(found.values())
+
+    def _with(self, said: Sequence[str]) -> list[Name]:
+        """Return the names that have all these terms."""
+        having = min((self._having.get(term, []) for term in said), key=len)
+        return [name for name in having if set(said) <= set(name.terms)]
 
     def others(self, about: Sequence[Name]) -> NDArray[np.int64]:
         """Return the passages of documents that go by another name of the same kind and do not speak of `about`."""
@@ -107,20 +117,9 @@ class Names:
                 return name, size
         return None, 1
 
-    def _holding(self, said: Sequence[str], at: int) -> tuple[Name | None, int]:
-        """Return the one name that has the most terms from a place on, and how many terms to go on."""
-        for size in range(min(LONGEST, len(said) - at), 0, -1):
-            having = [name for name in self._names.values() if set(said[at : at + size]) <= set(name.terms)]
-            if len(having) == 1:
-                return having[0], size
-        return None, 1
-
     def _shortened(self, common: set[str]) -> dict[str, Name]:
         """Return the terms that stand for one whole name: its first word, which no other has and no text uses."""
-        having: dict[str, list[Name]] = defaultdict(list)
-        for name in self._names.values():
-            for term in set(name.terms):
-                having[term].append(name)
+        having = self._having
         first = {name.terms[0]: name for name in self._names.values() if _proper(_WORD.findall(name.said)[0], common)}
         return {term: name for term, name in first.items() if having[term] == [name]}
 

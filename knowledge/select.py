@@ -62,7 +62,7 @@ class Wanted:
             for term in terms(text):
                 said.setdefault(term, FADING**age)
         weights = {term: index.words.weight(term) for term in dict.fromkeys(terms(texts[-1]))}
-        weights |= {term: weights[term] * NEW for term in terms(question.new) if term in weights}
+        weights |= {term: weights[term] * NEW for term in terms(reworded(question.new)) if term in weights}
         kind = kinds.wanted(question.text) if len(parts(question.text)) == 1 else None
         return cls(texts=texts, weights=weights, said=said, kind=kind)
 

@@ -108,14 +108,20 @@ def plans(table: Table) -> Iterator[Plan]:
     count = 5 if len(table.texts) <= _MANY else 3
     fold, strange = folds(table.texts, table.truth, count), table.truth < 0
     for k in range(count):
-        if (fold == k).any():
+        if (fold == k).any() and _several(table, fold != k):
             yield Plan(learn=fold != k, ask=fold == k)
     if int(strange.sum()) >= ENOUGH_OUTSIDE or len(table.labels) <= _GROUPS:
         return
     group, learned = np.append(_groups(table.labels), -1)[table.truth], strange & some_outside(table)
     for k in range(_GROUPS):
         learn = (group != k) & ~strange & (fold % _GROUPS != k)
-        yield Plan(learn=learn | learned, ask=((group == k) | (fold % _GROUPS == k)) & ~learned, strange=True)
+        if _several(table, learn):
+            yield Plan(learn=learn | learned, ask=((group == k) | (fold % _GROUPS == k)) & ~learned, strange=True)
+
+
+def _several(table: Table, learn: NDArray[np.bool_]) -> bool:
+    """Whether there are labels to tell apart among the rows."""
+    return len(np.unique(table.truth[learn])) > 1
 
 
 def folds(texts: Sequence[str], truth: Ints, count: int) -> Ints:
@@ -220,7 +226,7 @@ def fit_heads(table: Table, *, outside: bool) -> tuple[Head, ...]:
         outside=table.sentences[~inside] if outside else table.sentences[:0],
         centre=used.peaks.mean(axis=0),
     )
-    return (head, _by_ngrams(head), _by_regression(head, used, classes)) if len(classes) > 1 else (head,)
+    return head, _by_ngrams(head), _by_regression(head, used, classes)
 
 
 def _by_regression(head: Head, used: Table, classes: Ints) -> Head:

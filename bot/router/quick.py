@@ -25,7 +25,7 @@ Flags = NDArray[np.bool_]
 class Tiers:
     """The same held-out texts as n-grams alone see them (`quick`) and by the full tier's word (`full`).
 
-    `fitted` is what the full tier decides by.
+    `fitted` is what the full tier decides by. Where a tuned encoder has learned from most texts, `full` is without it.
     """
 
     quick: HeldOut

@@ -65,6 +65,8 @@ def test_the_words_of_one_message_are_computed_once(encoder: MiniLM, monkeypatch
     assert (encoder.encode(["where is the cafe au lait?"]) == first).all(), "what is kept is nobody else's to change"
     encoder.encode(["where is the cafe au lait?", "and the tea?"])
     assert computed == [1, 2], "what is computed beside others differs in the last bits"
+    encoder.encode(["where is the cafe au lait?", "and the tea?"])
+    assert computed == [1, 2], "the same texts together are not read twice either"
 
 
 def test_beside_a_vector_stand_the_highest_states_of_its_words(encoder: MiniLM, cache: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_held_out_text_is_compared_with_all_examples_out_of_scope_but_itself()
     truth = np.repeat([0, 1, -1], 20)
     texts = tuple(f"text {k}" for k in range(60))
     table = Table(texts=texts, vectors=vectors, truth=truth, labels=("a", "b"), names=vectors[:0])
-    found = joined([held_out(table, plan).mixed((1.0,))[0] for plan in plans(table)])
+    found = joined([held_out(table, plan).mixed((1.0, 0.0, 0.0))[0] for plan in plans(table)])
     for row, hint in zip(found.rows, found.reading.hints[:, -1], strict=True):
         others = vectors[40:] if row < 40 else np.delete(vectors[40:], row - 40, axis=0)
         assert hint == pytest.approx(np.sort(others @ vectors[row])[-5:].mean(), abs=1e-5)

@@ -15,11 +15,11 @@ from frontdesk.bot.errors import ModelError
 from frontdesk.bot.router import quick, tuning
 from frontdesk.bot.router.calibrate import Ints
 from frontdesk.bot.router.heads import Table, fit_heads
-from frontdesk.bot.router.mix import mixed
-from frontdesk.bot.router.model import ENCODER, Model, pack, unpack
+from frontdesk.bot.router.mix import Heard, fit_mix, mixed
+from frontdesk.bot.router.model import ENCODER, Model, Reading, pack, unpack
 from frontdesk.bot.router.nlu import Example
 from frontdesk.bot.router.train import Trial, fit, train_router
-from frontdesk.bot.router.tuning import Tuned, kept_back
+from frontdesk.bot.router.tuning import Learned, Tuned, kept_back
 from frontdesk.bot.router.versions import RouterVersions, load
 from frontdesk.bot.types import Encoder
 
@@ -104,6 +104,32 @@ def test_a_settled_message_never_reaches_the_encoder(fitted: tuple[Model, Trial]
     assert model.head.labels[verdict.shares[0].argmax()] == "order_status"
     assert verdict.confidence[0] >= model.calibration.confidence_threshold
     assert verdict.outside[0] <= model.calibration.outside_threshold
+
+
+@pytest.mark.parametrize("counts", [(3, 3, 1, 1), (1, 1, 1, 1), (9, 1, 1), (2, 2)])
+def test_few_intents_with_hardly_an_example_train(counts: tuple[int, ...]) -> None:
+    rows = [Example(text=f"word{k} of{j}", intent=f"intent_{k}") for k, n in enumerate(counts) for j in range(n)]
+    model, _ = fit(rows, Hashed(), max_error=0.05)
+    assert len(model.judge(["word0 of0"], Hashed()).confidence) == 1
+
+
+def test_heads_are_weighed_without_an_encoder_that_learned_from_most_rows() -> None:
+    drawn, n = np.random.default_rng(0), 400
+    truth = drawn.integers(0, 4, n)
+    good, poor, tuned = ((np.eye(4)[truth] * k + drawn.normal(0, 1, (n, 4))).astype(np.float32) for k in (2, 0.5, 4))
+    heads = [Reading(scores=s, hints=np.zeros((n, 2), dtype=np.float32), plain=s) for s in (good, poor)]
+    every = np.ones(n, dtype=bool)
+    parts = [Heard(heads=tuple(heads), quick=heads[1], truth=truth, rows=np.arange(n), known=every)]
+
+    def learned(honest: NDArray[np.bool_]) -> Learned:
+        made = Tuned(layers=b"", directions=np.eye(4, dtype=np.float32), offsets=np.zeros(4, dtype=np.float32))
+        return Learned(encoder=Hashed(), made=made, back=honest, honest=honest, scores=tuned)
+
+    alone, partly = fit_mix(parts), fit_mix(parts, learned(np.arange(n) % 10 == 0))
+    assert partly[1] / partly[0] == pytest.approx(alone[1] / alone[0])
+    assert partly[2] > partly[0] > 0
+    together = fit_mix(parts, learned(every))
+    assert together[1] / together[0] != pytest.approx(alone[1] / alone[0], rel=1e-3)
 
 
 def test_texts_judged_together_and_alone_agree(fitted: tuple[Model, Trial]) -> None:

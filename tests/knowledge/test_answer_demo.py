@@ -15,7 +15,7 @@ from frontdesk.knowledge.base import Knowledge
 from frontdesk.knowledge.values import Question
 
 FOLLOWUPS = Path(__file__).with_name("followups.jsonl")
-"""What was asked first, what then, and words of which the second answer must have some; none: nothing tells it."""
+"""What was asked first, what then, and words of which the second answer must have some."""
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +63,8 @@ def test_what_means_nothing_alone_is_read_after_the_question_before(shop: Knowle
         return any(words.lower() in again for words in row["told"])
 
     rows = [json.loads(line) for line in FOLLOWUPS.read_text(encoding="utf-8").splitlines()]
-    answerable = [row for row in rows if row["told"]]
-    missed = [f"{row['after']} {row['question']}" for row in answerable if not answered(row)]
-    assert len(answerable) == 47
+    missed = [f"{row['after']} {row['question']}" for row in rows if not answered(row)]
+    assert len(rows) == 47
     assert len(missed) <= 6, missed
 
 

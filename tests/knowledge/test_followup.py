@@ -71,6 +71,16 @@ def test_names_are_things_not_topics(names: Names) -> None:
             "is the Moss Teapot dishwasher safe?",
         ),
         (
+            "and in the oven?",
+            ["can the moss teapot go in the dishwasher?", "It can."],
+            "can the moss teapot go in the dishwasher? and in the oven?",
+        ),
+        (
+            "and as a kettle?",
+            ["is the Moss Teapot heavy?", "It is not."],
+            "is the Moss Teapot heavy? and as a kettle?",
+        ),
+        (
             "what about the Heron's spout?",
             ["how much is the Wren kettle?", "The Wren Kettle costs $64."],
             "how much is the? what about the Heron's spout?",
@@ -155,7 +165,8 @@ def test_what_was_asked_stays_known_where_it_is_said_in_full(names: Names) -> No
 def test_a_dispute_is_to_hear_it_again() -> None:
     told = ["no, it costs $40, right?", "I read it's 60 days", "but that was free, wasn't it?", "are you sure?"]
     assert all(map(disputes, told))
-    assert not any(map(disputes, ["how do I clean the linen?", "and for sale items?", "do I have the right size"]))
+    asked = ["how do I clean the linen?", "and for sale items?", "is the size right", "how do I make sure?"]
+    assert not any(map(disputes, [*asked, "no, how do I clean the linen", "really, how do I wash it at home?"]))
 
 
 def test_of_several_questions_the_last_is_gone_on_from_and_small_talk_is_no_subject() -> None:
@@ -170,7 +181,7 @@ def test_of_several_questions_the_last_is_gone_on_from_and_small_talk_is_no_subj
     turns = (
         turn(1, "is the kettle heavy?", ("knowledge", "")),
         turn(2, "thanks!", ("voice", "")),
-        turn(3, "hi, is it blue and what is the price? cheers", *_PARTS),
+        turn(3, "hi, is it blue, what is the price? and blorf? cheers", *_PARTS),
         Turn(message=message(4, "colours?")),
     )
     before = ("is the kettle heavy?", "reply 1", "what is the price?", "reply 3")
@@ -179,7 +190,8 @@ def test_of_several_questions_the_last_is_gone_on_from_and_small_talk_is_no_subj
 
 _PARTS: tuple[tuple[Kind, str], ...] = (
     ("voice", "hi"),
-    ("knowledge", "is it blue"),
     ("knowledge", "what is the price?"),
+    ("knowledge", "is it blue"),
     ("voice", "cheers"),
+    ("clarify", "and blorf?"),
 )
