@@ -31,7 +31,7 @@ PATIENT = {**SHORT, "connect_seconds": 20.0, "first_token_seconds": 20.0, "idle_
 """Limits that a busy machine never reaches."""
 HANGS_S = 10.0
 """Far beyond the deadline: a call that takes this long does not keep it."""
-SECRET_TEXT = "my secret code is 4711"
+SECRET_TEXT = "my secret word is walnut"
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def test_every_fault_is_an_error_within_the_deadline(what: str, started: Start, 
         server.always = None
         assert draw(voices)[0] == ["A reply that nobody may see in a log."], "it does not recover"
     for told in (str(caught.value), caplog.text):
-        assert not any(word in told for word in ("sesame", "4711", "nobody may see"))
+        assert not any(word in told for word in ("sesame", "walnut", "nobody may see"))
 
 
 def test_one_good_candidate_is_enough(started: Start) -> None:
