@@ -148,7 +148,7 @@ class MiniLM:
 
 
 class UpperLayers:
-    """MiniLM with other upper layers, over what the published one reads below them: a third of its time and memory."""
+    """MiniLM with other upper layers, which go on from what the published one reads below them."""
 
     dimension = WIDTH
 

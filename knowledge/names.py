@@ -119,9 +119,8 @@ class Names:
 
     def _shortened(self, common: set[str]) -> dict[str, Name]:
         """Return the terms that stand for one whole name: its first word, which no other has and no text uses."""
-        having = self._having
         first = {name.terms[0]: name for name in self._names.values() if _proper(_WORD.findall(name.said)[0], common)}
-        return {term: name for term, name in first.items() if having[term] == [name]}
+        return {term: name for term, name in first.items() if self._having[term] == [name]}
 
     def _among(self, name: Name) -> list[int]:
         """Return the passages that have the rarest term of a name."""

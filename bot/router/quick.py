@@ -25,7 +25,7 @@ Flags = NDArray[np.bool_]
 class Tiers:
     """The same held-out texts as n-grams alone see them (`quick`) and by the full tier's word (`full`).
 
-    `fitted` is what the full tier decides by. Where a tuned encoder has learned from most texts, `full` is without it.
+    `fitted` is what the full tier decides by.
     """
 
     quick: HeldOut
@@ -55,9 +55,10 @@ class Tiers:
 def fit_quick(known: Tiers, strange: Tiers, tuned: Tiers | None, max_error: float) -> Quick | None:
     """Return when to settle; None when nothing can be settled at no cost, or nothing tells what out of scope is like.
 
-    `known` is ordinary traffic; of `strange` the texts out of scope are used, which count for as much as `max_error`
-    of the traffic. `tuned` are those of the ordinary texts that a tuned encoder, if there is one, has not learned from,
-    read by it too: nothing of them may be lost either. `strange.fitted` is what the finished router decides by.
+    `known` is ordinary traffic, read without a tuned encoder that has learned from most of it; of `strange` the texts
+    out of scope are used, which count for as much as `max_error` of the traffic. `tuned` are those of the ordinary
+    texts that such an encoder has not learned from, read by it too: nothing of them may be lost either.
+    `strange.fitted` is what the finished router decides by.
     """
     if not strange.outside.any():
         return None
